@@ -1,0 +1,56 @@
+// Lanes of float64: the few operations that the kernels are written in, and what can be built from them.
+//
+// A file lanes_*.hpp gives, for one instruction set, inside namespace condensity::CONDENSITY_ISA::(unnamed):
+//
+//     isa_name, width                         its name; the number of lanes
+//     Lanes, Mask, Bits                       numbers, truth values, 64-bit integers
+//     load, store, broadcast                  memory need not be aligned
+//     + − · /, fused(a, b, c) = a·b + c       one rounding where the machine has it, two in `baseline`
+//     a < b, a == b, select(mask, a, b)       false for NaN, as in IEEE 754
+//     bits_of, from_bits, broadcast_bits, +, &, |, shift_left<s>, shift_right<s> (logical) on Bits
+//
+// It is included first; then this header, math.hpp and the kernels, all in the same namespace.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace condensity::CONDENSITY_ISA {
+namespace {
+
+// The larger of both; b where either is NaN (the manner of x86's maxpd).
+inline Lanes larger(Lanes a, Lanes b) { return select(b < a, a, b); }
+
+// The smaller of both; b where either is NaN.
+inline Lanes smaller(Lanes a, Lanes b) { return select(a < b, a, b); }
+
+// x − x is 0 for finite x only.
+inline Mask is_finite(Lanes x) { return (x - x) == broadcast(0.0); }
+
+// c₀ + c₁x + … + c_d x^d by Horner's rule.
+template <size_t size>
+inline Lanes polynomial(const double (&coefficients)[size], Lanes x) {
+    Lanes value = broadcast(coefficients[size - 1]);
+    for (size_t i = size - 1; i-- > 0;) value = fused(value, x, broadcast(coefficients[i]));
+    return value;
+}
+
+// round(x) to an integer for |x| < 2⁵¹: adding 1.5·2⁵² leaves no room for a fraction.
+inline Lanes round_to_integer(Lanes x) {
+    const Lanes magic = broadcast(6755399441055744.0);
+    return (x + magic) - magic;
+}
+
+// 2ⁿ for an integer n in [−1022, 1023]. The low bits of 1.5·2⁵² + 1023 + n hold the exponent field; the shift drops the rest.
+inline Lanes power_of_two(Lanes n) {
+    return from_bits(shift_left<52>(bits_of(n + broadcast(6755399441055744.0 + 1023.0))));
+}
+
+// x·2ⁿ for an integer n in [−1078, 1025], in two exact steps, so that only the last one can round, to a subnormal.
+inline Lanes times_power_of_two(Lanes x, Lanes n) {
+    const Lanes half = round_to_integer(n * broadcast(0.5));
+    return x * power_of_two(half) * power_of_two(n - half);
+}
+
+}  // namespace
+}  // namespace condensity::CONDENSITY_ISA

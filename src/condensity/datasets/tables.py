@@ -1,0 +1,199 @@
+"""A user's table from a CSV or Parquet file, as float arrays or as an error of one line that says what to do.
+
+Everything wrong with a file or its columns is a `TableError`, a ValueError.
+"""
+
+import difflib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+#: Names listed in an error, at most.
+MOST_NAMES = 12
+
+#: pyarrow's block size is an int32. A table is read as one block: types are guessed from the first one only.
+LARGEST_BLOCK = 2**31 - 1
+
+
+class TableError(ValueError):
+    """A table cannot be used; the message is one line and says why."""
+
+
+def read_table(path):
+    """Read a CSV (UTF-8, comma-separated, one header line) or Parquet file; the content decides which it is.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    pyarrow.Table
+
+    Raises
+    ------
+    TableError
+        If the file cannot be read, is neither format, is empty, or names a column twice.
+    """
+    import pyarrow
+
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise TableError(f"cannot read {str(path)!r}: {error.strerror or error}.") from error
+    if not content.strip():
+        raise TableError(f"{str(path)!r} is empty; expected a header line and rows of numbers.")
+    is_parquet = content[:4] == b"PAR1"
+    if not is_parquet and b"\0" in content[:4096]:
+        raise TableError(f"{str(path)!r} is neither Parquet nor CSV text; save it as CSV in UTF-8.")
+    try:
+        table = _parse(content, is_parquet)
+        names = table.column_names
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise TableError(
+            f"cannot read {str(path)!r} as {'Parquet' if is_parquet else 'CSV'}: {_one_line(error)}"
+        ) from error
+    _refuse_duplicates(names, path)
+    return table
+
+
+def numeric_columns(table, target, features=None):
+    """Pick the target and the features out of a table, as float64.
+
+    Parameters
+    ----------
+    table : pyarrow.Table (n rows)
+    target : str
+        Name of the column y.
+    features : sequence of str, optional
+        Names of the columns X, in this order; all but the target by default.
+
+    Returns
+    -------
+    X : ndarray (n, d)
+    y : ndarray (n,)
+    feature_names : list of str
+
+    Raises
+    ------
+    TableError
+        If a column is missing, not numeric, or has missing or infinite values.
+    """
+    _require_column(table, target)
+    names = [name for name in table.column_names if name != target] if features is None else list(features)
+    _check_features(table, names, target)
+    if table.num_rows == 0:
+        raise TableError("the table has a header but no rows.")
+    X = np.column_stack([_as_floats(table, name) for name in names])
+    return X, _as_floats(table, target), names
+
+
+def _parse(content, is_parquet):
+    import pyarrow
+    from pyarrow import csv, parquet
+
+    if is_parquet:
+        table = parquet.read_table(pyarrow.BufferReader(content))
+        # pandas keeps a row index that is not 0, 1, … as a column; it is bookkeeping, not a measurement.
+        return table.drop_columns(
+            [name for name in table.column_names if re.fullmatch(r"__index_level_\d+__", name)]
+        )
+    content += b"\n"  # a header without a line end is a header
+    block = min(max(len(content), 1 << 16), LARGEST_BLOCK)
+    return csv.read_csv(pyarrow.BufferReader(content), read_options=csv.ReadOptions(block_size=block))
+
+
+def _one_line(error: Exception) -> str:
+    """An error's text as one line of bounded length, ending in a full stop."""
+    text = re.sub(r"\s+", " ", str(error)).strip() or type(error).__name__
+    return f"{text[:200].rstrip('.')}."
+
+
+def _refuse_duplicates(names, path):
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        listed = ", ".join(map(repr, repeated[:MOST_NAMES]))
+        raise TableError(f"{str(path)!r} has several columns of the same name: {listed}; rename them.")
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, names[:MOST_NAMES]))
+    return shown if len(names) <= MOST_NAMES else f"{shown} and {len(names) - MOST_NAMES} more"
+
+
+def _require_column(table, name):
+    if name in table.column_names:
+        return
+    message = f"there is no column {name!r}; the columns are {_listed(table.column_names)}."
+    close = difflib.get_close_matches(name, table.column_names, n=3)
+    if close:
+        message += f" Did you mean {' or '.join(map(repr, close))}?"
+    only = table.column_names[0] if len(table.column_names) == 1 else ""
+    if re.search(r"[;\t]", only):
+        message += " The values seem to be separated by semicolons or tabs; separate them by commas."
+    raise TableError(message)
+
+
+def _check_features(table, names, target):
+    for name in names:
+        _require_column(table, name)
+        if name == target:
+            raise TableError(
+                f"column {name!r} is the target, so it cannot be a feature; leave it out of the features."
+            )
+        if names.count(name) > 1:
+            raise TableError(f"feature {name!r} is named twice; name it once.")
+    if not names:
+        raise TableError(f"there is no feature: {target!r} is the only column; at least one other is needed.")
+
+
+def _as_floats(table: Any, name: str) -> np.ndarray:
+    """A column (n,) as float64."""
+    import pyarrow
+    from pyarrow import types
+
+    column = table.column(name)
+    if types.is_null(column.type):
+        raise TableError(
+            f"column {name!r} is empty: all {len(column)} values are missing; leave it out or fill it."
+        )
+    is_numeric = any(
+        test(column.type)
+        for test in (types.is_integer, types.is_floating, types.is_decimal, types.is_boolean)
+    )
+    if not is_numeric:
+        _refuse_type(column, name)
+    if types.is_boolean(column.type):
+        column = column.cast(pyarrow.int8())
+    values = np.asarray(column.cast(pyarrow.float64(), safe=False).to_numpy(), dtype=float)
+    missing, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
+    if missing:
+        share = f"{missing} of {values.size} rows"
+        raise TableError(
+            f"column {name!r} has missing values in {share}; remove or fill them, or leave it out."
+        )
+    if infinite:
+        share = f"{infinite} of {values.size} rows"
+        raise TableError(f"column {name!r} is infinite in {share}; remove or replace those values.")
+    return values
+
+
+def _refuse_type(column: Any, name: str) -> NoReturn:
+    values = (str(value) for value in column.drop_null().to_pylist())
+    example = next((value for value in values if not _is_number(value)), "")
+    raise TableError(
+        f"column {name!r} is not numeric (it holds {column.type}, such as {example[:40]!r}); "
+        "turn it into numbers or choose other columns (--target, --features)."
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,219 @@
+"""Every public verb of a conditional density estimator, once."""
+
+import warnings
+from abc import ABCMeta, abstractmethod
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
+
+from condensity.kernels.reference.trainer import Rows
+from condensity.kernels.rng import as_generator
+from condensity.mixture import Mixture
+from condensity.scaling import Standardizer
+from condensity.table import require_finite, require_numeric_columns, warn_about_oddities
+
+
+class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta):
+    """Fits p(y | x) and answers with a `Mixture`. Subclasses say how to fit and predict in standardised units.
+
+    Attributes
+    ----------
+    converged_ : bool
+        Whether the fit ended as it should; `outcome_` says how, in a sentence with numbers.
+    outcome_ : str
+    n_iter_ : int
+        Epochs or iterations.
+    history_ : dict of lists
+        What was watched during the fit.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Where X had column names.
+    """
+
+    @abstractmethod
+    def _fit_standardised(self, rows, rng, validation) -> Any:
+        """Fit standardised `Rows`; the result has converged, outcome, n_iter and history."""
+
+    @abstractmethod
+    def _predict_standardised(self, x) -> Mixture:
+        """Mixture of standardised y for each row of standardised x (n, d)."""
+
+    # ----------------------------------------------------------------------------------------------------- fitting
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
+        """Fit the conditional density of y given X.
+
+        Parameters
+        ----------
+        X : array-like or data frame (n, d)
+            Finite numbers.
+        y : array-like (n,) or (n, 1)
+            Finite numbers; predictions take its shape.
+        sample_weight : array-like (n,), optional
+            Not negative; a weight of 0 is as good as an absent row.
+        X_val, y_val : array-like (v, d), (v,), optional
+            Your own held-out rows, for time-ordered or grouped data: they replace the random split.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For bad hyper-parameters and bad data, naming the argument and the column.
+
+        Warns
+        -----
+        ConvergenceWarning
+            When the fit did not end as it should.
+        UserWarning
+            For constant or repeated columns, a constant target, and mostly repeated rows.
+        """
+        self._forget()
+        self._validate_params()
+        x, y, weight = self._check_training_data(X, y, sample_weight)
+        self._check_size(*x.shape)
+        x_scaler, y_scaler = Standardizer.fit(x, weight), Standardizer.fit(y[:, None], weight)
+        warn_about_oddities(x, y, x_scaler.constant, getattr(self, "feature_names_in_", None))
+        rows = Rows(x_scaler.transform(x), y_scaler.transform(y[:, None])[:, 0], weight)
+        validation = self._check_validation_data(X_val, y_val, x_scaler, y_scaler)
+        fit = self._fit_standardised(rows, as_generator(self.random_state), validation)
+        self._x_scaler, self._y_scaler, self._fit = x_scaler, y_scaler, fit
+        self.n_iter_, self.history_, self.outcome_ = fit.n_iter, fit.history, fit.outcome
+        self.converged_ = fit.converged
+        if not fit.converged:
+            warnings.warn(fit.outcome, ConvergenceWarning, stacklevel=2)
+        return self
+
+    def _forget(self):
+        """Drop what an earlier fit learned, so that a failed fit leaves nothing half-fitted."""
+        for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
+            delattr(self, name)
+        self._y_shape = ()
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "converged_")
+
+    def _check_size(self, n, d):
+        """Refuse or warn of hyper-parameters that n rows cannot carry."""
+
+    def _check_training_data(self, X, y, sample_weight):
+        """Float64 x (n, d), y (n,), weight (n,) with mean one, zero weights dropped."""
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None."
+            )
+        require_numeric_columns(X)
+        X = validate_data(self, X, dtype=np.float64, ensure_all_finite=False, ensure_min_samples=2)
+        require_finite("X", X, getattr(self, "feature_names_in_", None))
+        y = self._check_target(y)
+        check_consistent_length(X, y)
+        if sample_weight is None:
+            return X, y, np.ones(len(y))
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        present = weight > 0
+        if present.sum() < 2:
+            raise ValueError(
+                f"sample_weight must be non-zero in at least 2 rows; it is in {int(present.sum())} of {len(y)}."
+            )
+        return X[present], y[present], weight[present] / weight[present].mean()
+
+    def _check_target(self, y):
+        """Float64 y (n,); its shape is remembered, so that predictions can take it."""
+        y = check_array(
+            y, ensure_2d=False, ensure_all_finite=False, input_name="y", dtype="numeric", allow_nd=True
+        )
+        if y.ndim > 2 or (y.ndim == 2 and y.shape[1] != 1):
+            raise ValueError(
+                f"y must have one output, shape (n,) or (n, 1); got {y.shape}. This version fits one output at a time: "
+                "fit one model a column."
+            )
+        self._y_shape = y.shape[1:]
+        y = column_or_1d(y, warn=True).astype(np.float64)
+        require_finite("y", y)
+        return y
+
+    def _check_validation_data(self, X_val, y_val, x_scaler, y_scaler):
+        """Standardised `Rows` of the caller's validation data, or None."""
+        if X_val is None and y_val is None:
+            return None
+        if X_val is None or y_val is None:
+            raise ValueError(
+                f"Give both X_val and y_val, or neither; {'X_val' if X_val is None else 'y_val'} is missing."
+            )
+        x = self._check_inputs(X_val, name="X_val")
+        y = np.asarray(y_val, dtype=float).reshape(len(y_val), -1)[:, 0]
+        require_finite("y_val", y)
+        check_consistent_length(x, y)
+        return Rows(x_scaler.transform(x), y_scaler.transform(y[:, None])[:, 0], np.ones(len(y)))
+
+    def _check_inputs(self, X, name="X"):
+        """Float64 x (n, d) for a fitted schema."""
+        require_numeric_columns(X)
+        X = validate_data(self, X, dtype=np.float64, ensure_all_finite=False, reset=False)
+        require_finite(name, X, getattr(self, "feature_names_in_", None))
+        return X
+
+    # -------------------------------------------------------------------------------------------------- predicting
+    def predict_dist(self, X) -> Mixture:
+        """The distribution of y given each row of X.
+
+        Parameters
+        ----------
+        X : array-like or data frame (n, d)
+
+        Returns
+        -------
+        Mixture
+            n rows, in data units.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, ValueError
+        """
+        check_is_fitted(self)
+        x = self._x_scaler.transform(self._check_inputs(X))
+        return self._y_scaler.restore(self._predict_standardised(x))
+
+    def predict(self, X):
+        """Conditional mean of y, in the shape of the y that was fitted: (n,) or (n, 1)."""
+        mean = self.predict_dist(X).mean()
+        return mean.reshape(len(mean), *self._y_shape)
+
+    def predict_quantiles(self, X, levels=(0.05, 0.5, 0.95)):
+        """Conditional quantiles, exact: (n, m) for m levels in [0, 1]."""
+        return self.predict_dist(X).ppf(np.atleast_1d(levels))
+
+    def predict_interval(self, X, level=0.9):
+        """Central interval of the given level, (n, 2)."""
+        return self.predict_dist(X).interval(level)
+
+    def sample(self, X, n_samples=1, *, random_state=None):
+        """Draw y from p(y | x) for each row of X, (n, n_samples).
+
+        An integer `random_state` gives the same draws every time; None gives new ones.
+        """
+        return self.predict_dist(X).sample(n_samples, random_state=random_state)
+
+    def score_samples(self, X, y):
+        """log p(y | x) of every row, (n,), in nats per unit of y."""
+        dist = self.predict_dist(X)
+        y = column_or_1d(check_array(y, ensure_2d=False, input_name="y", dtype=np.float64))
+        check_consistent_length(dist, y)
+        return dist.logpdf(y)
+
+    def score(self, X, y, sample_weight=None):
+        """Mean of log p(y | x) in nats: larger is better. Not R²."""
+        return float(np.average(self.score_samples(X, y), weights=sample_weight))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.regressor_tags.poor_score = True  # the score is a log density, where scikit-learn expects R²
+        return tags
+
+
+__all__ = ["AbstractDensityRegressor", "NotFittedError"]

@@ -1,0 +1,94 @@
+"""Update rules on one flat vector θ. Each has `query` (where to take the gradient), `step`, and `model` (what to keep).
+
+All take the learning rate at every step, so that schedules live in the trainer. `decay_mask` is 1.0 on the entries that
+weight decay acts on (matrices, not biases).
+"""
+
+import numpy as np
+
+EPSILON = 1e-8  # beside √v in units of the loss's gradient per standardised unit; float64 keeps it harmless
+
+
+class ScheduleFreeAdamW:
+    """Schedule-free AdamW (Defazio et al. 2024, arXiv:2405.15682): the averaged iterate is the model, no horizon needed.
+
+    q = (1 − β₁) z + β₁ x ;  g = ∇loss(q) ;  v ← β₂ v + (1 − β₂) g² ;  u = g / (√(v/(1 − β₂^t)) + ε) + decay · q
+    z ← z − η u ;  c = η² / Σ η² ;  x ← (1 − c) x + c z
+    """
+
+    def __init__(self, theta, *, weight_decay, decay_mask, beta1=0.9, beta2=0.999):
+        self.beta1, self.beta2, self.decay = beta1, beta2, weight_decay * decay_mask
+        self.z, self.x, self.v = theta.copy(), theta.copy(), np.zeros_like(theta)
+        self.t, self.rate_square_sum = 0, 0.0
+
+    def query(self):
+        """Point at which the gradient is wanted."""
+        return (1.0 - self.beta1) * self.z + self.beta1 * self.x
+
+    def step(self, gradient, rate):
+        """Take one step with the gradient at `query()`."""
+        point = self.query()
+        self.t += 1
+        self.v = self.beta2 * self.v + (1.0 - self.beta2) * gradient**2
+        update = gradient / (np.sqrt(self.v / (1.0 - self.beta2**self.t)) + EPSILON) + self.decay * point
+        self.z = self.z - rate * update
+        self.rate_square_sum += rate**2
+        share = rate**2 / self.rate_square_sum if self.rate_square_sum > 0 else 0.0
+        self.x = (1.0 - share) * self.x + share * self.z
+
+    def model(self):
+        """Parameters to evaluate and keep."""
+        return self.x
+
+
+class Adam:
+    """Adam (Kingma & Ba 2015), with weight decay as L2 in the gradient."""
+
+    def __init__(self, theta, *, weight_decay, decay_mask, beta1=0.9, beta2=0.999):
+        self.beta1, self.beta2, self.decay = beta1, beta2, weight_decay * decay_mask
+        self.theta, self.m, self.v, self.t = theta.copy(), np.zeros_like(theta), np.zeros_like(theta), 0
+
+    def query(self):
+        """Point at which the gradient is wanted."""
+        return self.theta
+
+    def step(self, gradient, rate):
+        """Take one step with the gradient at `query()`."""
+        gradient = gradient + self.decay * self.theta
+        self.t += 1
+        self.m = self.beta1 * self.m + (1.0 - self.beta1) * gradient
+        self.v = self.beta2 * self.v + (1.0 - self.beta2) * gradient**2
+        m, v = self.m / (1.0 - self.beta1**self.t), self.v / (1.0 - self.beta2**self.t)
+        self.theta = self.theta - rate * m / (np.sqrt(v) + EPSILON)
+
+    def model(self):
+        """Parameters to evaluate and keep."""
+        return self.theta
+
+
+class RMSProp:
+    """RMSProp (Tieleman & Hinton 2012; decay .9, the running mean square starting at one as in the blog post's TensorFlow).
+
+    Weight decay is L2 in the gradient.
+    """
+
+    def __init__(self, theta, *, weight_decay, decay_mask, decay=0.9):
+        self.smoothing, self.decay = decay, weight_decay * decay_mask
+        self.theta, self.v = theta.copy(), np.ones_like(theta)
+
+    def query(self):
+        """Point at which the gradient is wanted."""
+        return self.theta
+
+    def step(self, gradient, rate):
+        """Take one step with the gradient at `query()`."""
+        gradient = gradient + self.decay * self.theta
+        self.v = self.smoothing * self.v + (1.0 - self.smoothing) * gradient**2
+        self.theta = self.theta - rate * gradient / (np.sqrt(self.v) + EPSILON)
+
+    def model(self):
+        """Parameters to evaluate and keep."""
+        return self.theta
+
+
+SOLVERS = {"schedule_free_adamw": ScheduleFreeAdamW, "adam": Adam, "rmsprop": RMSProp}

@@ -1,0 +1,101 @@
+"""Standardise columns robustly, and carry densities back to data units. The only place where the Jacobian lives."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from condensity.mixture import Mixture
+
+#: Above this ratio of standard deviation to IQR/1.349 (both are the sd for a normal) outliers own the standard deviation,
+#: and the IQR takes over: one value at 10⁶ σ must not squeeze the bulk.
+OUTLIER_RATIO = 10.0
+NORMAL_IQR = 1.349
+
+#: A constant target has no scale of its own; this share of its value (or of 1) stands in for it.
+CONSTANT_SHARE = 2.0**-10
+
+#: Below this share of tied values, ties are accidents and say nothing about the resolution of a column.
+TIED_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Standardizer:
+    """z = (value − center) / scale, column by column.
+
+    Attributes
+    ----------
+    center, scale : ndarray (c,)
+        scale > 0. Multiplying a column by a power of two multiplies both, to the bit.
+    constant : bool ndarray (c,)
+        Columns with a single value; they become 0 whatever comes at prediction.
+    """
+
+    center: np.ndarray
+    scale: np.ndarray
+    constant: np.ndarray
+
+    @classmethod
+    def fit(cls, values, sample_weight=None) -> "Standardizer":
+        """Learn center and scale of the columns of `values` (n, c); weights (n,) count rows."""
+        weight = np.ones(len(values)) if sample_weight is None else sample_weight
+        columns = [_center_and_scale(values[:, j], weight) for j in range(values.shape[1])]
+        center, scale, constant = (np.array(part) for part in zip(*columns, strict=True))
+        return cls(center, scale, constant)
+
+    def transform(self, values) -> np.ndarray:
+        """Standardised copy of `values` (n, c)."""
+        with np.errstate(over="ignore"):
+            z = (values - self.center) / self.scale
+        far = ~np.isfinite(z)
+        if far.any():  # beyond float64's range: saturate, with the sign kept
+            z = np.where(far, np.copysign(np.finfo(float).max, values / 2 - self.center / 2), z)
+        return np.where(self.constant, 0.0, z)
+
+    def restore(self, dist: Mixture) -> Mixture:
+        """A `Mixture` in standardised units, carried to data units (one output)."""
+        return dist.affine(self.scale[0], self.center[0])
+
+
+def resolution(z) -> float:
+    """Typical gap between distinct values of a standardised column, or 0 when its ties are too few to matter.
+
+    A rounded target lets a component's σ shrink onto a grid value for ever; half of this gap is its floor.
+    """
+    distinct = np.unique(z)
+    if len(distinct) < 2 or len(distinct) > (1.0 - TIED_SHARE) * len(z):
+        return 0.0
+    return float(np.median(np.diff(distinct)))
+
+
+def _center_and_scale(column, weight):
+    """(center, scale, is constant) of one column, exactly equivariant under powers of two."""
+    low, high = column.min(), column.max()
+    if low == high:
+        return (
+            low,
+            CONSTANT_SHARE * (abs(low) if abs(low) >= np.finfo(float).tiny / CONSTANT_SHARE else 1.0),
+            True,
+        )
+    unit = 2.0 ** _exponent(
+        max(abs(low), abs(high))
+    )  # an exact change of unit: squares can neither overflow nor underflow
+    scaled = column / unit
+    center = np.average(scaled, weights=weight)
+    scale = np.sqrt(np.average((scaled - center) ** 2, weights=weight))
+    lower, median, upper = weighted_quantiles(scaled, weight, (0.25, 0.5, 0.75))
+    bulk = (upper - lower) / NORMAL_IQR
+    if bulk > 0 and scale > OUTLIER_RATIO * bulk:
+        center, scale = median, bulk
+    return center * unit, scale * unit, False
+
+
+def _exponent(value) -> int:
+    """Power of two of a value, kept where 2**exponent and its inverse are both normal numbers."""
+    return int(np.clip(np.frexp(value)[1], -1021, 1021))
+
+
+def weighted_quantiles(values, weight, levels):
+    """Quantiles of weighted values: linear between the middles of their shares of the total weight."""
+    order = np.argsort(values, kind="stable")
+    middle = np.cumsum(weight[order]) - 0.5 * weight[order]
+    return np.interp(np.asarray(levels) * weight.sum(), middle, values[order])

@@ -1,0 +1,367 @@
+"""The compiled kernels against the reference, mpmath, and their own promises (bits, symbols, hash)."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+
+from condensity import kernels
+from condensity.kernels.reference import mixture as reference
+
+if not kernels.native_available():
+    pytest.skip("the compiled extension is not built", allow_module_level=True)
+
+from condensity.kernels import native
+
+ROOT = Path(__file__).parents[2]
+
+# The contract of both engines: |error| ≤ 1e-12·max(1, |log p|) for |z| ≤ 1e4 and σ in [e^-300, e^300].
+# Rounding explains 2e-13 of it: a few 1e-16 of numbers up to 700 (log π − log σ) that may cancel in log p.
+TOLERANCE = 1e-12
+
+
+@pytest.fixture(params=native.available_isas())
+def isa(request):
+    before = native.isa()
+    native.use_isa(request.param)
+    yield request.param
+    native.use_isa(before)
+
+
+def relative_error(got, expected):
+    """The largest |got − expected| / max(1, |expected|); where not finite, both must be the same."""
+    finite = np.isfinite(expected)
+    assert_array_equal(got[~finite], expected[~finite])
+    errors = np.abs(got - expected)[finite] / np.maximum(1.0, np.abs(expected[finite]))
+    return errors.max(initial=0.0)
+
+
+def random_mixture(rng, n, n_components, g):
+    log_weights = np.log(rng.dirichlet(np.ones(n_components), size=n))
+    means = rng.normal(0, 3, size=(n, n_components))
+    scales = np.exp(rng.normal(0, 2, size=(n, n_components)))
+    return log_weights, means, scales, rng.normal(0, 5, size=(n, g))
+
+
+def hard_mixture(rng, n, n_components, g):
+    """σ over e^±300 between rows and e^±3 within, weights from e^-40, points within 10⁴ σ of a component."""
+    base = rng.uniform(-297, 297, size=(n, 1))
+    log_weights = rng.uniform(-40, 0, size=(n, n_components))
+    scales = np.exp(base + rng.uniform(-3, 3, size=(n, n_components)))
+    means = np.exp(base) * rng.normal(0, 3, size=(n, n_components))
+    near = rng.integers(n_components, size=(n, g))
+    z = rng.choice([-1, 1], size=(n, g)) * 10.0 ** rng.uniform(-3, 4, size=(n, g))
+    y = np.take_along_axis(means, near, 1) + z * np.take_along_axis(scales, near, 1)
+    return log_weights, means, scales, y
+
+
+def exact_logpdf(log_weights, means, scales, y):
+    """The formula itself at 50 digits."""
+    result = np.empty(y.shape)
+    with mpmath.workdps(50):
+        half_log_2pi = mpmath.log(2 * mpmath.pi) / 2
+        for i, j in np.ndindex(y.shape):
+            terms = [
+                mpmath.mpf(w)
+                - ((mpmath.mpf(y[i, j]) - mpmath.mpf(m)) / mpmath.mpf(s)) ** 2 / 2
+                - mpmath.log(s)
+                for w, m, s in zip(*(a[i].tolist() for a in (log_weights, means, scales)), strict=True)
+            ]
+            peak = max(terms)  # only to keep exp inside mpmath's patience, not for digits
+            result[i, j] = peak - half_log_2pi + mpmath.log(mpmath.fsum(mpmath.exp(t - peak) for t in terms))
+    return result
+
+
+# -------------------------------------------------------------------------------- values
+# Fewer points than lanes, one lane group, the block of 64 and one more, several blocks; n ≠ K ≠ g throughout.
+@pytest.mark.parametrize(
+    ("n", "n_components", "g"),
+    [
+        *[(1, 1, 1), (1, 2, 3), (23, 5, 1), (1001, 10, 1), (7, 3, 2), (0, 2, 3), (3, 2, 0)],
+        *[(5, 4, 7), (3, 64, 8), (4, 65, 9), (2, 10, 64), (3, 130, 65)],
+    ],
+)
+def test_native_equals_reference(isa, n, n_components, g):
+    mixture = random_mixture(np.random.default_rng([n, n_components, g]), n, n_components, g)
+    got = native.mixture_logpdf(*mixture)
+    assert got.shape == (n, g)
+    assert got.dtype == np.float64
+    # Both err by a few 1e-16 of numbers below 10 here; 1e-14 leaves a factor of ten.
+    assert relative_error(got, reference.mixture_logpdf(*mixture)) <= 1e-14
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    n=st.integers(1, 20),
+    n_components=st.integers(1, 80),
+    g=st.integers(1, 20),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_native_equals_reference_on_hard_mixtures(n, n_components, g, seed):
+    mixture = hard_mixture(np.random.default_rng(seed), n, n_components, g)
+    expected = reference.mixture_logpdf(*mixture)
+    assert relative_error(native.mixture_logpdf(*mixture), expected) <= TOLERANCE
+
+
+@pytest.mark.parametrize("make", [random_mixture, hard_mixture])
+def test_native_equals_mpmath(isa, make):
+    mixture = make(np.random.default_rng(5), 60, 7, 9)
+    assert relative_error(native.mixture_logpdf(*mixture), exact_logpdf(*mixture)) <= TOLERANCE
+
+
+@pytest.mark.parametrize("make", [random_mixture, hard_mixture])
+def test_reference_equals_mpmath(make):
+    mixture = make(np.random.default_rng(5), 60, 7, 9)
+    assert relative_error(reference.mixture_logpdf(*mixture), exact_logpdf(*mixture)) <= TOLERANCE
+
+
+@pytest.mark.parametrize("g", [1, 3, 8, 67])
+def test_value_does_not_depend_on_its_place(isa, g):
+    log_weights, means, scales, y = random_mixture(np.random.default_rng(g), 19, 70, g)
+    together = native.mixture_logpdf(log_weights, means, scales, y)
+    for i in range(19):
+        row = slice(i, i + 1)
+        alone = native.mixture_logpdf(log_weights[row], means[row], scales[row], y[row])
+        assert_array_equal(alone, together[row], strict=True)
+    repeated = (np.repeat(a, g, axis=0) for a in (log_weights, means, scales))
+    assert_array_equal(native.mixture_logpdf(*repeated, y.reshape(-1, 1)).reshape(y.shape), together)
+
+
+EDGES = {  # log_weight, mean, scale, y → log p
+    "point at inf": (0.0, 0.0, 1.0, np.inf, -np.inf),
+    "point at -inf": (0.0, 0.0, 1.0, -np.inf, -np.inf),
+    "point is nan": (0.0, 0.0, 1.0, np.nan, np.nan),
+    "absent": (-np.inf, 0.0, 1.0, 0.0, -np.inf),
+    "absent, point at inf": (-np.inf, 0.0, 1.0, np.inf, -np.inf),
+    "absent, point is nan": (-np.inf, 0.0, 1.0, np.nan, np.nan),
+    "weight is nan": (np.nan, 0.0, 1.0, 0.0, np.nan),
+    "mean is nan": (0.0, np.nan, 1.0, 0.0, np.nan),
+    "scale is nan": (0.0, 0.0, np.nan, 0.0, np.nan),
+    "z overflows": (0.0, 0.0, 1e-300, 1e300, -np.inf),
+    "smallest scale": (0.0, 0.0, 5e-324, 0.0, 744.4400719213812 - 0.9189385332046728),
+}
+
+
+@pytest.mark.parametrize("n_components", [1, 3, 66])
+@pytest.mark.parametrize("g", [1, 9])
+@pytest.mark.parametrize("case", EDGES)
+def test_edges(isa, case, g, n_components):
+    """The case alone, and as the last of several components of which the others are absent."""
+    log_weight, mean, scale, y, expected = EDGES[case]
+    log_weights = np.full((2, n_components), -np.inf)
+    means, scales = np.zeros((2, n_components)), np.ones((2, n_components))
+    log_weights[1, -1], means[1, -1], scales[1, -1] = log_weight, mean, scale
+    points = np.array([[0.0] * g, [y] * g])
+    got = native.mixture_logpdf(log_weights, means, scales, points)
+    assert_array_equal(got[0], -np.inf)
+    # 1e-13: one ulp of 744.
+    np.testing.assert_allclose(got[1], expected, rtol=0, atol=1e-13)
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_allclose(
+            reference.mixture_logpdf(log_weights, means, scales, points)[1], expected, rtol=0, atol=1e-13
+        )
+
+
+# -------------------------------------------------------------------------------- arrays
+def strided(a):
+    """The same values in every second row and third column of a larger array."""
+    large = np.full((2 * a.shape[0], 3 * a.shape[1]), np.nan)
+    large[::2, ::3] = a
+    return large[::2, ::3]
+
+
+def misaligned(a):
+    raw = np.zeros(a.nbytes + 1, dtype=np.uint8)
+    view = raw[1:].view(np.float64).reshape(a.shape)
+    view[:] = a
+    return view
+
+
+def read_only(a):
+    view = a.copy()
+    view.flags.writeable = False
+    return view
+
+
+LAYOUTS = {
+    "read-only": read_only,
+    "Fortran": np.asfortranarray,
+    "strided": strided,
+    "misaligned": misaligned,
+    "negative strides": lambda a: a[::-1, ::-1].copy()[::-1, ::-1],
+    "broadcast": lambda a: np.broadcast_to(a[:1], a.shape),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_any_memory_layout(layout):
+    mixture = [LAYOUTS[layout](a) for a in random_mixture(np.random.default_rng(0), 6, 5, 7)]
+    expected = native.mixture_logpdf(*(np.array(a, order="C") for a in mixture))
+    assert_array_equal(native.mixture_logpdf(*mixture), expected)
+
+
+@pytest.mark.parametrize("position", range(4))
+def test_wrong_shapes_name_the_argument(position):
+    mixture = list(random_mixture(np.random.default_rng(0), 6, 5, 7))
+    name = ["log_weights", "means", "scales", "y"][position]
+    flat = [*mixture[:position], mixture[position][0], *mixture[position + 1 :]]
+    with pytest.raises(ValueError, match=rf"{name} must have 2 dimensions; got shape"):
+        native.mixture_logpdf(*flat)
+    if position > 0:
+        short = [*mixture[:position], mixture[position][:-1], *mixture[position + 1 :]]
+        with pytest.raises(ValueError, match=rf"{name} must have shape .* \(6, .*\); got \(5, "):
+            native.mixture_logpdf(*short)
+
+
+def test_no_component_is_an_error():
+    nothing = np.empty((3, 0))
+    with pytest.raises(ValueError, match="at least one component"):
+        native.mixture_logpdf(nothing, nothing, nothing, np.zeros((3, 1)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64", "complex128", "bool"])
+def test_other_dtypes_name_the_argument(dtype):
+    mixture = random_mixture(np.random.default_rng(0), 6, 5, 7)
+    with pytest.raises(TypeError, match="y must have dtype float64; got " + dtype.rstrip("0123456789")):
+        native.mixture_logpdf(*mixture[:3], np.zeros((6, 7), dtype=dtype))
+
+
+def test_foreign_byte_order_and_lists_are_type_errors():
+    """Conversion belongs to the caller, which validates its input anyway."""
+    mixture = random_mixture(np.random.default_rng(0), 6, 5, 7)
+    swapped = np.dtype(float).newbyteorder()
+    for y in (mixture[3].astype(swapped), mixture[3].tolist(), None):
+        with pytest.raises(TypeError):
+            native.mixture_logpdf(*mixture[:3], y)
+
+
+def test_inputs_are_left_alone_and_threads_agree():
+    mixture = random_mixture(np.random.default_rng(0), 5000, 10, 9)
+    before = [a.copy() for a in mixture]
+    expected = native.mixture_logpdf(*mixture)
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda _: native.mixture_logpdf(*mixture), range(6)))
+    for result in results:
+        assert_array_equal(result, expected)
+    for now, then in zip(mixture, before, strict=True):
+        assert_array_equal(now, then)
+
+
+# -------------------------------------------------------------------------------- instruction sets
+def isa_in_new_process(name):
+    code = "from condensity.kernels import native; print(native.isa())"
+    environment = {**os.environ, "CONDENSITY_ISA": name}
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+
+
+def test_environment_chooses_the_instruction_set():
+    for name in native.available_isas():
+        assert isa_in_new_process(name).stdout.strip() == name
+    assert isa_in_new_process("").stdout.strip() == native.available_isas()[-1]
+
+
+def test_unknown_instruction_set_is_an_error():
+    result = isa_in_new_process("mmx")
+    assert result.returncode != 0
+    assert "ValueError: CONDENSITY_ISA asks for the instruction set 'mmx'" in result.stderr
+    assert "available: 'baseline'" in result.stderr
+    before = native.isa()
+    with pytest.raises(ValueError, match="use_isa asks for the instruction set 'mmx'"):
+        native.use_isa("mmx")
+    assert native.isa() == before
+
+
+# -------------------------------------------------------------------------------- engines
+def test_auto_takes_native_where_it_can():
+    assert kernels.resolve_engine("auto", operation="mixture_logpdf") == "native"
+    assert kernels.resolve_engine("native", operation="mixture_logpdf") == "native"
+    assert kernels.resolve_engine("reference", operation="mixture_logpdf") == "reference"
+    assert kernels.resolve_engine("auto", operation="mixture_quantile") == "reference"
+
+
+def test_bad_engines_say_what_to_do():
+    with pytest.raises(
+        ValueError, match="does not have 'mixture_quantile'; use engine='auto' or 'reference'"
+    ):
+        kernels.resolve_engine("native", operation="mixture_quantile")
+    with pytest.raises(ValueError, match="engine must be 'auto', 'native' or 'reference'; got 'cuda'"):
+        kernels.resolve_engine("cuda", operation="mixture_logpdf")
+    with pytest.raises(ValueError, match="no engine has the operation 'mixture_mode'"):
+        kernels.resolve_engine("auto", operation="mixture_mode")
+
+
+def test_everything_works_without_the_extension():
+    code = """
+import sys
+sys.modules["condensity.kernels._native"] = None  # importing it now raises ImportError
+import numpy as np
+from condensity import kernels
+assert not kernels.native_available()
+assert kernels.resolve_engine("auto", operation="mixture_logpdf") == "reference"
+zero = np.zeros((1, 1))
+assert kernels.mixture_logpdf(zero, zero, zero + 1, zero).item() == -0.5 * np.log(2 * np.pi)
+kernels.resolve_engine("native", operation="mixture_logpdf")
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith(
+        "ValueError: engine='native' was asked for 'mixture_logpdf', but the compiled extension"
+    )
+
+
+def test_environment_chooses_the_engine(monkeypatch):
+    mixture = random_mixture(np.random.default_rng(0), 50, 5, 7)
+    by_engine = {"native": native.mixture_logpdf(*mixture), "reference": reference.mixture_logpdf(*mixture)}
+    assert not np.array_equal(
+        by_engine["native"], by_engine["reference"]
+    )  # else the next lines prove nothing
+    for name, expected in by_engine.items():
+        monkeypatch.setenv(kernels.ENGINE_VARIABLE, name)
+        assert_array_equal(kernels.mixture_logpdf(*mixture), expected)
+    monkeypatch.setenv(kernels.ENGINE_VARIABLE, "fortran")
+    with pytest.raises(ValueError, match="CONDENSITY_ENGINE"):
+        kernels.mixture_logpdf(*mixture)
+
+
+# -------------------------------------------------------------------------------- the build
+def test_extension_was_built_from_this_tree():
+    if not (ROOT / "CMakeLists.txt").exists():
+        pytest.skip("the source tree is not here")
+    sources = [
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "native").rglob("*")
+        if path.suffix in {".hpp", ".cpp", ".in", ".cmake"} and "tests" not in path.relative_to(ROOT).parts
+    ]
+    lines = (
+        f"{path} {hashlib.sha256((ROOT / path).read_bytes()).hexdigest()}\n"
+        for path in sorted([*sources, "CMakeLists.txt"])
+    )
+    expected = hashlib.sha256("".join(lines).encode()).hexdigest()
+    assert expected == native.SOURCE_HASH, "stale build: run `pip install --no-build-isolation -e .` again"
+
+
+def test_kernels_export_one_symbol_and_no_weak_ones():
+    """A weak symbol is one that the linker may merge across instruction sets; the build checks this too."""
+    objects = [path for path in (ROOT / "build").rglob("kernels_*.o") if "asan" not in str(path)]
+    nm = shutil.which("nm")
+    if nm is None or not objects:
+        pytest.skip("no nm or no object files of the build")
+    for path in objects:
+        command = [nm, "--extern-only", "--defined-only", "--demangle", path]
+        listing = subprocess.run(command, capture_output=True, text=True, check=True)
+        symbols = [line.split(maxsplit=2) for line in listing.stdout.splitlines()]
+        isa = path.name.removeprefix("kernels_").split(".")[0]
+        assert [name for _, _, name in symbols] == [f"condensity::{isa}::kernels"]
+        assert all(
+            kind in "DR" for _, kind, _ in symbols
+        )  # ordinary data: V, W and u would be weak or unique

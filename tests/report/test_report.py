@@ -1,0 +1,291 @@
+"""The page: self-contained, escaped, written whole; and the numbers on it."""
+
+import base64
+import os
+import re
+import stat
+import sys
+import warnings
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import condensity
+from condensity import JointGMMRegressor
+from condensity.report import report
+from condensity.report.builder import build_page, check_writable, write_atomically
+from condensity.report.study import (
+    DataSet,
+    Fit,
+    Study,
+    all_notes,
+    collected_warnings,
+    fit_model,
+    measure,
+    most_correlated,
+    split_rows,
+)
+
+HOSTILE = "</script><img src=x onerror=alert(1)>\"'&{{ 7*7 }}"
+
+
+class Page(HTMLParser):
+    """All addresses, texts, pictures and scripts of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.addresses, self.pictures, self.tags, self.texts, self.handlers = [], [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        for name, value in attributes:
+            if name in {"src", "href", "srcset", "action", "poster", "data"}:
+                self.addresses.append(value)
+            if name.startswith("on"):
+                self.handlers.append(name)
+        if tag == "img":
+            self.pictures.append(dict(attributes))
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+    @property
+    def text(self):
+        return " ".join(self.texts)
+
+
+def problem(n=60, d=2, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, d))
+    return X, X[:, -1] + 0.5 * rng.normal(size=n)
+
+
+def fitted(X, y, n_components=2):
+    return JointGMMRegressor(n_components=n_components, random_state=0).fit(X, y)
+
+
+@pytest.fixture(scope="module")
+def page_and_study():
+    """A page about a data set whose every name is hostile and whose truth is known."""
+    X, y = problem()
+    data = DataSet(
+        HOSTILE, X, y, X, y, f"Split of {HOSTILE}.", (f"a{HOSTILE}", f"b{HOSTILE}"), f"y{HOSTILE}", 1,
+        log_density=lambda X, y: -2.0 * (y - X[:, 1]) ** 2 - 0.2, entropy=0.7, notes=(f"note {HOSTILE}",),
+    )  # fmt: skip
+    study = Study(data)
+    study.add(Fit(f"m{HOSTILE}", fitted(X, y), 1.25, (f"warned {HOSTILE}",)))
+    study.add(Fit("plain", fitted(X, y, 3)))
+    return build_page([study], title=f"t{HOSTILE}", lead=HOSTILE, random_state=11), study
+
+
+def test_the_page_refers_to_nothing_outside(page_and_study):
+    text, _ = page_and_study
+    page = Page(text)
+    assert page.addresses
+    assert all(address.startswith(("data:image/png;base64,", "#")) for address in page.addresses)
+    assert not re.search(r"url\(\s*['\"]?(?!data:)", text)
+    assert "@import" not in text
+    assert not {"link", "iframe", "object", "embed", "base", "form"} & set(page.tags)
+    assert "default-src 'none'" in text
+
+
+def test_names_from_the_user_are_escaped(page_and_study):
+    text, study = page_and_study
+    page = Page(text)
+    assert page.tags.count("script") == 1
+    assert not page.handlers
+    assert "<img src=x" not in text
+    assert HOSTILE in page.text
+    assert len(page.pictures) == 1 + 5 + 5 * len(study.fits)
+
+
+def test_the_script_is_the_one_that_the_page_allows(page_and_study):
+    import hashlib
+
+    text, _ = page_and_study
+    script = re.search(r"<script>(.*?)</script>", text, re.DOTALL).group(1)
+    allowed = re.search(r"script-src 'sha256-([^']+)'", text).group(1)
+    assert allowed == base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def test_every_picture_is_a_png_with_a_text(page_and_study):
+    pictures = [picture for picture in Page(page_and_study[0]).pictures if picture.get("src")]
+    for picture in pictures:
+        assert base64.b64decode(picture["src"].split(",", 1)[1])[:8] == b"\x89PNG\r\n\x1a\n"
+        assert len(picture["alt"]) > 20
+
+
+def test_the_page_says_what_the_numbers_are(page_and_study):
+    text, study = page_and_study
+    words = " ".join(Page(text).text.split())
+    for phrase in (
+        "in nats and in the data's own units",
+        "held at their medians",
+        "Split of",
+        "random_state = 11",
+    ):
+        assert phrase in words
+    assert f"condensity {condensity.__version__}" in words
+    measures = study.measures[0]
+    assert f"{measures.nll:.3f} ± {measures.nll_error:.3f}" in words
+    assert f"{measures.nll - 0.7:.3f}" in words
+    assert "1.25" in words
+
+
+def test_measures_are_those_of_the_model():
+    X, y = problem()
+    model = fitted(X, y)
+    measures = measure(model, DataSet("d", X, y, X[:20], y[:20], "", ("a", "b"), along=1, entropy=0.1))
+    scores = model.score_samples(X[:20], y[:20])
+    assert measures.nll == pytest.approx(-scores.mean())
+    assert measures.nll_error == pytest.approx(scores.std(ddof=1) / np.sqrt(20))
+    assert measures.excess == pytest.approx(measures.nll - 0.1)
+    assert measures.components == 2
+    assert measures.largest_scale >= model.predict_dist(X).scales.max()
+    assert measures.converged is model.converged_
+
+
+def test_the_largest_scale_finds_a_spike_between_the_rows():
+    class Spiked:
+        def predict_dist(self, X):
+            x = np.asarray(X)[:, :1]
+            scales = np.hstack([np.ones_like(x), 1.0 + 1e5 * np.exp(-1e5 * (x - 0.5) ** 2)])
+            return condensity.Mixture(
+                weights=np.tile([1.0, 0.0], (len(x), 1)), means=0 * scales, scales=scales
+            )
+
+        def score_samples(self, X, y):
+            return self.predict_dist(X).logpdf(y)
+
+    X = np.array([[0.0], [1.0]])
+    measures = measure(Spiked(), DataSet("d", X, np.zeros(2), X, np.zeros(2), ""))
+    assert measures.largest_scale == pytest.approx(1e5, rel=0.05)
+    assert measures.converged is None
+
+
+def test_warnings_become_notes_that_come_once():
+    class Warner:
+        def fit(self, X, y):
+            for _ in range(3):
+                warnings.warn("spread\nover lines", RuntimeWarning, stacklevel=2)
+            warnings.warn("once", UserWarning, stacklevel=2)
+
+    fit = fit_model("w", Warner(), None, None)
+    assert fit.notes == ("RuntimeWarning: spread over lines (3 times)", "UserWarning: once")
+    with collected_warnings() as notes:
+        pass
+    assert notes == []
+
+
+def test_a_failing_fit_names_the_model():
+    class Failing:
+        def fit(self, X, y):
+            raise ValueError("n_components is 40, n is 3.")
+
+    with pytest.raises(ValueError, match=r"joint GMM: n_components is 40"):
+        fit_model("joint GMM", Failing(), None, None)
+
+
+def test_notes_name_set_and_model():
+    X, y = problem()
+    study = Study(DataSet("set", X, y, X, y, "", ("a", "b"), notes=("odd",)))
+    study.add(Fit("model", fitted(X, y), None, ("slow",)))
+    assert all_notes([study])[:2] == ["set: odd", "set, model: slow"]
+
+
+def test_most_correlated_is_by_ranks_and_passes_over_constants():
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=200)
+    X = np.column_stack([np.ones(200), y + rng.normal(size=200), -np.exp(9 * y), rng.normal(size=200)])
+    assert most_correlated(X, y) == 2
+    assert most_correlated(X, np.zeros(200)) == 0
+
+
+def test_split_keeps_every_row_once():
+    train, test = split_rows(101, 3)
+    assert (len(train), len(test)) == (81, 20)
+    np.testing.assert_array_equal(np.sort(np.concatenate([train, test])), np.arange(101))
+    np.testing.assert_array_equal(test, split_rows(101, 3)[1])
+
+
+@pytest.mark.parametrize("as_frame", [False, True])
+def test_report_of_fitted_models(tmp_path, as_frame):
+    X, y = problem()
+    if as_frame:
+        X, y = pd.DataFrame(X, columns=["größe", "wärme"]), pd.Series(y, name="ertrag")
+    models = {"two": fitted(X, y), "three": fitted(X, y, 3)}
+    path = report(models, X, y, tmp_path / "page.html")
+    assert path == (tmp_path / "page.html").resolve()
+    words = Page(path.read_text(encoding="utf-8")).text
+    assert "fitted elsewhere" in words
+    assert "NLL − H*" not in words
+    assert ("wärme" in words and "ertrag" in words) if as_frame else "x1" in words
+
+
+def test_report_is_callable_as_condensity_report(tmp_path):
+    X, y = problem()
+    assert callable(condensity.report)
+    assert condensity.report(fitted(X, y), X, y, tmp_path / "p.html").is_file()
+    assert sys.modules["condensity.report"] is condensity.report or condensity.report is report
+
+
+@pytest.mark.parametrize(
+    ("models", "names", "message"),
+    [
+        ({}, None, "empty"),
+        ([], None, "empty"),
+        ([1, 2], ["a"], "one different name"),
+        ([1, 2], None, "one different name"),
+        ({"a": 1}, ["a"], "dict names"),
+    ],
+)
+def test_report_refuses_models_without_names(models, names, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        report(models, *problem(), tmp_path / "p.html", names=names)
+
+
+def test_report_refuses_lengths_that_differ(tmp_path):
+    X, y = problem()
+    with pytest.raises(ValueError, match="same number of rows; got 60 and 59"):
+        report(fitted(X, y), X, y[:-1], tmp_path / "p.html")
+
+
+def test_a_page_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "page.html"
+    path.write_text("old")
+    monkeypatch.setattr(os, "fdopen", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(path, "new")
+    monkeypatch.undo()
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["page.html"]
+    write_atomically(path, "größe")
+    assert path.read_text(encoding="utf-8") == "größe"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_a_page_has_ordinary_permissions(tmp_path):
+    ordinary = tmp_path / "ordinary"
+    ordinary.touch()
+    written = write_atomically(tmp_path / "page.html", "x")
+    assert stat.S_IMODE(written.stat().st_mode) == stat.S_IMODE(ordinary.stat().st_mode)
+
+
+def test_paths_that_cannot_be_written(tmp_path):
+    with pytest.raises(OSError, match="does not exist"):
+        check_writable(tmp_path / "missing" / "p.html")
+    with pytest.raises(OSError, match="not a regular file"):
+        check_writable(tmp_path)
+    with pytest.raises(OSError, match="not a regular file"):
+        check_writable("/dev/null")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_directories_without_permission(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(OSError, match="cannot write into the directory"):
+        check_writable(tmp_path / "p.html")
