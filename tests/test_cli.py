@@ -262,10 +262,7 @@ def test_without_click_the_script_says_what_to_install():
     code = "import sys; sys.modules['click'] = None\nfrom condensity.cli import main"
     result = fresh(code=code)
     assert result.returncode == 1
-    assert (
-        result.stderr
-        == 'condensity: error: the command line is not installed; run pip install "condensity[cli]".\n'
-    )
+    assert result.stderr == 'condensity: error: the command line is not installed; run pip install "condensity[cli]".\n'
 
 
 def test_a_narrow_encoding_is_no_fault(csv):

@@ -49,9 +49,7 @@ class OneLineErrors(click.Group):
         except ModuleNotFoundError as error:
             if (error.name or "").split(".")[0] not in EXTRA_MODULES:
                 raise
-            raise CommandError(
-                f'{error.name} is not installed; run pip install "condensity[cli]".'
-            ) from error
+            raise CommandError(f'{error.name} is not installed; run pip install "condensity[cli]".') from error
         except (ValueError, ArithmeticError, OSError, MemoryError) as error:
             raise CommandError(str(error) or type(error).__name__) from error
 
@@ -81,9 +79,7 @@ def _version(ctx, _, value):
 
 
 def _output_option(default):
-    return click.option(
-        "--output", default=default, show_default=True, metavar="PATH", help="The page to write."
-    )
+    return click.option("--output", default=default, show_default=True, metavar="PATH", help="The page to write.")
 
 
 _random_state_option = click.option(
@@ -96,9 +92,7 @@ _random_state_option = click.option(
 
 
 @click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
-)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 def main():
     """The whole distribution of y given x."""
 
@@ -139,9 +133,7 @@ def demo(output, n_samples, random_state):
 @main.command()
 @click.argument("file", metavar="FILE")
 @click.option("--target", required=True, metavar="NAME", help="The column y.")
-@click.option(
-    "--features", metavar="NAMES", help="The columns x, separated by commas.  [default: all but the target]"
-)
+@click.option("--features", metavar="NAMES", help="The columns x, separated by commas.  [default: all but the target]")
 @click.option(
     "--along",
     metavar="NAME",

@@ -56,16 +56,18 @@ class Mixture:
 
     __slots__ = ("_log_weights", "_mass", "_means", "_scales")
 
+    _log_weights: np.ndarray
+    _mass: np.ndarray
+    _means: np.ndarray
+    _scales: np.ndarray
+
     def __init__(self, *, weights=None, log_weights=None, means, scales=None, covariances=None):
         if (weights is None) == (log_weights is None):
             raise ValueError(
-                "Give exactly one of weights and log_weights; got "
-                + ("both." if weights is not None else "none.")
+                "Give exactly one of weights and log_weights; got " + ("both." if weights is not None else "none.")
             )
         if covariances is not None or scales is None:
-            raise ValueError(
-                "Give scales (n, K): this version has one output; covariances are for several outputs."
-            )
+            raise ValueError("Give scales (n, K): this version has one output; covariances are for several outputs.")
         means, scales = _parameter("means", means), _parameter("scales", scales)
         name = "weights" if log_weights is None else "log_weights"
         given = _parameter(name, weights if log_weights is None else log_weights, log=log_weights is not None)
@@ -80,7 +82,8 @@ class Mixture:
                 raise ValueError(f"weights must be >= 0; the smallest is {given.min()!r}.")
             with np.errstate(divide="ignore"):
                 given = np.log(given)
-        self._set(*_settle_mass(given), means, scales)
+        log_weights, mass = _settle_mass(given)
+        self._set(log_weights, mass, means, scales)
 
     def _set(self, log_weights, mass, means, scales):
         for name, value in (
@@ -250,10 +253,7 @@ class Mixture:
         uniform, normal = rng.random((n, n_samples)), rng.standard_normal((n, n_samples))
         chosen = _draw_components(self.weights, uniform)
         component = np.minimum(chosen, k - 1)
-        draws = (
-            np.take_along_axis(self._means, component, 1)
-            + np.take_along_axis(self._scales, component, 1) * normal
-        )
+        draws = np.take_along_axis(self._means, component, 1) + np.take_along_axis(self._scales, component, 1) * normal
         return np.where(chosen < k, draws, np.nan)
 
     rvs = sample
@@ -338,7 +338,8 @@ class Mixture:
         means, scales = (
             np.concatenate([getattr(part, name) for part in parts], axis=1) for name in ("means", "scales")
         )
-        return Mixture._trusted(*_settle_mass(log_weights), means, scales)
+        log_weights, mass = _settle_mass(log_weights)
+        return Mixture._trusted(log_weights, mass, means, scales)
 
     def __len__(self) -> int:
         return self._means.shape[0]
@@ -351,9 +352,7 @@ class Mixture:
             rows = [range(len(self))[rows]]
         if isinstance(rows, list) and not rows:
             rows = np.zeros(0, dtype=int)
-        return Mixture._trusted(
-            *(part[rows] for part in (self._log_weights, self._mass, self._means, self._scales))
-        )
+        return Mixture._trusted(self._log_weights[rows], self._mass[rows], self._means[rows], self._scales[rows])
 
     # ------------------------------------------------------------------------------------------------ shapes
     def _is_complete(self) -> bool:
@@ -377,9 +376,7 @@ class Mixture:
         elif y.ndim == 2 and y.shape[0] in {1, n}:
             grid, flat = np.broadcast_to(y, (n, y.shape[1])), False
         else:
-            raise ValueError(
-                f"y must be a scalar, ({n},) row-wise, or a grid (1, g) or ({n}, g); got shape {y.shape}."
-            )
+            raise ValueError(f"y must be a scalar, ({n},) row-wise, or a grid (1, g) or ({n}, g); got shape {y.shape}.")
         result = kernel(self._log_weights, self._means, self._scales, np.ascontiguousarray(grid))
         return result[:, 0] if flat else result
 
@@ -392,13 +389,9 @@ class Mixture:
         elif p.ndim == 2 and p.shape[0] == n:
             levels = p
         else:
-            raise ValueError(
-                f"p must be a scalar, a list of levels (m,), or row-wise ({n}, m); got shape {p.shape}."
-            )
+            raise ValueError(f"p must be a scalar, a list of levels (m,), or row-wise ({n}, m); got shape {p.shape}.")
         if ((levels < 0) | (levels > 1)).any():
-            raise ValueError(
-                f"p must lie in [0, 1]; got values from {np.nanmin(levels)!r} to {np.nanmax(levels)!r}."
-            )
+            raise ValueError(f"p must lie in [0, 1]; got values from {np.nanmin(levels)!r} to {np.nanmax(levels)!r}.")
         with np.errstate(divide="ignore"):
             log_p, log_rest = np.log(levels), np.log1p(-levels)
         tails = (log_rest, log_p) if upper else (log_p, log_rest)
@@ -408,9 +401,7 @@ class Mixture:
     def _per_row(self, name, value):
         value = _real(name, value)
         if value.shape not in {(), (len(self),)} or not np.isfinite(value).all():
-            raise ValueError(
-                f"{name} must be a finite number or have shape ({len(self)},); got shape {value.shape}."
-            )
+            raise ValueError(f"{name} must be a finite number or have shape ({len(self)},); got shape {value.shape}.")
         return np.broadcast_to(value, (len(self),))[:, None]
 
 
@@ -433,9 +424,7 @@ def _parameter(name, value, *, log=False) -> np.ndarray:
     finite = np.isfinite(array) | np.isneginf(array) if log else np.isfinite(array)
     if not finite.all():
         row, component = np.argwhere(~finite)[0]
-        raise ValueError(
-            f"{name} must be finite; row {row}, component {component} is {array[row, component]!r}."
-        )
+        raise ValueError(f"{name} must be finite; row {row}, component {component} is {array[row, component]!r}.")
     return array
 
 
@@ -444,9 +433,7 @@ def _settle_mass(log_weights):
     log_mass = logsumexp(log_weights, axis=1)
     if (log_mass > MASS_TOLERANCE).any():
         row = int(np.argmax(log_mass))
-        raise ValueError(
-            f"The weights of a row must sum to at most 1; row {row} sums to {np.exp(log_mass[row]):.12g}."
-        )
+        raise ValueError(f"The weights of a row must sum to at most 1; row {row} sums to {np.exp(log_mass[row]):.12g}.")
     complete = np.abs(log_mass) <= MASS_TOLERANCE
     log_weights = log_weights - np.where(complete, log_mass, 0.0)[:, None]
     return log_weights, np.where(complete, 1.0, np.exp(log_mass))
@@ -484,7 +471,5 @@ def _pad_components(part, n_components):
     missing = n_components - part.n_components
     padding = np.repeat([[0]], missing, axis=1)[0]
     log_weights = np.pad(part.log_weights, ((0, 0), (0, missing)), constant_values=-np.inf)
-    means, scales = (
-        np.concatenate([array, array[:, padding]], axis=1) for array in (part.means, part.scales)
-    )
+    means, scales = (np.concatenate([array, array[:, padding]], axis=1) for array in (part.means, part.scales))
     return log_weights, means, scales

@@ -29,7 +29,7 @@ def sweep(held_out_score, sizes):
     table : dict of lists
         'n_components' and 'score', one entry a size tried.
     """
-    table = {"n_components": [], "score": []}
+    table: dict[str, list] = {"n_components": [], "score": []}
     for size in sizes:
         score = float(held_out_score(size))
         table["n_components"].append(size)

@@ -67,9 +67,7 @@ def require_finite(name, values, columns=None):
     rows = bad if values.ndim == 1 else bad.any(axis=1)
     where = f"{int(rows.sum())} of {len(values)} rows, the first at row {int(np.argmax(rows))}"
     if values.ndim == 2:
-        labels = [
-            str(j) if columns is None else repr(str(columns[j])) for j in np.flatnonzero(bad.any(axis=0))
-        ]
+        labels = [str(j) if columns is None else repr(str(columns[j])) for j in np.flatnonzero(bad.any(axis=0))]
         shown = ", ".join(labels[:5]) + (f" and {len(labels) - 5} more" if len(labels) > 5 else "")
         where = f"column {shown}: {where}"
     raise ValueError(
@@ -91,16 +89,12 @@ def warn_about_oddities(x, y, constant, columns=None):
     if constant.any():
         named = ", ".join(label for label, flag in zip(labels, constant, strict=True) if flag)
         warn_user(f"X is constant in column {named}; it is ignored.")
-    first_of = {}
+    first_of: dict[bytes, str] = {}
     for label, column, flag in zip(labels, x.T, constant, strict=True):
         if not flag and first_of.setdefault(column.tobytes(), label) != label:
-            warn_user(
-                f"Columns {first_of[column.tobytes()]} and {label} of X are equal; one of them says nothing new."
-            )
+            warn_user(f"Columns {first_of[column.tobytes()]} and {label} of X are equal; one of them says nothing new.")
     if y.min() == y.max():
-        warn_user(
-            f"y is constant ({y[0]:g}); the fitted density is a narrow peak there, whose width means nothing."
-        )
+        warn_user(f"y is constant ({y[0]:g}); the fitted density is a narrow peak there, whose width means nothing.")
     rows = np.column_stack([x, y])[:DUPLICATE_SAMPLE]
     n_distinct = len(np.unique(rows, axis=0))
     if n_distinct < len(rows) / 2 and y.min() != y.max():
@@ -111,4 +105,5 @@ def warn_about_oddities(x, y, constant, columns=None):
 
 
 def warn_user(message):
+    """Warn the user of their data, at the line that called `fit`."""
     warnings.warn(message, UserWarning, stacklevel=4)

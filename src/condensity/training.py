@@ -14,8 +14,8 @@ from condensity.kernels.reference.network import (
 )
 from condensity.kernels.reference.trainer import Plan, Rows, Training, steps_per_epoch, train
 from condensity.mixture import Mixture
-from condensity.splitting import held_out_splits
 from condensity.scaling import resolution, weighted_quantiles
+from condensity.splitting import held_out_splits
 
 #: Standardised inputs are held within ± this: an outlier cannot own the first layer, and far from the data the prediction
 #: goes flat instead of running off along a line.
@@ -188,9 +188,7 @@ def _start(settings, network, rows, rng):
 # ----------------------------------------------------------------------------------------------------- small tables
 def _fit_by_folds(theta, network, plan, rng, rows, splits) -> MDNFit:
     """Choose the number of steps by K-fold (median of each fold's best), then train on all rows for that many."""
-    folds = [
-        train(theta, network, plan, rng, rows.take(kept), rows.take(held_out)) for kept, held_out in splits
-    ]
+    folds = [train(theta, network, plan, rng, rows.take(kept), rows.take(held_out)) for kept, held_out in splits]
     n_steps = max(1, int(np.median([fold.best_step for fold in folds])))
     final = train(theta, network, plan._replace(max_steps=n_steps), rng, rows)
     history = {**final.history, "validation_nll": _mean_curve(folds, final.history["step"])}
@@ -214,7 +212,7 @@ def _fit_by_folds(theta, network, plan, rng, rows, splits) -> MDNFit:
 
 def _mean_curve(folds, steps):
     """Mean held-out NLL of the folds that reached each step; nan where none did."""
-    by_step = {step: [] for step in steps}
+    by_step: dict[int, list] = {step: [] for step in steps}
     for fold in folds:
         for step, value in zip(fold.history["step"], fold.history["validation_nll"], strict=True):
             by_step.get(step, []).append(value)
@@ -236,9 +234,7 @@ def _linear_gaussian(rows) -> MDNFit:
     weight, bias = split(theta, network)[0]
     weight[:, 1], bias[1] = coefficients[:d], coefficients[d]
     bias[2] = np.log(max(np.sqrt(variance), SMALLEST_SCALE))
-    outcome = (
-        f"Fitted one normal with a linear mean: {n} rows are too few for a network (fewer than {TINY_N})."
-    )
+    outcome = f"Fitted one normal with a linear mean: {n} rows are too few for a network (fewer than {TINY_N})."
     return MDNFit(theta, network, True, outcome, 1, {"step": [], "train_loss": [], "validation_nll": []})
 
 
@@ -255,9 +251,7 @@ def _describe_stopped_run(run: Training, network, plan, n) -> MDNFit:
     elif run.status == "diverged":
         ending = f"Diverged after {run.n_steps} steps: a loss or gradient was not finite"
     else:
-        ending = (
-            f"Reached max_iter ({epochs} epochs, {run.n_steps} steps) while held-out NLL was still improving"
-        )
+        ending = f"Reached max_iter ({epochs} epochs, {run.n_steps} steps) while held-out NLL was still improving"
     outcome = f"{ending}; the parameters of step {run.best_step}, the best, were kept.{_clipping(run)}"
     return MDNFit(run.theta, network, run.status == "patience", outcome, epochs, run.history)
 
@@ -272,9 +266,7 @@ def _describe_full_run(run: Training, network, plan, n) -> MDNFit:
         outcome = f"Diverged after {run.n_steps} steps: a loss or gradient was not finite."
     else:
         state = "had settled" if settled else "was still falling"
-        outcome = (
-            f"Ran all {epochs} epochs ({run.n_steps} steps) without a held-out check; training loss {state}."
-        )
+        outcome = f"Ran all {epochs} epochs ({run.n_steps} steps) without a held-out check; training loss {state}."
     return MDNFit(run.theta, network, settled, outcome + _clipping(run), epochs, run.history)
 
 

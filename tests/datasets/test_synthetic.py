@@ -153,9 +153,7 @@ def test_ring_density_is_joint_over_marginal(x):
     """1e-9: what QUADPACK reaches for the marginal (1e-13 absolute, marginals down to 4e-6)."""
     y = np.array([-8.0, -3.0, 0.01, 0.0, 2.0, 30.0])
     radius = np.hypot(x, y)
-    joint = np.logaddexp(stats.norm.logpdf(radius, 4), stats.norm.logpdf(radius, -4)) - np.log(
-        2 * np.pi * radius
-    )
+    joint = np.logaddexp(stats.norm.logpdf(radius, 4), stats.norm.logpdf(radius, -4)) - np.log(2 * np.pi * radius)
     actual = synthetic.make_ring(1).log_density(np.full(y.size, x), y)
     assert actual == pytest.approx(joint - np.log(ring_marginal(x)), rel=1e-9, abs=1e-9)
 
@@ -188,9 +186,7 @@ def test_inverse_densities_equal_bayes(name, low, high, curve, scale):
     """1e-10: the accuracy that the module states for its normaliser."""
     problem = MAKERS[name](200, random_state=5)
     marginal = np.array([inverse_marginal(x, low, high, curve, scale) for x in problem.X[:, 0]])
-    expected = (
-        stats.norm.logpdf(problem.X[:, 0], curve(problem.y), scale) - np.log(high - low) - np.log(marginal)
-    )
+    expected = stats.norm.logpdf(problem.X[:, 0], curve(problem.y), scale) - np.log(high - low) - np.log(marginal)
     assert problem.log_density(problem.X, problem.y) == pytest.approx(expected, rel=1e-10, abs=1e-10)
 
 
@@ -224,10 +220,7 @@ def test_mean_negative_log_density_agrees_with_the_entropy(named_maker):
 
 @pytest.mark.parametrize("name", ["noisy wave", "cross", "two-branch", "ring"])
 def test_log_density_stays_finite_far_away(name):
-    x, y = (
-        v.ravel()
-        for v in np.meshgrid([-1e6, -30.0, -1e-300, 0.0, 1e-9, 5.0, 1e6], [-1e6, -9.0, 0.0, 1e-12, 1e6])
-    )
+    x, y = (v.ravel() for v in np.meshgrid([-1e6, -30.0, -1e-300, 0.0, 1e-9, 5.0, 1e6], [-1e6, -9.0, 0.0, 1e-12, 1e6]))
     assert np.isfinite(MAKERS[name](1).log_density(x, y)).all()
 
 
@@ -294,9 +287,7 @@ def test_bad_sample_sizes_are_named(named_maker, n_samples):
         make(n_samples)
 
 
-@pytest.mark.parametrize(
-    ("x_shape", "y_shape"), [((4, 2), (4,)), ((4, 1), (4, 1)), ((4, 1), (5,)), ((1,), ())]
-)
+@pytest.mark.parametrize(("x_shape", "y_shape"), [((4, 2), (4,)), ((4, 1), (4, 1)), ((4, 1), (5,)), ((1,), ())])
 def test_bad_shapes_are_named(named_maker, x_shape, y_shape):
     _, make = named_maker
     with pytest.raises(ValueError, match="X must have shape"):

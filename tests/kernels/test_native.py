@@ -72,9 +72,7 @@ def exact_logpdf(log_weights, means, scales, y):
         half_log_2pi = mpmath.log(2 * mpmath.pi) / 2
         for i, j in np.ndindex(y.shape):
             terms = [
-                mpmath.mpf(w)
-                - ((mpmath.mpf(y[i, j]) - mpmath.mpf(m)) / mpmath.mpf(s)) ** 2 / 2
-                - mpmath.log(s)
+                mpmath.mpf(w) - ((mpmath.mpf(y[i, j]) - mpmath.mpf(m)) / mpmath.mpf(s)) ** 2 / 2 - mpmath.log(s)
                 for w, m, s in zip(*(a[i].tolist() for a in (log_weights, means, scales)), strict=True)
             ]
             peak = max(terms)  # only to keep exp inside mpmath's patience, not for digits
@@ -290,9 +288,7 @@ def test_auto_takes_native_where_it_can():
 
 
 def test_bad_engines_say_what_to_do():
-    with pytest.raises(
-        ValueError, match="does not have 'mixture_quantile'; use engine='auto' or 'reference'"
-    ):
+    with pytest.raises(ValueError, match="does not have 'mixture_quantile'; use engine='auto' or 'reference'"):
         kernels.resolve_engine("native", operation="mixture_quantile")
     with pytest.raises(ValueError, match="engine must be 'auto', 'native' or 'reference'; got 'cuda'"):
         kernels.resolve_engine("cuda", operation="mixture_logpdf")
@@ -314,17 +310,13 @@ kernels.resolve_engine("native", operation="mixture_logpdf")
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     last = result.stderr.splitlines()[-1]
-    assert last.startswith(
-        "ValueError: engine='native' was asked for 'mixture_logpdf', but the compiled extension"
-    )
+    assert last.startswith("ValueError: engine='native' was asked for 'mixture_logpdf', but the compiled extension")
 
 
 def test_environment_chooses_the_engine(monkeypatch):
     mixture = random_mixture(np.random.default_rng(0), 50, 5, 7)
     by_engine = {"native": native.mixture_logpdf(*mixture), "reference": reference.mixture_logpdf(*mixture)}
-    assert not np.array_equal(
-        by_engine["native"], by_engine["reference"]
-    )  # else the next lines prove nothing
+    assert not np.array_equal(by_engine["native"], by_engine["reference"])  # else the next lines prove nothing
     for name, expected in by_engine.items():
         monkeypatch.setenv(kernels.ENGINE_VARIABLE, name)
         assert_array_equal(kernels.mixture_logpdf(*mixture), expected)
@@ -362,6 +354,4 @@ def test_kernels_export_one_symbol_and_no_weak_ones():
         symbols = [line.split(maxsplit=2) for line in listing.stdout.splitlines()]
         isa = path.name.removeprefix("kernels_").split(".")[0]
         assert [name for _, _, name in symbols] == [f"condensity::{isa}::kernels"]
-        assert all(
-            kind in "DR" for _, kind, _ in symbols
-        )  # ordinary data: V, W and u would be weak or unique
+        assert all(kind in "DR" for _, kind, _ in symbols)  # ordinary data: V, W and u would be weak or unique

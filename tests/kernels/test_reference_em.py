@@ -41,9 +41,7 @@ def draw(rng, params, n):
     """Rows of a mixture, by the definition."""
     labels = rng.choice(len(params.weights), n, p=params.weights)
     factors = np.linalg.cholesky(params.covariances)[labels]
-    return params.means[labels] + np.einsum(
-        "nij,nj->ni", factors, rng.normal(size=(n, params.means.shape[1]))
-    )
+    return params.means[labels] + np.einsum("nij,nj->ni", factors, rng.normal(size=(n, params.means.shape[1])))
 
 
 def scipy_component_log_densities(x, params):
@@ -77,9 +75,7 @@ def test_log_densities_equal_scipy(n, n_components, d):
     x = 3.0 * rng.normal(size=(n, d))
     expected = scipy_component_log_densities(x, params)
     np.testing.assert_allclose(component_log_densities(x, params), expected, rtol=ROUNDING, atol=ROUNDING)
-    np.testing.assert_allclose(
-        gmm_log_density(x, params), logsumexp(expected, axis=1), rtol=ROUNDING, atol=ROUNDING
-    )
+    np.testing.assert_allclose(gmm_log_density(x, params), logsumexp(expected, axis=1), rtol=ROUNDING, atol=ROUNDING)
 
 
 def test_narrow_components_far_from_zero_keep_their_digits():
@@ -133,9 +129,7 @@ def test_step_equals_the_formulas_written_out(prior):
     for k in range(3):
         scatter = (shares[:, k, None] * (x - means[k])).T @ (x - means[k])
         covariances.append((scatter + prior * np.eye(2)) / (counts[k] + degrees) + 1e-3 * np.eye(2))
-    penalty = sum(
-        degrees * np.linalg.slogdet(c)[1] + prior * np.trace(np.linalg.inv(c)) for c in params.covariances
-    )
+    penalty = sum(degrees * np.linalg.slogdet(c)[1] + prior * np.trace(np.linalg.inv(c)) for c in params.covariances)
     stepped, objective = em_step(x, weight, params, prior=prior, ridge=1e-3)
     assert_same(stepped, (counts / weight.sum(), means, np.array(covariances)), ROUNDING)
     assert objective == pytest.approx((weight @ log_density - 0.5 * penalty) / weight.sum(), abs=ROUNDING)
@@ -150,9 +144,7 @@ def test_integer_weights_are_repeated_rows(prior):
     weighted = repeated = kmeans_start(x, 3, rng, prior=0.1, ridge=1e-3)
     for _ in range(10):
         weighted, weighted_objective = em_step(x, repeats, weighted, prior=prior, ridge=1e-6)
-        repeated, repeated_objective = em_step(
-            np.repeat(x, repeats, axis=0), None, repeated, prior=prior, ridge=1e-6
-        )
+        repeated, repeated_objective = em_step(np.repeat(x, repeats, axis=0), None, repeated, prior=prior, ridge=1e-6)
         assert weighted_objective == pytest.approx(repeated_objective, abs=1e-10)
     assert_same(weighted, repeated, 1e-10)
 
@@ -183,9 +175,7 @@ def test_only_ratios_of_weights_matter_and_zero_weight_rows_are_absent():
         for rows, w in [(x, weight), (x, 1024.0 * weight), (x[kept], weight[kept])]
     ]
     for other in fits[1:]:
-        assert_same(
-            other.parameters, fits[0].parameters, 0.0
-        )  # a power of two and a dropped row leave every bit
+        assert_same(other.parameters, fits[0].parameters, 0.0)  # a power of two and a dropped row leave every bit
     with pytest.raises(ValueError, match="sample_weight"):
         fit_gmm(x, 3, rng, sample_weight=np.zeros(70))
 
@@ -274,9 +264,7 @@ def test_same_generator_same_bits():
 # ---------------------------------------------------------------- scikit-learn
 
 
-@pytest.mark.parametrize(
-    ("n", "n_components", "d", "ridge"), [(300, 4, 2, 1e-6), (500, 7, 3, 1e-4), (120, 3, 1, 1e-6)]
-)
+@pytest.mark.parametrize(("n", "n_components", "d", "ridge"), [(300, 4, 2, 1e-6), (500, 7, 3, 1e-4), (120, 3, 1, 1e-6)])
 def test_likelihood_equals_scikit_learn_from_the_same_start(n, n_components, d, ridge):
     """Same start, number of steps and ridge, no prior: same mean log likelihood to 1e-8.
 
@@ -294,9 +282,7 @@ def test_likelihood_equals_scikit_learn_from_the_same_start(n, n_components, d, 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             theirs.fit(x)
-        ours = fit_gmm(
-            x, n_components, rng, start=start, prior=0.0, ridge=ridge, max_iter=theirs.n_iter_, tol=0.0
-        )
+        ours = fit_gmm(x, n_components, rng, start=start, prior=0.0, ridge=ridge, max_iter=theirs.n_iter_, tol=0.0)
         assert ours.n_iter == theirs.n_iter_
         assert ours.log_likelihood == pytest.approx(theirs.score(x), abs=1e-8)
     # 1e-6: 60 steps magnify differences of rounding where the likelihood is flat.
@@ -372,9 +358,7 @@ def test_hard_tables_give_finite_fits(x, prior, ridge, n_components):
     for weight in (None, np.linspace(0, 1, len(x)) if len(x) > 1 else None):
         start = kmeans_start(x, n_components, np.random.default_rng(1), weight, prior=prior, ridge=ridge)
         assert_valid(start, n_components, x.shape[1])
-        fit = fit_gmm(
-            x, n_components, np.random.default_rng(1), sample_weight=weight, prior=prior, ridge=ridge
-        )
+        fit = fit_gmm(x, n_components, np.random.default_rng(1), sample_weight=weight, prior=prior, ridge=ridge)
         assert_valid(fit.parameters, n_components, x.shape[1])
         assert np.isfinite(fit.objective_path).all()
         assert np.isfinite(gmm_log_density(x, fit.parameters)).all()
@@ -415,9 +399,7 @@ def test_scaling_by_a_power_of_two(power):
 # ---------------------------------------------------------------- conditioning
 
 
-@pytest.mark.parametrize(
-    ("d", "given", "target"), [(4, [0, 1, 2], 3), (4, [3, 1], 0), (5, [2], 4), (3, [], 1)]
-)
+@pytest.mark.parametrize(("d", "given", "target"), [(4, [0, 1, 2], 3), (4, [3, 1], 0), (5, [2], 4), (3, [], 1)])
 def test_conditional_equals_the_textbook_formula(d, given, target):
     """Σ_ba Σ_aa⁻¹ by a general solve; the condition numbers here are below 1e3, hence 1e-11."""
     rng = np.random.default_rng(d)
@@ -429,9 +411,7 @@ def test_conditional_equals_the_textbook_formula(d, given, target):
     for k in range(3):
         mean, covariance = params.means[k], params.covariances[k]
         slopes = np.linalg.solve(covariance[np.ix_(given, given)], covariance[given, target])
-        np.testing.assert_allclose(
-            means[:, k], mean[target] + (x - mean[given]) @ slopes, rtol=1e-11, atol=1e-11
-        )
+        np.testing.assert_allclose(means[:, k], mean[target] + (x - mean[given]) @ slopes, rtol=1e-11, atol=1e-11)
         variance = covariance[target, target] - slopes @ covariance[given, target]
         np.testing.assert_allclose(scales[:, k] ** 2, variance, rtol=1e-11)
         if given:

@@ -37,9 +37,7 @@ class FixedModel:
 
     def predict_dist(self, X):
         x = np.asarray(X, dtype=float)[:, :1]
-        log_weights, means, scales = (
-            np.broadcast_to(f(x, self.k), (len(x), self.k.size)) for f in self.functions
-        )
+        log_weights, means, scales = (np.broadcast_to(f(x, self.k), (len(x), self.k.size)) for f in self.functions)
         log_weights = log_weights - np.log(np.exp(log_weights).sum(axis=1, keepdims=True))
         return Mixture(log_weights=log_weights, means=means, scales=scales)
 
@@ -111,9 +109,7 @@ def test_width_and_opacity_follow_the_weight_and_an_unused_component_stays_visib
     heights = np.array([segment[0, 1] for segment in lines.get_segments()])
     width = np.asarray(lines.get_linewidths())
     # The distance from white is the opacity times that of the component's own colour.
-    ink = (1 - lines.get_colors()[:, :3]) / (1 - component_colours(np.array([[0.0, 1.0]])))[
-        (heights > 100).astype(int)
-    ]
+    ink = (1 - lines.get_colors()[:, :3]) / (1 - component_colours(np.array([[0.0, 1.0]])))[(heights > 100).astype(int)]
     assert ink[heights > 100] == pytest.approx(FAINTEST, abs=1e-6)
     assert ink[heights < 1] == pytest.approx(1.0)
     assert width[heights > 100].max() < 0.5 * width[heights < 1].min()
@@ -147,9 +143,7 @@ def test_samples_lie_at_the_x_of_the_data_and_are_reproducible():
 
 
 def test_components_that_leave_the_frame_are_counted(ax):
-    far = FixedModel(
-        lambda x, k: 0 * x + 0 * k, lambda x, k: 1e6 * k + 0 * x, lambda x, k: 1.0 + 0 * x + 0 * k, 3
-    )
+    far = FixedModel(lambda x, k: 0 * x + 0 * k, lambda x, k: 1e6 * k + 0 * x, lambda x, k: 1.0 + 0 * x + 0 * k, 3)
     X, y = table()
     means_panel(far, X, y, ax=ax)
     assert ax.get_ylim()[1] < 10
@@ -205,9 +199,7 @@ def test_slices_show_every_model_and_the_truth(ax):
     assert labels == ["one", "many", "truth"]
     assert ax.get_lines()[0].get_color() == model_colours(models)["one"]
     curve = ax.get_lines()[0].get_xydata()
-    np.testing.assert_allclose(
-        curve[:, 1], models["one"].predict_dist([[0.5]]).pdf(curve[None, :, 0])[0], rtol=1e-12
-    )
+    np.testing.assert_allclose(curve[:, 1], models["one"].predict_dist([[0.5]]).pdf(curve[None, :, 0])[0], rtol=1e-12)
 
 
 def test_a_needle_is_drawn_at_full_height_and_cut_with_a_remark(ax):

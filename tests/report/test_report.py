@@ -153,9 +153,7 @@ def test_the_largest_scale_finds_a_spike_between_the_rows():
         def predict_dist(self, X):
             x = np.asarray(X)[:, :1]
             scales = np.hstack([np.ones_like(x), 1.0 + 1e5 * np.exp(-1e5 * (x - 0.5) ** 2)])
-            return condensity.Mixture(
-                weights=np.tile([1.0, 0.0], (len(x), 1)), means=0 * scales, scales=scales
-            )
+            return condensity.Mixture(weights=np.tile([1.0, 0.0], (len(x), 1)), means=0 * scales, scales=scales)
 
         def score_samples(self, X, y):
             return self.predict_dist(X).logpdf(y)

@@ -99,9 +99,7 @@ def _parse(content, is_parquet):
     if is_parquet:
         table = parquet.read_table(pyarrow.BufferReader(content))
         # pandas keeps a row index that is not 0, 1, … as a column; it is bookkeeping, not a measurement.
-        return table.drop_columns(
-            [name for name in table.column_names if re.fullmatch(r"__index_level_\d+__", name)]
-        )
+        return table.drop_columns([name for name in table.column_names if re.fullmatch(r"__index_level_\d+__", name)])
     content += b"\n"  # a header without a line end is a header
     block = min(max(len(content), 1 << 16), LARGEST_BLOCK)
     return csv.read_csv(pyarrow.BufferReader(content), read_options=csv.ReadOptions(block_size=block))
@@ -142,9 +140,7 @@ def _check_features(table, names, target):
     for name in names:
         _require_column(table, name)
         if name == target:
-            raise TableError(
-                f"column {name!r} is the target, so it cannot be a feature; leave it out of the features."
-            )
+            raise TableError(f"column {name!r} is the target, so it cannot be a feature; leave it out of the features.")
         if names.count(name) > 1:
             raise TableError(f"feature {name!r} is named twice; name it once.")
     if not names:
@@ -158,12 +154,9 @@ def _as_floats(table: Any, name: str) -> np.ndarray:
 
     column = table.column(name)
     if types.is_null(column.type):
-        raise TableError(
-            f"column {name!r} is empty: all {len(column)} values are missing; leave it out or fill it."
-        )
+        raise TableError(f"column {name!r} is empty: all {len(column)} values are missing; leave it out or fill it.")
     is_numeric = any(
-        test(column.type)
-        for test in (types.is_integer, types.is_floating, types.is_decimal, types.is_boolean)
+        test(column.type) for test in (types.is_integer, types.is_floating, types.is_decimal, types.is_boolean)
     )
     if not is_numeric:
         _refuse_type(column, name)
@@ -173,9 +166,7 @@ def _as_floats(table: Any, name: str) -> np.ndarray:
     missing, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
     if missing:
         share = f"{missing} of {values.size} rows"
-        raise TableError(
-            f"column {name!r} has missing values in {share}; remove or fill them, or leave it out."
-        )
+        raise TableError(f"column {name!r} has missing values in {share}; remove or fill them, or leave it out.")
     if infinite:
         share = f"{infinite} of {values.size} rows"
         raise TableError(f"column {name!r} is infinite in {share}; remove or replace those values.")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
 
@@ -104,9 +104,7 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
     def _check_training_data(self, X, y, sample_weight):
         """Float64 x (n, d), y (n,), weight (n,) with mean one, zero weights dropped."""
         if y is None:
-            raise ValueError(
-                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None."
-            )
+            raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         require_numeric_columns(X)
         X = validate_data(self, X, dtype=np.float64, ensure_all_finite=False, ensure_min_samples=2)
         require_finite("X", X, getattr(self, "feature_names_in_", None))
@@ -124,9 +122,7 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
 
     def _check_target(self, y):
         """Float64 y (n,); its shape is remembered, so that predictions can take it."""
-        y = check_array(
-            y, ensure_2d=False, ensure_all_finite=False, input_name="y", dtype="numeric", allow_nd=True
-        )
+        y = check_array(y, ensure_2d=False, ensure_all_finite=False, input_name="y", dtype="numeric", allow_nd=True)
         if y.ndim > 2 or (y.ndim == 2 and y.shape[1] != 1):
             raise ValueError(
                 f"y must have one output, shape (n,) or (n, 1); got {y.shape}. This version fits one output at a time: "
@@ -199,9 +195,15 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         """
         return self.predict_dist(X).sample(n_samples, random_state=random_state)
 
-    def score_samples(self, X, y):
-        """log p(y | x) of every row, (n,), in nats per unit of y."""
+    def score_samples(self, X, y=None):
+        """Log p(y | x) of every row, (n,), in nats per unit of y.
+
+        Without y, of the model's own point prediction, `predict(X)`: how sure it is of it. (scikit-learn's contract calls
+        every `score_samples` with X alone.)
+        """
         dist = self.predict_dist(X)
+        if y is None:
+            return dist.logpdf(dist.mean())
         y = column_or_1d(check_array(y, ensure_2d=False, input_name="y", dtype=np.float64))
         check_consistent_length(dist, y)
         return dist.logpdf(y)
@@ -214,6 +216,3 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         tags = super().__sklearn_tags__()
         tags.regressor_tags.poor_score = True  # the score is a log density, where scikit-learn expects R²
         return tags
-
-
-__all__ = ["AbstractDensityRegressor", "NotFittedError"]

@@ -2,12 +2,15 @@
 
 from dataclasses import fields
 from numbers import Integral, Real
+from typing import ClassVar
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from condensity import em, kernels
 from condensity.estimators.base import AbstractDensityRegressor
+from condensity.selection import candidate_sizes, sweep
+from condensity.splitting import held_out_splits
 
 
 class JointGMMRegressor(AbstractDensityRegressor):
@@ -51,7 +54,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
     <Mixture: 2 rows, 8 components, 1 output>
     """
 
-    _parameter_constraints = {
+    _parameter_constraints: ClassVar[dict] = {
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "covariance_prior": [Interval(Real, 0, None, closed="left")],
         "reg_covar": [Interval(Real, 0, None, closed="left")],
@@ -86,11 +89,6 @@ class JointGMMRegressor(AbstractDensityRegressor):
         self.engine = engine
         self.random_state = random_state
 
-    @property
-    def selection_(self):
-        """The sweep's table, or None when K was given."""
-        return self._fit.selection
-
     def _check_size(self, n, d):
         kernels.resolve_engine(self.engine, operation="fit_gmm")
         if self.n_components != "auto" and self.n_components > n:
@@ -101,7 +99,24 @@ class JointGMMRegressor(AbstractDensityRegressor):
 
     def _fit_standardised(self, rows, rng, validation):
         settings = em.Settings(**{field.name: getattr(self, field.name) for field in fields(em.Settings)})
-        return em.fit_joint(settings, rows, rng, validation)
+        n_components, self.selection_ = self.n_components, None
+        if n_components == "auto":
+            n_components, self.selection_ = self._choose_size(settings, rows, rng, validation)
+        return em.fit_joint(settings, rows, n_components, rng)
+
+    def _choose_size(self, settings, rows, rng, validation):
+        """Sweep the number of components, scored by held-out conditional log density."""
+        if validation is None:
+            splits = held_out_splits(len(rows.y), self.validation_fraction, rng)
+            pairs = [(rows.take(kept), rows.take(held_out)) for kept, held_out in splits]
+        else:
+            pairs = [(rows, validation)]
+
+        def score(size):
+            fits = ((em.fit_joint(settings, kept, size, rng), held_out) for kept, held_out in pairs)
+            return np.mean([em.held_out_score(fit, held_out) for fit, held_out in fits])
+
+        return sweep(score, candidate_sizes(min(len(kept.y) for kept, _ in pairs)))
 
     def _predict_standardised(self, x):
         return em.predict(self._fit.parameters, x)

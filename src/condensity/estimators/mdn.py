@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 from numbers import Integral, Real
+from typing import ClassVar
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -67,7 +68,7 @@ class MDNRegressor(AbstractDensityRegressor):
     (1, 2)
     """
 
-    _parameter_constraints = {
+    _parameter_constraints: ClassVar[dict] = {
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "hidden_layer_sizes": [
             "array-like",
@@ -175,9 +176,7 @@ class MDNRegressor(AbstractDensityRegressor):
         if not isinstance(sizes, str):
             flat = np.atleast_1d(np.asarray(sizes, dtype=float))
             if flat.ndim != 1 or (flat < 1).any() or (flat != np.round(flat)).any():
-                raise ValueError(
-                    f"hidden_layer_sizes must be integers >= 1, such as (32, 32); got {sizes!r}."
-                )
+                raise ValueError(f"hidden_layer_sizes must be integers >= 1, such as (32, 32); got {sizes!r}.")
         bounds = self.scale_bounds
         if bounds is not None and not isinstance(bounds, str):
             low_high = np.asarray(bounds, dtype=float)
@@ -185,9 +184,7 @@ class MDNRegressor(AbstractDensityRegressor):
                 raise ValueError(f"scale_bounds must be (low, high) with 0 < low < high; got {bounds!r}.")
 
     def _fit_standardised(self, rows, rng, validation):
-        settings = training.Settings(
-            **{field.name: getattr(self, field.name) for field in fields(training.Settings)}
-        )
+        settings = training.Settings(**{field.name: getattr(self, field.name) for field in fields(training.Settings)})
         return training.fit_mdn(settings, rows, rng, validation)
 
     def _predict_standardised(self, x):

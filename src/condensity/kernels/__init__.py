@@ -11,7 +11,9 @@ Letters: n rows, K components, g points a row, m levels a row.
 import os
 from collections.abc import Callable
 
+from condensity.kernels.reference import em as _em
 from condensity.kernels.reference import mixture as _reference
+from condensity.kernels.reference import trainer as _trainer
 
 try:
     from condensity.kernels.native import OPERATIONS as _NATIVE_OPERATIONS
@@ -28,6 +30,8 @@ _ENGINES: dict[str, dict[str, Callable]] = {
         "mixture_logcdf": _reference.mixture_logcdf,
         "mixture_logsf": _reference.mixture_logsf,
         "mixture_quantile": _reference.mixture_quantile,
+        "train": _trainer.train,
+        "fit_gmm": _em.fit_gmm,
     },
 }
 

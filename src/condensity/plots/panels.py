@@ -59,9 +59,7 @@ def data_panel(X, y, *, ax=None, along=0, x_label=None, target="y"):
     return label_axes(ax, x_label or line.label, target)
 
 
-def samples_panel(
-    model, X, y, *, ax=None, along=0, x_label=None, target="y", colour=PALETTE[0], random_state=0
-):
+def samples_panel(model, X, y, *, ax=None, along=0, x_label=None, target="y", colour=PALETTE[0], random_state=0):
     """The data, faint, and over it one draw from p(y | x) for each row, at the same x.
 
     Where the model is good the two clouds cannot be told apart.
@@ -131,9 +129,7 @@ def weights_panel(model, X, *, ax=None, along=0, x_label=None):
     line = look_along(X, along)
     dist = model.predict_dist(line.rows)
     _component_lines(ax, line.grid, dist, dist.weights)
-    top = min(
-        1.02, 1.15 * float(dist.weights.max())
-    )  # 40 equal weights would lie on the floor of a unit axis
+    top = min(1.02, 1.15 * float(dist.weights.max()))  # 40 equal weights would lie on the floor of a unit axis
     ax.set(xlim=(line.grid[0], line.grid[-1]), ylim=(-0.02 * top, top))
     return label_axes(ax, x_label or line.label, "weight πₖ(x)")
 

@@ -84,9 +84,7 @@ def label_axes(ax, x_label, y_label):
     for axis, label in ((ax.xaxis, x_label), (ax.yaxis, y_label)):
         axis.label.set(text=shorten(label), color=INK, fontsize=9, parse_math=False)
     ax.set_facecolor("white")
-    ax.tick_params(
-        which="both", labelsize=8, labelcolor=QUIET, color=RULE, length=3, width=0.8, direction="out"
-    )
+    ax.tick_params(which="both", labelsize=8, labelcolor=QUIET, color=RULE, length=3, width=0.8, direction="out")
     ax.tick_params(which="minor", length=0, labelleft=False, labelbottom=False)
     for axis, most_ticks in ((ax.xaxis, 5), (ax.yaxis, 5)):
         if axis.get_scale() == "linear":

@@ -83,13 +83,9 @@ def _name_models(models: Any, names: Sequence[str] | None) -> dict:
         named = {str(name): model for name, model in models.items()}
     else:
         listed = [models] if hasattr(models, "predict_dist") else list(models)
-        labels = (
-            [type(model).__name__ for model in listed] if names is None else [str(name) for name in names]
-        )
+        labels = [type(model).__name__ for model in listed] if names is None else [str(name) for name in names]
         if len(set(labels)) < len(listed) or len(labels) != len(listed):
-            raise ValueError(
-                f"names must hold one different name for each of the {len(listed)} models; got {labels}."
-            )
+            raise ValueError(f"names must hold one different name for each of the {len(listed)} models; got {labels}.")
         named = dict(zip(labels, listed, strict=True))
     if not named:
         raise ValueError("models is empty; give at least one fitted model.")

@@ -43,9 +43,7 @@ def odd_data_sets(n_samples: int, random_state: int) -> Iterator[DataSet]:
         yield DataSet(name, *rows, split, log_density=known.log_density, entropy=known.entropy)
 
 
-def table_data_set(
-    file: str, target: str, features: str | None, along: str | None, random_state: int
-) -> DataSet:
+def table_data_set(file: str, target: str, features: str | None, along: str | None, random_state: int) -> DataSet:
     """A user's table, with a random fifth of its rows kept for the test.
 
     Parameters
@@ -70,9 +68,7 @@ def table_data_set(
     if len(y) < FEWEST_ROWS:
         raise ValueError(f"{file!r} has {len(y)} rows; fitting and testing need at least {FEWEST_ROWS}.")
     train, test = split_rows(len(y), random_state)
-    split = (
-        f"{len(train)} rows to fit and {len(test)} to test, a random fifth chosen with seed {random_state}."
-    )
+    split = f"{len(train)} rows to fit and {len(test)} to test, a random fifth chosen with seed {random_state}."
     notes: tuple[str, ...] = ()
     if y.min() == y.max():
         notes = (f"the target {target!r} is constant ({y[0]:g}); every model can only repeat it.",)

@@ -64,15 +64,11 @@ def slice_pictures(study: Study) -> list[Picture]:
 def data_picture(data: DataSet) -> Picture:
     """The data alone; the same for every model."""
     figure, (ax,) = small_multiples(1)
-    data_panel(
-        data.X, data.y, ax=ax, along=data.along, x_label=data.feature_names[data.along], target=data.target
-    )
+    data_panel(data.X, data.y, ax=ax, along=data.along, x_label=data.feature_names[data.along], target=data.target)
     return to_picture(figure, "data", f"{data.name}: scatter plot of {len(data.y)} rows.")
 
 
-def model_pictures(
-    data: DataSet, fit: Fit, measures: Measures, colour: str, random_state: int
-) -> list[Picture]:
+def model_pictures(data: DataSet, fit: Fit, measures: Measures, colour: str, random_state: int) -> list[Picture]:
     """The four charts of one model: draws, means, weights, scales."""
     view = {"along": data.along, "x_label": data.feature_names[data.along]}
     table = fit.model, data.X, data.y

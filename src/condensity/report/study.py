@@ -169,9 +169,7 @@ def measure(model: Any, data: DataSet) -> Measures:
     log_density = np.asarray(model.score_samples(data.X_test, data.y_test), dtype=float)
     nll = -float(log_density.mean())
     with np.errstate(invalid="ignore"):  # an infinite loss has no standard error
-        error = (
-            float(log_density.std(ddof=1)) / math.sqrt(log_density.size) if log_density.size > 1 else math.nan
-        )
+        error = float(log_density.std(ddof=1)) / math.sqrt(log_density.size) if log_density.size > 1 else math.nan
     largest, components = _scan_scales(model, data)
     return Measures(
         components=components,

@@ -411,10 +411,7 @@ def fit_gmm(
     """
     x, weight = _weighted_rows(x, sample_weight)
     starts = (kmeans_start(x, n_components, rng, weight, prior=prior, ridge=ridge) for _ in range(n_init))
-    fits = [
-        _climb(x, weight, first, prior, ridge, max_iter, tol)
-        for first in (starts if start is None else [start])
-    ]
+    fits = [_climb(x, weight, first, prior, ridge, max_iter, tol) for first in (starts if start is None else [start])]
     return max(fits, key=lambda fit: fit.objective_path[-1])
 
 
@@ -426,9 +423,7 @@ def _weighted_rows(x, sample_weight):
     weight = np.asarray(sample_weight, dtype=float)
     present = weight > 0
     if not present.any():
-        raise ValueError(
-            "sample_weight must be positive for at least one row; all are 0. Leave it out or fix it."
-        )
+        raise ValueError("sample_weight must be positive for at least one row; all are 0. Leave it out or fix it.")
     return x[present], weight[present] / weight[present].mean()
 
 
@@ -481,9 +476,7 @@ def condition_gaussians(params, x, given, target):
     """
     x, given = np.asarray(x, dtype=float), list(given)
     if x.ndim != 2 or x.shape[1] != len(given):
-        raise ValueError(
-            f"x must have shape (n, {len(given)}), a column for each of given={given}; got {x.shape}."
-        )
+        raise ValueError(f"x must have shape (n, {len(given)}), a column for each of given={given}; got {x.shape}.")
     order = [*given, target]
     factors = _cholesky(params.covariances[:, order][:, :, order])
     whitening = _Whitening.of(params.weights, factors[:, :-1, :-1])

@@ -50,7 +50,7 @@ def mixture_logsf(log_weights, means, scales, y):
 
 
 def _log_probability(log_weights, means, scales, y, sign):
-    """log P(sign·Y ≤ sign·y), by the smaller of the two tails.
+    """Log P(sign·Y ≤ sign·y), by the smaller of the two tails.
 
     Near probability one the direct sum is good to 5e-11 only and may come out positive; there log(mass − other tail)
     keeps full relative accuracy in the distance to the total mass.
@@ -98,9 +98,7 @@ def mixture_quantile(log_weights, means, scales, log_lower, log_upper):
 
 def _solve_quantiles(log_weights, means, scales, rows, lower, upper):
     """Solve for a flat list of (row, level) pairs; see `mixture_quantile`."""
-    sign = np.where(
-        lower <= upper, 1.0, -1.0
-    )  # +1: match log F in the lower half; −1: match log S in the upper half
+    sign = np.where(lower <= upper, 1.0, -1.0)  # +1: match log F in the lower half; −1: match log S in the upper half
     target = np.minimum(lower, upper)
     component_z = sign * ndtri_exp(target)
     heavy = log_weights >= NEGLIGIBLE_LOG_WEIGHT

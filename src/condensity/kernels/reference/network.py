@@ -17,6 +17,7 @@ likelihood (γ_k → 0), and its σ would drift wherever the shared hidden layer
 Sources: Bishop (1994), "Mixture density networks", NCRG/94/004, for model and likelihood gradients.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -55,7 +56,7 @@ class Network(NamedTuple):
     def layer_shapes(self) -> list:
         """Shapes (inputs, outputs) of the weight matrices, first to last."""
         widths = [self.n_inputs, *self.hidden, 3 * self.n_components]
-        return list(zip(widths[:-1], widths[1:], strict=True))
+        return list(pairwise(widths))
 
     @property
     def n_parameters(self) -> int:
@@ -109,7 +110,7 @@ ACTIVATIONS = {"tanh": _tanh, "silu": _silu, "relu": _relu}
 
 
 def soft_clamp(r, bounds):
-    """log σ and d log σ / d r: slope about 1 between the bounds (low, high), smooth at both ends.
+    """Log σ and d log σ / d r: slope about 1 between the bounds (low, high), smooth at both ends.
 
     clamp(r) = high − softplus(high − (low + softplus(r − low)))
     """
@@ -144,7 +145,7 @@ def _forward(theta, network, x):
 
 
 def row_log_density(log_weights, means, log_scales, y):
-    """log p(y | x) of every row, (n,), and the responsibilities γ and z, each (n, K), for y (n,)."""
+    """Log p(y | x) of every row, (n,), and the responsibilities γ and z, each (n, K), for y (n,)."""
     z = (y[:, None] - means) * np.exp(-log_scales)
     terms = log_weights - 0.5 * z * z - log_scales - HALF_LOG_2PI
     top = terms.max(axis=1, keepdims=True)
@@ -154,8 +155,9 @@ def row_log_density(log_weights, means, log_scales, y):
 
 
 def log_density(theta, network, x, y):
-    """log p(y | x) of every row, (n,)."""
-    return row_log_density(*forward(theta, network, x), y)[0]
+    """Log p(y | x) of every row, (n,)."""
+    log_weights, means, log_scales = forward(theta, network, x)
+    return row_log_density(log_weights, means, log_scales, y)[0]
 
 
 # --------------------------------------------------------------------------------------------------------- gradient

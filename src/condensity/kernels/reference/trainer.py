@@ -102,7 +102,7 @@ class _Watch:
         self.network, self.plan, self.validation = network, plan, validation
         self.best, self.best_step, self.best_loss = theta.copy(), 0, np.inf
         self.reference_loss, self.stale = np.inf, 0
-        self.history = {"step": [], "train_loss": [], "validation_nll": []}
+        self.history: dict[str, list] = {"step": [], "train_loss": [], "validation_nll": []}
 
     def check(self, step, theta, train_loss) -> bool:
         """Look at the model; True when held-out training should stop."""
@@ -141,9 +141,8 @@ def train(theta, network, plan, rng, rows, validation=None) -> Training:
     status, step, losses, n_clipped = "max_steps", 0, [], 0
     while step < plan.max_steps:
         with np.errstate(over="ignore", invalid="ignore"):
-            loss, gradient = loss_and_gradient(
-                solver.query(), network, *rows.take(next(stream)), plan.penalty
-            )
+            x, y, weight = rows.take(next(stream))
+            loss, gradient = loss_and_gradient(solver.query(), network, x, y, weight, plan.penalty)
             length = float(np.linalg.norm(gradient))
         if not (np.isfinite(loss) and np.isfinite(length)):
             status = "diverged"
