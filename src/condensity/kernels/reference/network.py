@@ -21,7 +21,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit, logsumexp
+from scipy.special import expit
 
 from condensity.kernels.reference.mixture import HALF_LOG_2PI
 
@@ -140,7 +140,8 @@ def _forward(theta, network, x):
     weight, bias = layers[-1]
     a, means, r = np.split(inputs[-1] @ weight + bias, 3, axis=1)
     log_scales, clamp_slope = soft_clamp(r, network.log_scale_bounds)
-    log_weights = a - logsumexp(a, axis=1, keepdims=True)
+    a = a - a.max(axis=1, keepdims=True)
+    log_weights = a - np.log(np.exp(a).sum(axis=1, keepdims=True))
     return inputs, slopes, (log_weights, means, log_scales, clamp_slope)
 
 
