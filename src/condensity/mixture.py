@@ -248,7 +248,7 @@ class Mixture:
         """
         if not (isinstance(n_samples, (int, np.integer)) and n_samples >= 0):
             raise ValueError(f"n_samples must be an integer >= 0; got {n_samples!r}.")
-        rng = as_generator(random_state)
+        rng = as_generator(random_state, "sample")
         n, k = self._means.shape
         uniform, normal = rng.random((n, n_samples)), rng.standard_normal((n, n_samples))
         chosen = _draw_components(self.weights, uniform)

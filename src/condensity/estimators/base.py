@@ -81,7 +81,7 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         warn_about_oddities(x, y, x_scaler.constant, getattr(self, "feature_names_in_", None))
         rows = Rows(x_scaler.transform(x), y_scaler.transform(y[:, None])[:, 0], weight)
         validation = self._check_validation_data(X_val, y_val, x_scaler, y_scaler)
-        fit = self._fit_standardised(rows, as_generator(self.random_state), validation)
+        fit = self._fit_standardised(rows, as_generator(self.random_state, "fit"), validation)
         self._x_scaler, self._y_scaler, self._fit = x_scaler, y_scaler, fit
         self.n_iter_, self.history_, self.outcome_ = fit.n_iter, fit.history, fit.outcome
         self.converged_ = fit.converged
