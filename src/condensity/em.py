@@ -49,7 +49,7 @@ def predict(parameters: GaussianMixtureParameters, x) -> Mixture:
     return Mixture(log_weights=log_weights, means=means, scales=scales)
 
 
-def fit_joint(settings: Settings, rows, n_components, rng) -> JointFit:
+def fit_joint(settings: Settings, rows, n_components, rng, start=None) -> JointFit:
     """Fit a joint mixture of n_components by EM.
 
     Parameters
@@ -59,12 +59,15 @@ def fit_joint(settings: Settings, rows, n_components, rng) -> JointFit:
         Standardised rows, weights with mean one.
     n_components : int
     rng : numpy Generator
+    start : GaussianMixtureParameters, optional
+        Where EM begins; otherwise greedy k-means++.
     """
     fit = fit_gmm(
         np.column_stack([rows.x, rows.y]),
         n_components,
         rng,
         sample_weight=rows.weight,
+        start=start,
         prior=settings.covariance_prior,
         ridge=settings.reg_covar,
         max_iter=settings.max_iter,

@@ -30,6 +30,9 @@ LOGNORMAL = 0.05
 SMALLEST_SCALE = 1e-3
 LARGEST_LOG_SCALE = 2.0
 
+#: Where log σ is cut at prediction, so that an unbounded network cannot leave the range of float64.
+LOG_SCALE_RANGE = (-300.0, 300.0)
+
 CHECK_EVERY = 25
 WARM_UP_STEPS = 50
 MAX_GRADIENT_NORM = 100.0
@@ -83,7 +86,7 @@ class MDNFit:
 def predict(fit: MDNFit, x) -> Mixture:
     """Mixture of every row, in standardised units, from standardised x (n, d)."""
     log_weights, means, log_scales = forward(fit.theta, fit.network, limit_inputs(x))
-    return Mixture(log_weights=log_weights, means=means, scales=np.exp(log_scales))
+    return Mixture(log_weights=log_weights, means=means, scales=np.exp(np.clip(log_scales, *LOG_SCALE_RANGE)))
 
 
 def limit_inputs(x):

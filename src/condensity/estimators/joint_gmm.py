@@ -99,24 +99,33 @@ class JointGMMRegressor(AbstractDensityRegressor):
 
     def _fit_standardised(self, rows, rng, validation):
         settings = em.Settings(**{field.name: getattr(self, field.name) for field in fields(em.Settings)})
-        n_components, self.selection_ = self.n_components, None
-        if n_components == "auto":
-            n_components, self.selection_ = self._choose_size(settings, rows, rng, validation)
-        return em.fit_joint(settings, rows, n_components, rng)
+        if self.n_components != "auto":
+            self.selection_ = None
+            return em.fit_joint(settings, rows, self.n_components, rng)
+        n_components, start, self.selection_ = self._choose_size(settings, rows, rng, validation)
+        return em.fit_joint(settings, rows, n_components, rng, start)
 
     def _choose_size(self, settings, rows, rng, validation):
-        """Sweep the number of components, scored by held-out conditional log density."""
+        """Sweep the number of components by held-out conditional log density: the best, its parameters, the table.
+
+        The final fit starts from the parameters that won: a fresh start may end in a worse optimum than the one scored.
+        """
         if validation is None:
             splits = held_out_splits(len(rows.y), self.validation_fraction, rng)
             pairs = [(rows.take(kept), rows.take(held_out)) for kept, held_out in splits]
         else:
             pairs = [(rows, validation)]
 
-        def score(size):
-            fits = ((em.fit_joint(settings, kept, size, rng), held_out) for kept, held_out in pairs)
-            return np.mean([em.held_out_score(fit, held_out) for fit, held_out in fits])
+        starts = {}
 
-        return sweep(score, candidate_sizes(min(len(kept.y) for kept, _ in pairs)))
+        def score(size):
+            fits = [em.fit_joint(settings, kept, size, rng) for kept, _ in pairs]
+            scores = [em.held_out_score(fit, held_out) for fit, (_, held_out) in zip(fits, pairs, strict=True)]
+            starts[size] = fits[int(np.argmax(scores))].parameters
+            return np.mean(scores)
+
+        best, table = sweep(score, candidate_sizes(min(len(kept.y) for kept, _ in pairs)))
+        return best, starts[best], table
 
     def _predict_standardised(self, x):
         return em.predict(self._fit.parameters, x)

@@ -122,6 +122,7 @@ class _Watch:
         return self.stale >= self.plan.patience
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is looked for, and ends the run as 'diverged'
 def train(theta, network, plan, rng, rows, validation=None) -> Training:
     """Minimise the penalised NLL on `rows`; with `validation` rows, stop early and keep the best parameters.
 
@@ -140,10 +141,9 @@ def train(theta, network, plan, rng, rows, validation=None) -> Training:
     stream = batches(len(rows.y), plan.batch_size, rng)
     status, step, losses, n_clipped = "max_steps", 0, [], 0
     while step < plan.max_steps:
-        with np.errstate(over="ignore", invalid="ignore"):
-            x, y, weight = rows.take(next(stream))
-            loss, gradient = loss_and_gradient(solver.query(), network, x, y, weight, plan.penalty)
-            length = float(np.linalg.norm(gradient))
+        x, y, weight = rows.take(next(stream))
+        loss, gradient = loss_and_gradient(solver.query(), network, x, y, weight, plan.penalty)
+        length = float(np.linalg.norm(gradient))
         if not (np.isfinite(loss) and np.isfinite(length)):
             status = "diverged"
             break

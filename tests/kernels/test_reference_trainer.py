@@ -1,0 +1,142 @@
+"""Update rules and the training loop."""
+
+import numpy as np
+import pytest
+
+from condensity.kernels.reference.network import Network, Penalty, initialize
+from condensity.kernels.reference.optimizer import SOLVERS, Adam, RMSProp, ScheduleFreeAdamW
+from condensity.kernels.reference.trainer import Plan, Rows, batches, held_out_loss, steps_per_epoch, train
+
+PLAN = Plan(
+    solver="schedule_free_adamw",
+    learning_rate=0.02,
+    warm_up=20,
+    batch_size=64,
+    max_steps=400,
+    check_every=10,
+    patience=6,
+    tolerance=1e-4,
+    weight_decay=0.01,
+    penalty=Penalty(hinge=0.05, lognormal=0.05),
+    max_gradient_norm=100.0,
+)
+NETWORK = Network(1, (8,), 3, "silu", (-6.9, 2.0))
+
+
+def rows(n, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-1.5, 1.5, (n, 1))
+    return Rows(x, np.sin(2 * x[:, 0]) + 0.3 * rng.standard_normal(n), np.ones(n))
+
+
+def start(seed=0):
+    return initialize(NETWORK, np.array([-1.0, 0.0, 1.0]), np.random.default_rng(seed))
+
+
+def run(plan=PLAN, seed=0, validation=True):
+    return train(
+        start(), NETWORK, plan, np.random.default_rng(seed), rows(300, 1), rows(150, 2) if validation else None
+    )
+
+
+# ---------------------------------------------------------------------------------------------------- update rules
+@pytest.mark.parametrize("name", SOLVERS)
+def test_every_solver_finds_the_bottom_of_a_bowl(name):
+    bottom = np.array([1.0, -2.0, 0.5])
+    solver = SOLVERS[name](np.zeros(3), weight_decay=0.0, decay_mask=np.ones(3))
+    for _ in range(3000):
+        solver.step(solver.query() - bottom, 0.01)
+    # The methods that follow the gradient's sign hover within a step or two of the bottom.
+    np.testing.assert_allclose(solver.model(), bottom, atol=0.05)
+
+
+def test_schedule_free_keeps_the_average_of_its_iterates_weighted_by_squared_rates():
+    solver = ScheduleFreeAdamW(np.array([3.0, -1.0]), weight_decay=0.1, decay_mask=np.array([1.0, 0.0]))
+    rng, rates, iterates = np.random.default_rng(0), [0.01, 0.02, 0.03, 0.03, 0.02], []
+    for rate in rates:
+        point = solver.query()
+        np.testing.assert_allclose(point, 0.1 * solver.z + 0.9 * solver.x, rtol=1e-14)
+        solver.step(rng.standard_normal(2), rate)
+        iterates.append(solver.z)
+    expected = np.average(iterates, axis=0, weights=np.square(rates))
+    np.testing.assert_allclose(solver.model(), expected, rtol=1e-12)
+
+
+def test_first_steps_are_those_of_the_formulas():
+    theta, gradient = np.array([1.0, 2.0]), np.array([0.5, -4.0])
+    adam = Adam(theta, weight_decay=0.0, decay_mask=np.ones(2))
+    adam.step(gradient, 0.1)  # bias-corrected m/√v is the sign on the first step
+    np.testing.assert_allclose(adam.model(), theta - 0.1 * np.sign(gradient), rtol=1e-6)
+    rmsprop = RMSProp(theta, weight_decay=0.0, decay_mask=np.ones(2))
+    rmsprop.step(gradient, 0.1)
+    np.testing.assert_allclose(rmsprop.model(), theta - 0.1 * gradient / np.sqrt(0.9 + 0.1 * gradient**2), rtol=1e-6)
+
+
+@pytest.mark.parametrize("solver", [Adam, RMSProp])
+def test_weight_decay_is_l2_in_the_gradient_and_spares_biases(solver):
+    theta, mask = np.array([2.0, 2.0]), np.array([1.0, 0.0])
+    decayed = solver(theta, weight_decay=0.5, decay_mask=mask)
+    by_hand = solver(theta, weight_decay=0.0, decay_mask=mask)
+    decayed.step(np.zeros(2), 0.1)
+    by_hand.step(0.5 * mask * theta, 0.1)
+    np.testing.assert_array_equal(decayed.model(), by_hand.model())
+    assert decayed.model()[1] == 2.0
+
+
+# --------------------------------------------------------------------------------------------------------- the loop
+def test_every_row_comes_once_an_epoch_in_batches_of_nearly_equal_size():
+    stream = batches(103, 25, np.random.default_rng(0))
+    for _ in range(3):
+        epoch = [next(stream) for _ in range(steps_per_epoch(103, 25))]
+        assert sorted(np.concatenate(epoch)) == list(range(103))
+        assert {len(batch) for batch in epoch} <= {20, 21}
+
+
+def test_the_parameters_kept_are_the_best_on_the_held_out_rows():
+    result = run()
+    curve = result.history["validation_nll"]
+    assert held_out_loss(result.theta, NETWORK, rows(150, 2)) == min(curve)
+    assert result.best_step == result.history["step"][int(np.argmin(curve))]
+
+
+def test_patience_ends_the_run_after_that_many_stale_checks():
+    result = run(PLAN._replace(max_steps=5000, patience=4))
+    assert result.status == "patience"
+    curve = np.array(result.history["validation_nll"])
+    assert result.n_steps == result.history["step"][-1] < 5000
+    assert curve[-4:].min() >= curve[:-4].min() - PLAN.tolerance
+
+
+def test_without_held_out_rows_the_last_parameters_are_kept_after_all_steps():
+    result = run(PLAN._replace(max_steps=57), validation=False)
+    assert (result.status, result.n_steps, result.best_step) == ("max_steps", 57, 57)
+    assert result.history["step"] == [10, 20, 30, 40, 50, 57]
+    assert result.history["train_loss"][-1] < result.history["train_loss"][0]
+
+
+def test_divergence_is_noticed_and_the_best_parameters_survive():
+    network = NETWORK._replace(log_scale_bounds=None)
+    plan = PLAN._replace(solver="rmsprop", learning_rate=1e6, warm_up=0, check_every=1, max_gradient_norm=np.inf)
+    result = train(start(), network, plan, np.random.default_rng(0), rows(100, 1), rows(50, 2))
+    assert result.status == "diverged"
+    assert np.isfinite(result.theta).all()
+
+
+def test_long_gradients_are_cut_and_counted():
+    assert run().n_clipped == 0
+    result = run(PLAN._replace(max_gradient_norm=1e-3))
+    assert result.n_clipped == result.n_steps
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not():
+    first, again, other = run(seed=3), run(seed=3), run(seed=4)
+    np.testing.assert_array_equal(first.theta, again.theta)
+    assert first.history == again.history
+    assert not np.array_equal(first.theta, other.theta)
+
+
+def test_one_wild_held_out_row_cannot_choose_the_stopping_point():
+    calm, wild = rows(50, 2), rows(50, 2)
+    wild.y[0] = 1e8
+    difference = held_out_loss(start(), NETWORK, wild) - held_out_loss(start(), NETWORK, calm)
+    assert 0 < difference < 20 / 50
