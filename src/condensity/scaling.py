@@ -11,6 +11,9 @@ from condensity.mixture import Mixture
 OUTLIER_RATIO = 10.0
 NORMAL_IQR = 1.349
 
+#: Standardised values saturate here, where their squares are still far inside float64's range.
+FARTHEST = 1e100
+
 #: A constant target has no scale of its own; this share of its value (or of 1) stands in for it.
 CONSTANT_SHARE = 2.0**-10
 
@@ -46,10 +49,7 @@ class Standardizer:
         """Standardised copy of `values` (n, c)."""
         with np.errstate(over="ignore"):
             z = (values - self.center) / self.scale
-        far = ~np.isfinite(z)
-        if far.any():  # beyond float64's range: saturate, with the sign kept
-            z = np.where(far, np.copysign(np.finfo(float).max, values / 2 - self.center / 2), z)
-        return np.where(self.constant, 0.0, z)
+        return np.where(self.constant, 0.0, np.clip(z, -FARTHEST, FARTHEST))
 
     def restore(self, dist: Mixture) -> Mixture:
         """A `Mixture` in standardised units, carried to data units (one output)."""

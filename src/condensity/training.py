@@ -12,7 +12,7 @@ from condensity.kernels.reference.network import (
     initialize_xavier,
     split,
 )
-from condensity.kernels.reference.trainer import Plan, Rows, Training, steps_per_epoch, train
+from condensity.kernels.reference.trainer import ROW_LOSS_CEILING, Plan, Rows, Training, steps_per_epoch, train
 from condensity.mixture import Mixture
 from condensity.scaling import resolution, weighted_quantiles
 from condensity.splitting import held_out_splits
@@ -122,6 +122,7 @@ def fit_mdn(settings: Settings, rows: Rows, rng, validation: Rows | None = None)
     if len(splits) > 1:
         return _fit_by_folds(theta, network, plan, rng, rows, splits)
     ((kept, held_out),) = splits
+    plan = make_plan(settings, n, len(held_out))
     run = train(theta, network, plan, rng, rows.take(kept), rows.take(held_out))
     return _describe_stopped_run(run, network, plan, len(kept))
 
@@ -143,8 +144,8 @@ def make_network(settings: Settings, rows: Rows) -> Network:
     return Network(d, hidden, int(n_components), settings.activation, bounds)
 
 
-def make_plan(settings: Settings, n: int) -> Plan:
-    """Resolve the 'auto' choices about training for n rows."""
+def make_plan(settings: Settings, n: int, n_held_out: int = 0) -> Plan:
+    """Resolve the 'auto' choices about training on n rows, of which some are held out."""
     solver = "schedule_free_adamw" if settings.solver == "auto" else settings.solver
     averaged = solver == "schedule_free_adamw"
     rate = settings.learning_rate_init
@@ -153,8 +154,9 @@ def make_plan(settings: Settings, n: int) -> Plan:
     batch_size = settings.batch_size
     if batch_size == "auto":
         batch_size = 128 if n < 2000 else 256
-    batch_size = n if batch_size == "full" else min(int(batch_size), n)
-    per_epoch = steps_per_epoch(n, batch_size)
+    n_trained = n - n_held_out
+    batch_size = n_trained if batch_size == "full" else min(int(batch_size), n_trained)
+    per_epoch = steps_per_epoch(n_trained, batch_size)
     epochs = settings.max_iter
     if epochs == "auto":
         epochs = max(60, -(-MAX_STEPS // per_epoch))
@@ -171,6 +173,7 @@ def make_plan(settings: Settings, n: int) -> Plan:
         penalty=Penalty(
             hinge=HINGE * settings.scale_prior,
             lognormal=LOGNORMAL * min(1.0, (1000.0 / n) ** 2) * settings.scale_prior,
+            ceiling=ROW_LOSS_CEILING if averaged else np.inf,
         ),
         max_gradient_norm=MAX_GRADIENT_NORM if averaged else np.inf,
     )

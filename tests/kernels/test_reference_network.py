@@ -19,6 +19,7 @@ from condensity.kernels.reference.network import (
     row_log_density,
     soft_clamp,
     split,
+    temper,
 )
 
 N_ROWS, N_INPUTS = 7, 3
@@ -42,7 +43,7 @@ def central_difference(function, theta, step=1e-6):
 @pytest.mark.parametrize(
     ("activation", "hidden", "n_components", "bounds"), list(itertools.product(ACTIVATIONS, HIDDEN, (1, 4), BOUNDS))
 )
-@pytest.mark.parametrize("penalty", [Penalty(), Penalty(hinge=0.3, lognormal=0.2)])
+@pytest.mark.parametrize("penalty", [Penalty(), Penalty(hinge=0.3, lognormal=0.2), Penalty(hinge=0.1, ceiling=2.0)])
 def test_gradient_equals_finite_differences(activation, hidden, n_components, bounds, penalty):
     network = Network(N_INPUTS, hidden, n_components, activation, bounds)
     theta, x, y, weight = problem(network)
@@ -63,6 +64,15 @@ def test_loss_is_the_scipy_mixture_density_plus_the_written_penalty(bounds):
     # Sums of a dozen float64 terms of order one.
     assert loss == pytest.approx(expected, rel=1e-12)
     np.testing.assert_allclose(log_density(theta, network, x, y), np.log(density), rtol=1e-12)
+
+
+def test_a_wild_row_counts_by_the_logarithm_of_its_loss_and_pulls_like_a_few_rows():
+    loss, slope = temper(np.array([-3.0, 19.0, 20.0, 20.0 * np.e, 1e12]), 20.0)
+    np.testing.assert_allclose(loss, [-3.0, 19.0, 20.0, 40.0, 20.0 * (1 + np.log(5e10))], rtol=1e-14)
+    np.testing.assert_allclose(slope[:, 0], [1, 1, 1, 1 / np.e, 2e-11], rtol=1e-14)
+    loss, slope = temper(np.array([-3.0, 1e12]), np.inf)
+    np.testing.assert_array_equal(loss, [-3.0, 1e12])
+    np.testing.assert_array_equal(slope[:, 0], 1.0)
 
 
 def test_weights_sum_to_one_and_responsibilities_too():

@@ -174,8 +174,8 @@ class MDNRegressor(AbstractDensityRegressor):
         """Ranges that scikit-learn's declarations cannot express."""
         sizes = self.hidden_layer_sizes
         if not isinstance(sizes, str):
-            flat = np.atleast_1d(np.asarray(sizes, dtype=float))
-            if flat.ndim != 1 or (flat < 1).any() or (flat != np.round(flat)).any():
+            listed = np.atleast_1d(np.asarray(sizes))
+            if listed.ndim != 1 or (listed.size and listed.dtype.kind not in "iu") or (listed < 1).any():
                 raise ValueError(f"hidden_layer_sizes must be integers >= 1, such as (32, 32); got {sizes!r}.")
         bounds = self.scale_bounds
         if bounds is not None and not isinstance(bounds, str):

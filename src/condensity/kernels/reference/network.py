@@ -65,10 +65,20 @@ class Network(NamedTuple):
 
 
 class Penalty(NamedTuple):
-    """Strengths of the two σ penalties; see the module's formula."""
+    """What is added to, and taken from, the plain likelihood.
+
+    Attributes
+    ----------
+    hinge, lognormal : float
+        Strengths of the two σ penalties; see the module's formula.
+    ceiling : float
+        A row's NLL above this many nats counts as ceiling · (1 + log(NLL / ceiling)): continuous with its slope, so that
+        an outlier at 10⁶ σ, whose plain gradient is 10¹², pulls no harder than a few dozen rows.
+    """
 
     hinge: float = 0.0
     lognormal: float = 0.0
+    ceiling: float = np.inf
 
 
 def split(theta, network) -> list:
@@ -162,6 +172,12 @@ def log_density(theta, network, x, y):
 
 
 # --------------------------------------------------------------------------------------------------------- gradient
+def temper(row_nll, ceiling):
+    """Row losses (n,) that grow only with the logarithm above the ceiling, and their slopes (n, 1)."""
+    ratio = np.maximum(row_nll / ceiling, 1.0)
+    return np.where(ratio > 1.0, ceiling * (1.0 + np.log(ratio)), row_nll), 1.0 / ratio[:, None]
+
+
 def loss_and_gradient(theta, network, x, y, row_weight, penalty):
     """(1/n) Σ_i w_i (NLL_i + penalty_i), and its gradient.
 
@@ -182,14 +198,15 @@ def loss_and_gradient(theta, network, x, y, row_weight, penalty):
     inputs, slopes, (log_weights, means, log_scales, clamp_slope) = _forward(theta, network, x)
     row_log_p, responsibility, z = row_log_density(log_weights, means, log_scales, y)
     share = (row_weight / len(row_weight))[:, None]
+    row_loss, row_slope = temper(-row_log_p, penalty.ceiling)
 
     above, off_center = np.maximum(log_scales, 0.0), log_scales - LOG_SCALE_CENTER
     penalties = 0.5 * (penalty.hinge * above**2 + penalty.lognormal * off_center**2)
-    loss = float(np.sum(share * (penalties.sum(axis=1) - row_log_p)[:, None]))
+    loss = float(np.sum(share * (penalties.sum(axis=1) + row_loss)[:, None]))
 
-    d_logit = np.exp(log_weights) - responsibility
-    d_mean = -responsibility * z * np.exp(-log_scales)
-    d_log_scale = responsibility * (1.0 - z * z) + penalty.hinge * above + penalty.lognormal * off_center
+    d_logit = row_slope * (np.exp(log_weights) - responsibility)
+    d_mean = row_slope * -responsibility * z * np.exp(-log_scales)
+    d_log_scale = row_slope * responsibility * (1.0 - z * z) + penalty.hinge * above + penalty.lognormal * off_center
     delta = share * np.concatenate([d_logit, d_mean, d_log_scale * clamp_slope], axis=1)
     return loss, _backward(theta, network, inputs, slopes, delta)
 
