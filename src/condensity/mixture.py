@@ -270,18 +270,13 @@ class Mixture:
         scale, shift = (self._per_row(name, value) for name, value in (("scale", scale), ("shift", shift)))
         if (scale == 0).any():
             raise ValueError("scale must not be 0: the result would have no density.")
-        return Mixture._checked(
-            self._log_weights, self._mass, scale * self._means + shift, np.abs(scale) * self._scales
-        )
-
-    @classmethod
-    def _checked(cls, log_weights, mass, means, scales) -> "Mixture":
-        """As `_trusted`, after making sure that arithmetic stayed within float64's range."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            means, scales = scale * self._means + shift, np.abs(scale) * self._scales
         if not (np.isfinite(means).all() and np.isfinite(scales).all() and (scales > 0).all()):
             raise ValueError(
                 "The result leaves the range of float64: means or scales overflow, or scales underflow to 0."
             )
-        return cls._trusted(log_weights, mass, means, scales)
+        return Mixture._trusted(self._log_weights, self._mass, means, scales)
 
     def normalized(self) -> "Mixture":
         """The known part alone, with weights that sum to one.

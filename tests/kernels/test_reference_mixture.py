@@ -1,0 +1,111 @@
+"""Densities, distribution functions and quantiles of row-wise mixtures against 50 digits."""
+
+import mpmath
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from condensity.kernels.reference.mixture import (
+    chandrupatla,
+    mixture_logcdf,
+    mixture_logpdf,
+    mixture_logsf,
+    mixture_quantile,
+)
+
+N, K = 12, 5
+
+
+def hard_mixtures(seed=0):
+    """σ from e⁻⁵ to e⁵, weights to e⁻⁴⁰, means spread over 20."""
+    rng = np.random.default_rng(seed)
+    log_weights = rng.uniform(-40, 0, (N, K))
+    log_weights[:, 0] = 0.0
+    log_weights -= np.log(np.exp(log_weights).sum(axis=1, keepdims=True))
+    return log_weights, rng.uniform(-10, 10, (N, K)), np.exp(rng.uniform(-5, 5, (N, K)))
+
+
+def exact(log_weights, means, scales, y, kind):
+    """Log density, or log probability below ('cdf') or above ('sf') y, of one row."""
+    with mpmath.workdps(50):
+        terms = []
+        for w, m, s in zip(log_weights, means, scales, strict=True):
+            z = (mpmath.mpf(float(y)) - mpmath.mpf(float(m))) / mpmath.mpf(float(s))
+            if kind == "pdf":
+                part = mpmath.exp(-z * z / 2) / (mpmath.sqrt(2 * mpmath.pi) * mpmath.mpf(float(s)))
+            else:
+                part = mpmath.erfc((-z if kind == "cdf" else z) / mpmath.sqrt(2)) / 2
+            terms.append(mpmath.exp(mpmath.mpf(float(w))) * part)
+        return mpmath.log(mpmath.fsum(terms))
+
+
+@pytest.mark.parametrize(("kernel", "kind"), [(mixture_logpdf, "pdf"), (mixture_logcdf, "cdf"), (mixture_logsf, "sf")])
+@pytest.mark.parametrize("reach", [1.0, 30.0, 1e4])
+def test_log_density_and_log_probabilities_to_ten_thousand_sigma(kernel, kind, reach):
+    log_weights, means, scales = hard_mixtures()
+    z = np.linspace(-reach, reach, 7)
+    y = means[:, [1]] + scales[:, [1]] * z
+    got = kernel(log_weights, means, scales, y)
+    for row in range(N):
+        for column in range(len(z)):
+            truth = exact(log_weights[row], means[row], scales[row], y[row, column], kind)
+            # The contract: 1e-12·max(1, |log p|); above one half log F = log1p(−S) keeps its relative accuracy too.
+            assert abs(got[row, column] - truth) <= 1e-12 * max(1, abs(truth))
+
+
+def test_near_one_the_log_probability_keeps_relative_accuracy_and_its_sign():
+    parameters = np.log([[0.3, 0.7]]), np.array([[0.0, 1.0]]), np.array([[1.0, 2.0]])
+    y = np.array([[5.0, 10.0, 20.0, 60.0]])
+    got = mixture_logcdf(*parameters, y)[0]
+    log_sf = [exact(parameters[0][0], parameters[1][0], parameters[2][0], point, "sf") for point in y[0]]
+    assert (got <= 0).all()
+    # log F = log(1 − S), and S keeps about 13 digits so far out.
+    np.testing.assert_allclose(got, np.log1p([-float(mpmath.exp(value)) for value in log_sf]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("log_tail", [np.log(0.5), np.log(0.01), -40.0, -300 * np.log(10)])
+@pytest.mark.parametrize("upper", [False, True])
+def test_quantiles_solve_their_equation_to_1e10_in_log_probability(log_tail, upper):
+    log_weights, means, scales = hard_mixtures(1)
+    tail, rest = np.full((N, 1), log_tail), np.full((N, 1), np.log1p(-np.exp(log_tail)))
+    y = mixture_quantile(log_weights, means, scales, *((rest, tail) if upper else (tail, rest)))
+    for row in range(N):
+        truth = exact(log_weights[row], means[row], scales[row], y[row, 0], "sf" if upper else "cdf")
+        assert abs(truth - log_tail) <= 1e-10 * max(1, abs(log_tail) / 100)
+
+
+def test_one_component_is_scipys_normal():
+    mean, scale = np.array([[3.0], [-1e6]]), np.array([[0.5], [1e3]])
+    parameters = np.zeros((2, 1)), mean, scale
+    y = mean + scale * np.array([[-30.0, -1.0, 0.0, 2.0, 40.0]])
+    for kernel, truth in ((mixture_logpdf, norm.logpdf), (mixture_logcdf, norm.logcdf), (mixture_logsf, norm.logsf)):
+        np.testing.assert_allclose(kernel(*parameters, y), truth(y, mean, scale), rtol=1e-12, atol=1e-300)
+    level = np.array([[1e-200, 0.025, 0.5, 0.9]] * 2)
+    got = mixture_quantile(*parameters, np.log(level), np.log1p(-level))
+    np.testing.assert_allclose(got, norm.ppf(level, mean, scale), rtol=1e-12)
+
+
+def test_empty_components_change_nothing():
+    log_weights, means, scales = hard_mixtures(2)
+    empty = np.full((N, 1), -np.inf), np.full((N, 1), 1e3), np.full((N, 1), 1e-3)
+    wider = [np.concatenate([a, b], axis=1) for a, b in zip((log_weights, means, scales), empty, strict=True)]
+    y = np.linspace(-30, 30, 9)[None].repeat(N, axis=0)
+    for kernel in (mixture_logpdf, mixture_logcdf, mixture_logsf):
+        np.testing.assert_allclose(kernel(*wider, y), kernel(log_weights, means, scales, y), rtol=1e-14)
+    tails = np.full((N, 1), np.log(0.2)), np.full((N, 1), np.log(0.8))
+    got, expected = mixture_quantile(*wider, *tails), mixture_quantile(log_weights, means, scales, *tails)
+    np.testing.assert_allclose(got, expected, rtol=1e-12)
+
+
+def test_the_root_finder_solves_hard_equations_to_the_last_bits():
+    roots = np.array([1e-9, 0.3, 0.77, 0.999999])
+    for power in (1, 3, 9):
+        got = chandrupatla(lambda y, active, p=power: np.sign(y - roots[active]) * np.abs(y - roots[active]) ** p,
+                           np.zeros(4), np.ones(4))  # fmt: skip
+        # An odd power is flat at its root: float64 cannot tell values of (y − root)^p under 1e-308 from zero.
+        np.testing.assert_allclose(got, roots, atol=1e-15 if power == 1 else 1e-14)
+
+
+def test_an_equation_without_a_root_in_reach_ends_with_an_error():
+    with pytest.raises(ArithmeticError, match="not found in 3 iterations"):
+        chandrupatla(lambda y, _: y - 0.123456, np.zeros(1), np.ones(1) * 1e9, max_iterations=3)
