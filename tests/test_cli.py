@@ -266,7 +266,7 @@ def test_without_click_the_script_says_what_to_install():
 
 
 def test_a_narrow_encoding_is_no_fault(csv):
-    """A Greek sigma stands in the table; an ASCII terminal shows a question mark."""
+    """A Greek sigma stands in the table; a terminal that lacks it shows a question mark."""
     code = """
 from condensity import JointGMMRegressor, cli
 from condensity.report import cases
@@ -274,7 +274,7 @@ cases.four_models = lambda joint_name, *_, **__: {joint_name: JointGMMRegressor(
 cli.main()
 """
     path = csv(rows())
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    environment = {**os.environ, "PYTHONIOENCODING": "koi8-r", "PYTHONUTF8": "0"}
     result = fresh("report", path, "--target", "y", code=code, env=environment, cwd=path.parent)
     assert result.returncode == 0, result.stderr
     assert "largest ?" in result.stdout

@@ -125,7 +125,9 @@ class Mixture:
     @property
     def weights(self) -> np.ndarray:
         """Weights, (n, K)."""
-        return np.exp(self._log_weights)
+        weights = np.exp(self._log_weights)
+        weights.setflags(write=False)
+        return weights
 
     @property
     def means(self) -> np.ndarray:
@@ -226,15 +228,21 @@ class Mixture:
     def var(self) -> np.ndarray:
         """Variance, (n,), as Σ π (σ² + (μ − mean)²): no cancellation."""
         self._require_complete("var")
-        deviation = self._means - self.mean()[:, None]
-        return np.einsum("nk,nk->n", self.weights, self._scales**2 + deviation**2)
+        return np.einsum("nk,nk->n", self.weights, self._scales**2 + self._deviations() ** 2)
 
     def std(self) -> np.ndarray:
         """Standard deviation, (n,)."""
         self._require_complete("std")
         root_weights = np.exp(0.5 * self._log_weights)
+        return np.hypot(_norm(root_weights * self._scales), _norm(root_weights * self._deviations()))
+
+    def _deviations(self):
+        """Component means less the mean, (n, K).
+
+        The mean of a row at 1e9 is rounded by 1e-7, a tenth of a σ of 1e-6; its own deviations tell by how much.
+        """
         deviation = self._means - self.mean()[:, None]
-        return np.hypot(_norm(root_weights * self._scales), _norm(root_weights * deviation))
+        return deviation - np.einsum("nk,nk->n", self.weights, deviation)[:, None]
 
     # ------------------------------------------------------------------------------------------------ sampling
     def sample(self, n_samples=1, *, random_state=None) -> np.ndarray:
@@ -317,7 +325,7 @@ class Mixture:
         lengths = [len(part) for part in parts]
         if len(set(lengths)) > 1:
             raise ValueError(f"parts must have the same number of rows; got {lengths}.")
-        share = np.full(len(parts), 1.0 / len(parts)) if weights is None else np.asarray(weights, dtype=float)
+        share = np.full(len(parts), 1.0 / len(parts)) if weights is None else _real("weights", weights)
         if share.shape not in {(len(parts),), (lengths[0], len(parts))}:
             raise ValueError(
                 f"weights must have shape ({len(parts)},) or ({lengths[0]}, {len(parts)}); got {share.shape}."
@@ -341,12 +349,14 @@ class Mixture:
 
     def __getitem__(self, rows) -> "Mixture":
         """Rows by integer, slice, boolean mask or index array; always a Mixture, also for one row."""
-        if isinstance(rows, tuple) or rows is None or rows is Ellipsis:
+        if isinstance(rows, (tuple, bool, np.bool_)) or rows is None or rows is Ellipsis:
             raise TypeError(f"A Mixture is indexed by rows only; got {rows!r}.")
         if isinstance(rows, (int, np.integer)):
             rows = [range(len(self))[rows]]
-        if isinstance(rows, list) and not rows:
-            rows = np.zeros(0, dtype=int)
+        elif not isinstance(rows, slice):
+            rows = np.atleast_1d(np.arange(len(self))[rows])
+            if rows.ndim > 1:
+                raise IndexError(f"rows must be one-dimensional; the index selects an array of shape {rows.shape}.")
         return Mixture._trusted(self._log_weights[rows], self._mass[rows], self._means[rows], self._scales[rows])
 
     # ------------------------------------------------------------------------------------------------ shapes
@@ -395,19 +405,24 @@ class Mixture:
 
     def _per_row(self, name, value):
         value = _real(name, value)
-        if value.shape not in {(), (len(self),)} or not np.isfinite(value).all():
+        if value.shape not in {(), (len(self),)}:
             raise ValueError(f"{name} must be a finite number or have shape ({len(self)},); got shape {value.shape}.")
+        if not np.isfinite(value).all():
+            raise ValueError(f"{name} must be a finite number in every row; got {value[~np.isfinite(value)][0]!r}.")
         return np.broadcast_to(value, (len(self),))[:, None]
 
 
 def _real(name, value) -> np.ndarray:
     """Float64 array of real numbers, or an error that names the argument."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be real numbers in an array; got rows of unequal length.") from error
     if array.dtype.kind not in "biuf" and not (array.dtype.kind == "O" and array.size):
         raise ValueError(f"{name} must be real numbers; got {array.dtype} of shape {array.shape}.")
     try:
         return array.astype(np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{name} must be real numbers; got {array.dtype} of shape {array.shape}.") from error
 
 

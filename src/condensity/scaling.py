@@ -39,8 +39,9 @@ class Standardizer:
 
     @classmethod
     def fit(cls, values, sample_weight=None) -> "Standardizer":
-        """Learn center and scale of the columns of `values` (n, c); weights (n,) count rows."""
+        """Learn center and scale of the columns of `values` (n, c); weights (n,) count rows, and 0 means absent."""
         weight = np.ones(len(values)) if sample_weight is None else sample_weight
+        values, weight = values[weight > 0], weight[weight > 0]
         columns = [_center_and_scale(values[:, j], weight) for j in range(values.shape[1])]
         center, scale, constant = (np.array(part) for part in zip(*columns, strict=True))
         return cls(center, scale, constant)
@@ -86,7 +87,7 @@ def _center_and_scale(column, weight):
     bulk = (upper - lower) / NORMAL_IQR
     if bulk > 0 and scale > OUTLIER_RATIO * bulk:
         center, scale = median, bulk
-    return center * unit, scale * unit, False
+    return center * unit, max(scale * unit, np.finfo(float).smallest_subnormal), False
 
 
 def _exponent(value) -> int:

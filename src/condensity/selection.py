@@ -28,10 +28,17 @@ def sweep(held_out_score, sizes):
     best : int
     table : dict of lists
         'n_components' and 'score', one entry a size tried.
+
+    Raises
+    ------
+    ArithmeticError
+        For a score that is nan: it would win every comparison.
     """
     table: dict[str, list] = {"n_components": [], "score": []}
     for size in sizes:
         score = float(held_out_score(size))
+        if np.isnan(score):
+            raise ArithmeticError(f"the held-out score of {size} components is nan")
         table["n_components"].append(size)
         table["score"].append(score)
         if score < max(table["score"]) - GIVE_UP:

@@ -14,8 +14,9 @@ from scipy.special import log_ndtr, logsumexp, ndtri_exp
 
 HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
 
-#: Components lighter than e^-40 cannot move a quantile by more than rounding, so they do not widen its bracket.
-NEGLIGIBLE_LOG_WEIGHT = -40.0
+#: Components e^-40 times lighter than the tail asked for cannot move its quantile by more than rounding, so they do not
+#: widen the bracket. Far out a lighter one may own the tail: against log p = -690 a weight of e^-60 is a heavy one.
+NEGLIGIBLE_LOG_SHARE = -40.0
 
 #: A log mass this close to 0 is rounding in weights that sum to one; left in, it would drown tails below 1e-16.
 COMPLETE = 1e-12
@@ -66,7 +67,8 @@ def _log_probability(log_weights, means, scales, y, sign):
     upper_half = direct > log_mass - np.log(2.0)
     if upper_half.any():
         other = logsumexp(log_weights[:, None, :] + log_ndtr(-z), axis=2)
-        share = np.where(upper_half, np.exp(np.minimum(other - log_mass, 0.0)), 0.0)
+        with np.errstate(invalid="ignore"):  # −inf − (−inf) in rows of mass 0, which have no upper half
+            share = np.where(upper_half, np.exp(np.minimum(other - log_mass, 0.0)), 0.0)
         direct = np.where(upper_half, log_mass + np.log1p(-share), direct)
     return direct
 
@@ -105,17 +107,17 @@ def _solve_quantiles(log_weights, means, scales, rows, lower, upper):
     sign = np.where(lower <= upper, 1.0, -1.0)  # +1: match log F in the lower half; −1: match log S in the upper half
     target = np.minimum(lower, upper)
     component_z = sign * ndtri_exp(target)
-    heavy = log_weights >= NEGLIGIBLE_LOG_WEIGHT
-    heavy |= log_weights == log_weights.max(axis=1, keepdims=True)
+    heavy = log_weights[rows] >= target[:, None] + NEGLIGIBLE_LOG_SHARE
     component_quantile = means[rows] + scales[rows] * component_z[:, None]
-    low = np.where(heavy[rows], component_quantile, np.inf).min(axis=1)
-    high = np.where(heavy[rows], component_quantile, -np.inf).max(axis=1)
+    low = np.where(heavy, component_quantile, np.inf).min(axis=1)
+    high = np.where(heavy, component_quantile, -np.inf).max(axis=1)
     margin = 4.0 * np.finfo(float).eps * np.maximum(np.abs(low), np.abs(high))
     margin += 1e-12 * scales[rows].max(axis=1)
 
     def excess(y, active):
         w, mu, s = log_weights[rows[active]], means[rows[active]], scales[rows[active]]
-        z = sign[active, None] * (y[:, None] - mu) / s
+        with np.errstate(over="ignore"):
+            z = sign[active, None] * (y[:, None] - mu) / s
         return sign[active] * (logsumexp(w + log_ndtr(z), axis=1) - target[active])
 
     return chandrupatla(excess, low - margin, high + margin)
@@ -162,9 +164,9 @@ def chandrupatla(function, low, high, *, max_iterations=MAX_ROOT_ITERATIONS):
         relative = tolerance / np.abs(b - a)
         going = (relative < 0.5) & (fa != 0)
         active, a, b, c, fa, fb, fc, relative = (v[going] for v in (active, a, b, c, fa, fb, fc, relative))
-        xi, phi = (a - b) / (c - b), (fa - fb) / (fc - fb)
-        safe = (phi * phi < xi) & ((1 - phi) ** 2 < 1 - xi)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # where f is flat or infinite: bisection
+            xi, phi = (a - b) / (c - b), (fa - fb) / (fc - fb)
+            safe = (phi * phi < xi) & ((1 - phi) ** 2 < 1 - xi)
             quadratic = fa / (fb - fa) * fc / (fb - fc) + (c - a) / (b - a) * fa / (fc - fa) * fb / (fc - fb)
         t = np.where(safe, quadratic, 0.5)
         t = np.clip(t, relative, 1 - relative)
