@@ -187,6 +187,23 @@ def test_outcomes_are_told_and_bad_ones_warned_of(data):
         MDNRegressor(solver="rmsprop", learning_rate_init=1e9, scale_bounds=None, random_state=0).fit(X, y)
 
 
+@pytest.mark.parametrize(("name", "kernel"), [("MDN", "condensity.training.train"), ("GMM", "condensity.em.fit_gmm")])
+def test_51_ctrl_c_leaves_nothing_half_fitted_and_the_next_fit_works(monkeypatch, data, name, kernel):
+    X, y = data
+    model = clone(QUICK[name]).fit(X, y)
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kernel, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, y)
+    with pytest.raises(NotFittedError):
+        model.predict(X)
+    assert np.isfinite(model.fit(X, y).predict(X)).all()
+
+
 def test_from_blog_is_the_network_of_the_post():
     plain, regularised = MDNRegressor.from_blog(), MDNRegressor.from_blog(regularised=True, max_iter=7)
     expected = {
