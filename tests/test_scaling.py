@@ -43,6 +43,35 @@ def test_one_outlier_cannot_squeeze_the_bulk(size):
     assert np.isfinite(hurt.transform(np.array([[size], [-size]]))).all()
 
 
+@pytest.mark.parametrize(
+    ("values", "z"),
+    [
+        ([0.0, 5e-324], [0.0, 1.0]),  # the smallest scale that float64 has, the half of it rounded up
+        ([5e-324, 1e-323, 1.5e-323], [-1.0, 0.0, 1.0]),
+        ([0.0, 1e-310, 2e-310], [-np.sqrt(1.5), 0.0, np.sqrt(1.5)]),
+        ([-1.7e308, 1.7e308], [-1.0, 1.0]),
+        ([1.7e308, 1.7e308, 1.6e308], [np.sqrt(0.5), np.sqrt(0.5), -np.sqrt(2.0)]),
+    ],
+)
+def test_the_ends_of_float64_are_standardised(values, z):
+    values = np.array(values)[:, None]
+    # Subnormals near 1e-310 have 13 digits left; 1.7e308 − 1.6e308 loses one.
+    np.testing.assert_allclose(Standardizer.fit(values).transform(values)[:, 0], z, rtol=1e-11, atol=1e-11)
+
+
+def test_columns_do_not_see_each_other():
+    columns = np.hstack([column(1), column(2) * 1e30, np.full((200, 1), 4.0), column(3) + 1e9])
+    together = Standardizer.fit(columns)
+    for j in range(4):
+        alone = Standardizer.fit(columns[:, [j]])
+        assert (together.center[j], together.scale[j], together.constant[j]) == (
+            alone.center[0],
+            alone.scale[0],
+            alone.constant[0],
+        )
+        np.testing.assert_array_equal(together.transform(columns)[:, [j]], alone.transform(columns[:, [j]]))
+
+
 @pytest.mark.parametrize("factor", [1e30, 1e-30, 1e300, 1e-300])
 def test_any_magnitude_is_standardised(factor):
     z = Standardizer.fit(column() * factor).transform(column() * factor)
@@ -94,6 +123,22 @@ def test_inputs_are_not_written_to():
     values = column()
     values.setflags(write=False)
     Standardizer.fit(values).transform(values)
+
+
+def test_an_outlier_hands_over_to_the_median_and_the_interquartile_range():
+    values = np.append(column()[:, 0], 3.0 + 2e6)[:, None]
+    scaler = Standardizer.fit(values)
+    # 201 draws of N(3, 2²): standard errors .18 of the median and .18 of IQR/1.349; three of each.
+    assert scaler.center[0] == pytest.approx(3.0, abs=0.54)
+    assert scaler.scale[0] == pytest.approx(2.0, abs=0.54)
+    np.testing.assert_allclose(scaler.center[0], np.median(values), rtol=1e-13)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5])
+def test_resolution_needs_one_value_in_ten_to_be_tied(share):
+    distinct = np.cumsum(np.full(100, 0.25))
+    tied = np.append(distinct, distinct[: round(100 * share)])
+    assert resolution(tied) == (0.25 if share == 0.5 else 0.0)
 
 
 def test_resolution_is_the_gap_of_a_rounded_column_and_nothing_for_a_smooth_one():

@@ -22,6 +22,20 @@ def test_splits_are_disjoint_and_complete(n):
         assert len(splits[0][1]) == max(MIN_HELD_OUT_ROWS, round(0.15 * n))
 
 
+@pytest.mark.parametrize(("fraction", "held_out"), [(0.01, MIN_HELD_OUT_ROWS), (0.5, 200), (1.0, 399)])
+def test_a_held_out_part_is_large_enough_to_decide_and_leaves_rows_to_learn_from(fraction, held_out):
+    ((kept, out),) = held_out_splits(400, fraction, np.random.default_rng(0))
+    assert (len(kept), len(out)) == (400 - held_out, held_out)
+
+
+def test_every_row_is_as_likely_to_be_held_out():
+    n, repeats = 400, 2000
+    rng = np.random.default_rng(1)
+    counts = sum(np.bincount(held_out_splits(n, 0.25, rng)[0][1], minlength=n) for _ in range(repeats))
+    # Binomial(2000, ¼): standard deviation 19.4; 400 rows stay within 4.5 of them (p = .003), and the seed is fixed.
+    assert np.abs(counts - repeats / 4).max() < 4.5 * 19.4
+
+
 def test_splits_follow_the_generator():
     first, again, other = (held_out_splits(400, 0.2, np.random.default_rng(seed))[0][1] for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
@@ -39,3 +53,17 @@ def test_the_sweep_takes_the_best_and_ends_when_it_only_gets_worse():
     best, table = sweep(scores.__getitem__, list(scores))
     assert best == 2
     assert table == {"n_components": [1, 2, 4, 8], "score": [-1.0, 0.5, 0.4, scores[8]]}
+
+
+def test_the_sweep_prefers_the_smaller_of_equals_and_forgives_a_small_setback():
+    scores = {1: 0.3, 2: 0.3 - 0.9 * GIVE_UP, 4: 0.3, 8: 0.2}
+    best, table = sweep(scores.__getitem__, list(scores))
+    assert best == 1
+    assert table["n_components"] == list(scores)
+
+
+def test_the_sweep_survives_a_size_of_no_likelihood_but_not_one_of_unknown_likelihood():
+    scores = {1: -np.inf, 2: -3.0, 4: -9.0}
+    assert sweep(scores.__getitem__, list(scores))[0] == 2
+    with pytest.raises(ArithmeticError, match="score of 2 components is nan"):
+        sweep({1: 0.0, 2: np.nan, 4: 1.0}.__getitem__, [1, 2, 4])

@@ -39,9 +39,8 @@ class Standardizer:
 
     @classmethod
     def fit(cls, values, sample_weight=None) -> "Standardizer":
-        """Learn center and scale of the columns of `values` (n, c); weights (n,) count rows, and 0 means absent."""
+        """Learn center and scale of the columns of `values` (n, c); weights (n,), all > 0, count rows."""
         weight = np.ones(len(values)) if sample_weight is None else sample_weight
-        values, weight = values[weight > 0], weight[weight > 0]
         columns = [_center_and_scale(values[:, j], weight) for j in range(values.shape[1])]
         center, scale, constant = (np.array(part) for part in zip(*columns, strict=True))
         return cls(center, scale, constant)

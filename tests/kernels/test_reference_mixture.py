@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from condensity import kernels
 from condensity.kernels.reference.mixture import (
     chandrupatla,
     mixture_logcdf,
@@ -16,13 +17,20 @@ from condensity.kernels.reference.mixture import (
 N, K = 12, 5
 
 
-def hard_mixtures(seed=0):
-    """σ from e⁻⁵ to e⁵, weights to e⁻⁴⁰, means spread over 20."""
+def hard_mixtures(seed=0, *, lightest=-40.0, log_scale=5.0):
+    """σ from e⁻⁵ to e⁵, weights to e⁻⁴⁰, means spread over 20; one component in ten is empty."""
     rng = np.random.default_rng(seed)
-    log_weights = rng.uniform(-40, 0, (N, K))
-    log_weights[:, 0] = 0.0
+    log_weights = rng.uniform(lightest, 0, (N, K))
+    log_weights[rng.random((N, K)) < 0.1] = -np.inf
+    log_weights[np.arange(N), rng.integers(K, size=N)] = 0.0
     log_weights -= np.log(np.exp(log_weights).sum(axis=1, keepdims=True))
-    return log_weights, rng.uniform(-10, 10, (N, K)), np.exp(rng.uniform(-5, 5, (N, K)))
+    return log_weights, rng.uniform(-10, 10, (N, K)), np.exp(rng.uniform(-log_scale, log_scale, (N, K)))
+
+
+def tails(levels):
+    """The two log tails of every level, one row for each mixture."""
+    levels = np.tile(levels, (N, 1))
+    return np.log(levels), np.log1p(-levels)
 
 
 def exact(log_weights, means, scales, y, kind):
@@ -39,7 +47,16 @@ def exact(log_weights, means, scales, y, kind):
         return mpmath.log(mpmath.fsum(terms))
 
 
-@pytest.mark.parametrize(("kernel", "kind"), [(mixture_logpdf, "pdf"), (mixture_logcdf, "cdf"), (mixture_logsf, "sf")])
+@pytest.mark.parametrize(
+    ("kernel", "kind"),
+    [
+        (mixture_logpdf, "pdf"),
+        (mixture_logcdf, "cdf"),
+        (mixture_logsf, "sf"),
+        (kernels.mixture_logpdf, "pdf"),  # the engine that users get
+        (kernels.mixture_logcdf, "cdf"),
+    ],
+)
 @pytest.mark.parametrize("reach", [1.0, 30.0, 1e4])
 def test_log_density_and_log_probabilities_to_ten_thousand_sigma(kernel, kind, reach):
     log_weights, means, scales = hard_mixtures()
@@ -64,14 +81,57 @@ def test_near_one_the_log_probability_keeps_relative_accuracy_and_its_sign():
 
 
 @pytest.mark.parametrize("log_tail", [np.log(0.5), np.log(0.01), -40.0, -300 * np.log(10)])
+@pytest.mark.parametrize("lightest", [-40.0, -80.0, -700.0])
 @pytest.mark.parametrize("upper", [False, True])
-def test_quantiles_solve_their_equation_to_1e10_in_log_probability(log_tail, upper):
-    log_weights, means, scales = hard_mixtures(1)
+def test_quantiles_solve_their_equation_also_where_the_lightest_component_owns_the_tail(log_tail, lightest, upper):
+    log_weights, means, scales = hard_mixtures(1, lightest=lightest)
     tail, rest = np.full((N, 1), log_tail), np.full((N, 1), np.log1p(-np.exp(log_tail)))
     y = mixture_quantile(log_weights, means, scales, *((rest, tail) if upper else (tail, rest)))
     for row in range(N):
         truth = exact(log_weights[row], means[row], scales[row], y[row, 0], "sf" if upper else "cdf")
-        assert abs(truth - log_tail) <= 1e-10 * max(1, abs(log_tail) / 100)
+        # One unit in the last place of y moves log F by |z| y/σ 1e-16: at most 37 · 2000 · 1e-16 ≈ 1e-11 here.
+        assert abs(truth - log_tail) <= 1e-10
+
+
+@pytest.mark.parametrize("log_scale", [5.0, 50.0, 150.0])
+def test_quantiles_rise_with_the_level_whatever_the_ratio_of_scales(log_scale):
+    for seed in range(5):
+        parameters = hard_mixtures(seed, lightest=-700.0, log_scale=log_scale)
+        levels = np.concatenate([10.0 ** -np.arange(300, 0, -37), [0.5 - 1e-9, 0.5, 0.5 + 1e-9, 0.9, 1 - 2**-53]])
+        assert (np.diff(mixture_quantile(*parameters, *tails(levels)), axis=1) >= 0).all()
+
+
+@pytest.mark.parametrize("scale", [1e-6, 3e-7])
+def test_quantiles_are_the_best_floats_where_floats_are_coarse(scale):
+    # Around 1e9 floats are 1.2e-7 apart, so that no float meets the level; none beside the answer may come closer.
+    parameters = np.log([[0.3, 0.7]]), np.array([[1e9, 1e9 + 2 * scale]]), np.array([[scale, scale]])
+    levels = np.linspace(0.01, 0.49, 97)[None]
+    y = mixture_quantile(*parameters, np.log(levels), np.log1p(-levels))
+    miss, below, above = (
+        np.abs(mixture_logcdf(*parameters, point) - np.log(levels))
+        for point in (y, np.nextafter(y, -np.inf), np.nextafter(y, np.inf))
+    )
+    assert (miss <= np.minimum(below, above)).all()
+    assert (np.diff(y) >= 0).all()
+
+
+def test_a_component_1e310_times_narrower_than_its_distance_is_no_obstacle():
+    parameters = np.log([[0.5, 0.5]]), np.array([[0.0, 1e10]]), np.array([[1e-300, 1.0]])
+    levels = np.array([[0.1, 0.9]])
+    got = mixture_quantile(*parameters, np.log(levels), np.log1p(-levels))
+    # Each component holds its half of the mass alone: level .1 is the quantile .2 of one, level .9 that of .8 of the other.
+    np.testing.assert_allclose(got, [[norm.ppf(0.2) * 1e-300, 1e10 + norm.ppf(0.8)]], rtol=1e-14)
+
+
+def test_rows_of_mass_zero_and_below_one_stand_beside_complete_ones():
+    log_weights = np.log([[0.5, 0.5], [0.2, 0.4], [0.5, 0.5]])
+    log_weights[0] = -np.inf
+    parameters = log_weights, np.zeros((3, 2)), np.ones((3, 2))
+    y = np.tile([-np.inf, -2.0, 0.0, 5.0, np.inf], (3, 1))
+    mass = np.array([[0.0], [0.6], [1.0]])
+    np.testing.assert_allclose(np.exp(mixture_logcdf(*parameters, y)), mass * norm.cdf(y), rtol=1e-14)
+    np.testing.assert_allclose(np.exp(mixture_logsf(*parameters, y)), mass * norm.sf(y), rtol=1e-14)
+    np.testing.assert_allclose(np.exp(mixture_logpdf(*parameters, y)), mass * norm.pdf(y), rtol=1e-14)
 
 
 def test_one_component_is_scipys_normal():
@@ -92,8 +152,8 @@ def test_empty_components_change_nothing():
     y = np.linspace(-30, 30, 9)[None].repeat(N, axis=0)
     for kernel in (mixture_logpdf, mixture_logcdf, mixture_logsf):
         np.testing.assert_allclose(kernel(*wider, y), kernel(log_weights, means, scales, y), rtol=1e-14)
-    tails = np.full((N, 1), np.log(0.2)), np.full((N, 1), np.log(0.8))
-    got, expected = mixture_quantile(*wider, *tails), mixture_quantile(log_weights, means, scales, *tails)
+    level = tails([0.2])
+    got, expected = mixture_quantile(*wider, *level), mixture_quantile(log_weights, means, scales, *level)
     np.testing.assert_allclose(got, expected, rtol=1e-12)
 
 
@@ -104,6 +164,15 @@ def test_the_root_finder_solves_hard_equations_to_the_last_bits():
                            np.zeros(4), np.ones(4))  # fmt: skip
         # An odd power is flat at its root: float64 cannot tell values of (y − root)^p under 1e-308 from zero.
         np.testing.assert_allclose(got, roots, atol=1e-15 if power == 1 else 1e-14)
+
+
+def test_the_root_finder_passes_flat_and_infinite_stretches_and_ends_between_neighbouring_floats():
+    def cliff(y, active):
+        return np.select([y < 2.0, y < 3.0, y <= np.pi], [-np.inf, -1e-17, -1e-17], 5.0)
+
+    root = chandrupatla(cliff, np.array([-1e9]), np.array([1e9]))
+    # The sign changes between the float π and the next one; the value below is the smaller.
+    assert root[0] == np.pi
 
 
 def test_an_equation_without_a_root_in_reach_ends_with_an_error():
