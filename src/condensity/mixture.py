@@ -204,6 +204,7 @@ class Mixture:
 
     def median(self) -> np.ndarray:
         """Median, (n,)."""
+        self._require_complete("median")
         return self.ppf(0.5)
 
     def interval(self, level=0.9) -> np.ndarray:
@@ -216,6 +217,7 @@ class Mixture:
         """
         if not (np.ndim(level) == 0 and 0.0 < level < 1.0):
             raise ValueError(f"level must be a number between 0 and 1, both excluded; got {level!r}.")
+        self._require_complete("interval")
         tail = 0.5 * (1.0 - level)
         return np.stack([self.ppf(tail), self.isf(tail)], axis=1)
 
@@ -418,7 +420,8 @@ def _real(name, value) -> np.ndarray:
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} must be real numbers in an array; got rows of unequal length.") from error
-    if array.dtype.kind not in "biuf" and not (array.dtype.kind == "O" and array.size):
+    objects = array.dtype.kind == "O" and array.size and not any(item is None for item in array.flat)
+    if array.dtype.kind not in "biuf" and not objects:
         raise ValueError(f"{name} must be real numbers; got {array.dtype} of shape {array.shape}.")
     try:
         return array.astype(np.float64)
@@ -468,7 +471,7 @@ def _norm(array):
 
 
 def _mixtures(name, parts):
-    parts = list(parts)
+    parts = [] if isinstance(parts, Mixture) else list(parts)  # a lone Mixture would fall apart into its rows
     if not parts or not all(isinstance(part, Mixture) for part in parts):
         raise ValueError(
             f"{name} must be a non-empty sequence of Mixture; got {[type(part).__name__ for part in parts]}."
