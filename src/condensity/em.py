@@ -8,6 +8,9 @@ from condensity.kernels.reference.em import GaussianMixtureParameters, GMMFit, c
 from condensity.kernels.reference.trainer import ROW_LOSS_CEILING
 from condensity.mixture import Mixture
 
+#: Covariances may take this many bytes; the peak of a fit was 1.9 GB where they took .2 (d = 5000, one component, 60 s).
+LARGEST_COVARIANCES = 2**30
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -49,6 +52,11 @@ def predict(parameters: GaussianMixtureParameters, x) -> Mixture:
     return Mixture(log_weights=log_weights, means=means, scales=scales)
 
 
+def covariance_bytes(n_components, d) -> int:
+    """Memory that the covariances of (x, y) take, for d inputs."""
+    return 8 * n_components * (d + 1) ** 2
+
+
 def fit_joint(settings: Settings, rows, n_components, rng, start=None) -> JointFit:
     """Fit a joint mixture of n_components by EM.
 
@@ -61,19 +69,31 @@ def fit_joint(settings: Settings, rows, n_components, rng, start=None) -> JointF
     rng : numpy Generator
     start : GaussianMixtureParameters, optional
         Where EM begins; otherwise greedy k-means++.
+
+    Raises
+    ------
+    ValueError
+        If a covariance becomes singular, which needs both regularisations at about 0.
     """
-    fit = fit_gmm(
-        np.column_stack([rows.x, rows.y]),
-        n_components,
-        rng,
-        sample_weight=rows.weight,
-        start=start,
-        prior=settings.covariance_prior,
-        ridge=settings.reg_covar,
-        max_iter=settings.max_iter,
-        tol=settings.tol,
-        n_init=settings.n_init,
-    )
+    try:
+        fit = fit_gmm(
+            np.column_stack([rows.x, rows.y]),
+            n_components,
+            rng,
+            sample_weight=rows.weight,
+            start=start,
+            prior=settings.covariance_prior,
+            ridge=settings.reg_covar,
+            max_iter=settings.max_iter,
+            tol=settings.tol,
+            n_init=settings.n_init,
+        )
+    except np.linalg.LinAlgError:
+        raise ValueError(
+            f"A covariance became singular with covariance_prior={settings.covariance_prior:g} and "
+            f"reg_covar={settings.reg_covar:g}: a component held too few distinct rows, or columns are constant or "
+            "equal. Raise either of the two, or lower n_components."
+        ) from None
     return JointFit(
         parameters=fit.parameters,
         converged=fit.converged,

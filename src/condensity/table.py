@@ -7,46 +7,55 @@ import numpy as np
 #: Rows looked at when counting duplicates; a warning needs no more.
 DUPLICATE_SAMPLE = 100_000
 
+#: Standardised targets further out than this are worth a warning: no fit that follows them can describe the rest.
+OUTLIER_DISTANCE = 1000.0
 
-def require_numeric_columns(X):
-    """Refuse a data frame's columns that hold no numbers, by name.
+#: Targets beyond this leave no room for their own quantiles within float64.
+LARGEST_TARGET = 1e300
+
+
+def require_numeric(name, values):
+    """Refuse text, dates and durations, which conversion would turn into a riddle or into nanoseconds.
 
     Parameters
     ----------
-    X : anything
-        Only tables with named columns are looked at; arrays are left to scikit-learn's checks.
+    name : str
+        The argument's name.
+    values : anything
+        A table is looked at column by column, an array as a whole; the rest is left to scikit-learn's checks.
 
     Raises
     ------
     ValueError
-        Naming the column, its type and the remedy.
+        Naming the argument or the column, its type and the remedy.
     """
-    names = getattr(X, "columns", None)
-    if names is None or callable(names) or not hasattr(X, "__getitem__"):
+    columns = getattr(values, "columns", None)
+    if columns is None or callable(columns) or not hasattr(values, "__getitem__"):
+        if isinstance(values, (list, tuple)) or hasattr(values, "dtype"):
+            _require_numeric_array(f"Input {name}", values)
         return
-    for name in list(names):
-        column = X[name]
-        if getattr(column, "ndim", 1) != 1:
-            raise ValueError(f"X has more than one column named {name!r}; give every column its own name.")
-        kind = np.asarray(column).dtype.kind
-        if kind in "mM":
-            raise ValueError(
-                f"Column {name!r} of X holds dates or durations ({column.dtype}); numbers are needed. "
-                "Convert it, for example to days since a reference date, or drop it."
-            )
-        if kind in "OUST" and not _holds_numbers(column):
-            raise ValueError(
-                f"Column {name!r} of X holds {column.dtype} values that are not numbers; "
-                "encode it (for example with sklearn.preprocessing.OneHotEncoder) or drop it."
-            )
+    for column in list(columns):
+        if getattr(values[column], "ndim", 1) != 1:
+            raise ValueError(f"{name} has more than one column named {column!r}; give every column its own name.")
+        _require_numeric_array(f"Column {column!r} of {name}", values[column])
 
 
-def _holds_numbers(column) -> bool:
+def _require_numeric_array(what, values):
     try:
-        np.asarray(column).astype(float)
-    except (TypeError, ValueError):
-        return False
-    return not any(isinstance(value, str) for value in column)
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{what} is not rectangular: its rows have different lengths ({error}).") from None
+    kind, dtype = array.dtype.kind, getattr(values, "dtype", array.dtype)
+    if kind in "mM":
+        raise ValueError(
+            f"{what} holds dates or durations ({dtype}); numbers are needed. "
+            "Convert it, for example to days since a reference date, or drop it."
+        )
+    if kind in "UST" or (kind == "O" and any(isinstance(value, str) for value in array.flat)):
+        raise ValueError(
+            f"{what} holds {dtype} values that are not numbers; "
+            "encode it (for example with sklearn.preprocessing.OneHotEncoder) or drop it."
+        )
 
 
 def require_finite(name, values, columns=None):
@@ -75,6 +84,16 @@ def require_finite(name, values, columns=None):
     )
 
 
+def require_moderate(name, values):
+    """Refuse magnitudes above `LARGEST_TARGET`."""
+    largest = np.max(np.abs(values), initial=0.0)
+    if largest > LARGEST_TARGET:
+        raise ValueError(
+            f"{name} holds values of magnitude {largest:.3g}; beyond {LARGEST_TARGET:g} its own quantiles would leave "
+            f"float64. Divide {name} by a constant."
+        )
+
+
 def warn_about_oddities(x, y, constant, columns=None):
     """Warn of what a fit survives but its reader should know: constant or repeated columns, a constant target, copies.
 
@@ -101,6 +120,22 @@ def warn_about_oddities(x, y, constant, columns=None):
         warn_user(
             f"Only {n_distinct} of {len(rows)} rows are distinct; held-out rows then repeat training rows, and the "
             "density may be too sharp. Count copies with sample_weight instead."
+        )
+
+
+def warn_about_outliers(y):
+    """Warn of targets so far away that a fit robust to them leaves them aside.
+
+    Parameters
+    ----------
+    y : ndarray (n,)
+        Standardised.
+    """
+    far = np.abs(y) > OUTLIER_DISTANCE
+    if far.any():
+        warn_user(
+            f"{int(far.sum())} of {len(y)} values of y lie more than {OUTLIER_DISTANCE:g} times its usual spread from the "
+            f"rest, the first in row {int(np.argmax(far))}; they have little say in the fit. Check them."
         )
 
 

@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
@@ -60,7 +61,7 @@ def test_verbs_agree_with_the_distribution(model, data):
     np.testing.assert_array_equal(model.score_samples(X), dist.logpdf(dist.mean()))
     assert model.score(X, y) == np.mean(dist.logpdf(y))
     weight = np.arange(len(y), dtype=float)
-    assert model.score(X, y, weight) == np.average(dist.logpdf(y), weights=weight)
+    assert model.score(X, y, weight) == pytest.approx(np.average(dist.logpdf(y), weights=weight), rel=1e-13)
 
 
 def test_t19_the_density_whose_log_is_the_score_integrates_to_one(model, data):
@@ -137,6 +138,24 @@ def test_57_a_refit_forgets_the_first_and_a_failed_fit_leaves_nothing(model, dat
         model.fit(X, np.full(len(y), np.nan))
     with pytest.raises(NotFittedError):
         model.predict(X)
+
+
+def test_57_a_refit_without_names_forgets_the_names(model, data):
+    X, y = data
+    model.fit(pd.DataFrame(X, columns=["wind"]), y)
+    model.fit(X, y)
+    assert not hasattr(model, "feature_names_in_")
+    np.testing.assert_array_equal(model.predict(X), clone(model).fit(X, y).predict(X))
+
+
+@pytest.mark.parametrize("make", [np.random.default_rng, np.random.RandomState])
+def test_generators_are_taken_as_seeds_and_advanced(model, data, make):
+    X, y = data
+    first, again = (clone(model).set_params(random_state=make(3)).fit(X, y).predict(X) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    shared = make(3)
+    model.set_params(random_state=shared).fit(X, y)
+    assert not np.array_equal(model.fit(X, y).predict_dist(X).means, first)
 
 
 def test_t25_a_weight_of_zero_is_an_absent_row_and_only_ratios_count(model, data):

@@ -72,6 +72,31 @@ def test_first_steps_are_those_of_the_formulas():
     np.testing.assert_allclose(rmsprop.model(), theta - 0.1 * gradient / np.sqrt(0.9 + 0.1 * gradient**2), rtol=1e-6)
 
 
+def test_second_steps_carry_the_moments_on():
+    theta, first, second = np.array([1.0]), np.array([0.5]), np.array([-2.0])
+    adam = Adam(theta, weight_decay=0.0, decay_mask=np.ones(1))
+    adam.step(first, 0.1)
+    once = adam.model().copy()
+    adam.step(second, 0.1)
+    m, v = 0.9 * 0.1 * first + 0.1 * second, 0.999 * 0.001 * first**2 + 0.001 * second**2
+    expected = once - 0.1 * (m / (1 - 0.9**2)) / np.sqrt(v / (1 - 0.999**2))
+    # ε = 1e-8 beside √v of order one is what the formula here leaves out.
+    np.testing.assert_allclose(adam.model(), expected, rtol=1e-7)
+
+
+def test_schedule_free_steps_are_those_of_the_paper():
+    theta, gradients, rate, decay = np.array([3.0, -1.0]), np.array([[0.5, -4.0], [1.0, 2.0]]), 0.1, 0.2
+    solver = ScheduleFreeAdamW(theta, weight_decay=decay, decay_mask=np.array([1.0, 0.0]))
+    z, x, v = theta, theta, np.zeros(2)
+    for t, gradient in enumerate(gradients, start=1):  # algorithm 1 of Defazio et al., constant rate: c = 1/t
+        y = 0.1 * z + 0.9 * x
+        v = 0.999 * v + 0.001 * gradient**2
+        z = z - rate * (gradient / np.sqrt(v / (1 - 0.999**t)) + decay * np.array([1.0, 0.0]) * y)
+        x = (1 - 1 / t) * x + z / t
+        solver.step(gradient, rate)
+    np.testing.assert_allclose(solver.model(), x, rtol=1e-7)
+
+
 @pytest.mark.parametrize("solver", [Adam, RMSProp])
 def test_weight_decay_is_l2_in_the_gradient_and_spares_biases(solver):
     theta, mask = np.array([2.0, 2.0]), np.array([1.0, 0.0])
@@ -118,6 +143,24 @@ def test_divergence_is_noticed_and_the_best_parameters_survive():
     network = NETWORK._replace(log_scale_bounds=None)
     plan = PLAN._replace(solver="rmsprop", learning_rate=1e6, warm_up=0, check_every=1, max_gradient_norm=np.inf)
     result = train(start(), network, plan, np.random.default_rng(0), rows(100, 1), rows(50, 2))
+    assert result.status == "diverged"
+    assert np.isfinite(result.theta).all()
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("validation", [True, False])
+def test_parameters_that_give_nan_are_never_kept(solver, validation):
+    # One step of 1e300 leaves parameters that are finite and whose network is not: the next product overflows.
+    plan = PLAN._replace(solver=solver, learning_rate=1e300, warm_up=0, check_every=1, max_gradient_norm=np.inf)
+    result = train(start(), NETWORK, plan, np.random.default_rng(0), rows(100, 1), rows(50, 2) if validation else None)
+    assert result.status == "diverged"
+    assert np.isfinite(held_out_loss(result.theta, NETWORK, rows(50, 2)))
+
+
+def test_a_batch_with_a_nan_ends_the_run():
+    broken = rows(100, 1)
+    broken.y[7] = np.nan
+    result = train(start(), NETWORK, PLAN, np.random.default_rng(0), broken, rows(50, 2))
     assert result.status == "diverged"
     assert np.isfinite(result.theta).all()
 

@@ -14,7 +14,13 @@ from condensity.kernels.reference.trainer import Rows
 from condensity.kernels.rng import as_generator
 from condensity.mixture import Mixture
 from condensity.scaling import Standardizer
-from condensity.table import require_finite, require_numeric_columns, warn_about_oddities
+from condensity.table import (
+    require_finite,
+    require_moderate,
+    require_numeric,
+    warn_about_oddities,
+    warn_about_outliers,
+)
 
 
 class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta):
@@ -71,7 +77,7 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         ConvergenceWarning
             When the fit did not end as it should.
         UserWarning
-            For constant or repeated columns, a constant target, and mostly repeated rows.
+            For constant or repeated columns, a constant target, mostly repeated rows, and targets far from the rest.
         """
         self._forget()
         self._validate_params()
@@ -80,6 +86,7 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         x_scaler, y_scaler = Standardizer.fit(x, weight), Standardizer.fit(y[:, None], weight)
         warn_about_oddities(x, y, x_scaler.constant, getattr(self, "feature_names_in_", None))
         rows = Rows(x_scaler.transform(x), y_scaler.transform(y[:, None])[:, 0], weight)
+        warn_about_outliers(rows.y)
         validation = self._check_validation_data(X_val, y_val, x_scaler, y_scaler)
         fit = self._fit_standardised(rows, as_generator(self.random_state, "fit"), validation)
         self._x_scaler, self._y_scaler, self._fit = x_scaler, y_scaler, fit
@@ -105,7 +112,7 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         """Float64 x (n, d), y (n,), weight (n,) with mean one, zero weights dropped."""
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
-        require_numeric_columns(X)
+        require_numeric("X", X)
         X = validate_data(self, X, dtype=np.float64, ensure_all_finite=False, ensure_min_samples=2)
         require_finite("X", X, getattr(self, "feature_names_in_", None))
         y = self._check_target(y)
@@ -118,19 +125,16 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
             raise ValueError(
                 f"sample_weight must be non-zero in at least 2 rows; it is in {int(present.sum())} of {len(y)}."
             )
-        return X[present], y[present], weight[present] / weight[present].mean()
+        weight = weight[present] / weight.max()  # so that the sum cannot overflow
+        return X[present], y[present], weight / weight.mean()
 
     def _check_target(self, y):
         """Float64 y (n,); its shape is remembered, so that predictions can take it."""
-        y = check_array(y, ensure_2d=False, ensure_all_finite=False, input_name="y", dtype="numeric", allow_nd=True)
-        if y.ndim > 2 or (y.ndim == 2 and y.shape[1] != 1):
-            raise ValueError(
-                f"y must have one output, shape (n,) or (n, 1); got {y.shape}. This version fits one output at a time: "
-                "fit one model a column."
-            )
+        y = _one_output(y, "y")
         self._y_shape = y.shape[1:]
-        y = column_or_1d(y, warn=True).astype(np.float64)
+        y = column_or_1d(y, warn=True)
         require_finite("y", y)
+        require_moderate("y", y)
         return y
 
     def _check_validation_data(self, X_val, y_val, x_scaler, y_scaler):
@@ -142,15 +146,18 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
                 f"Give both X_val and y_val, or neither; {'X_val' if X_val is None else 'y_val'} is missing."
             )
         x = self._check_inputs(X_val, name="X_val")
-        y = np.asarray(y_val, dtype=float).reshape(len(y_val), -1)[:, 0]
+        y = column_or_1d(_one_output(y_val, "y_val"))
         require_finite("y_val", y)
-        check_consistent_length(x, y)
+        _require_same_length("X_val", x, "y_val", y)
         return Rows(x_scaler.transform(x), y_scaler.transform(y[:, None])[:, 0], np.ones(len(y)))
 
     def _check_inputs(self, X, name="X"):
         """Float64 x (n, d) for a fitted schema."""
-        require_numeric_columns(X)
-        X = validate_data(self, X, dtype=np.float64, ensure_all_finite=False, reset=False)
+        require_numeric(name, X)
+        try:
+            X = validate_data(self, X, dtype=np.float64, ensure_all_finite=False, reset=False)
+        except ValueError as error:
+            raise ValueError(str(error) if name == "X" else f"{name}: {error}") from None
         require_finite(name, X, getattr(self, "feature_names_in_", None))
         return X
 
@@ -204,15 +211,39 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         dist = self.predict_dist(X)
         if y is None:
             return dist.logpdf(dist.mean())
-        y = column_or_1d(check_array(y, ensure_2d=False, input_name="y", dtype=np.float64))
-        check_consistent_length(dist, y)
+        y = column_or_1d(_one_output(y, "y"))
+        require_finite("y", y)
+        _require_same_length("X", dist, "y", y)
         return dist.logpdf(y)
 
     def score(self, X, y, sample_weight=None):
         """Mean of log p(y | x) in nats: larger is better. Not R²."""
-        return float(np.average(self.score_samples(X, y), weights=sample_weight))
+        row_scores = self.score_samples(X, y)
+        if sample_weight is None:
+            return float(np.mean(row_scores))
+        weight = _check_sample_weight(sample_weight, row_scores, dtype=np.float64, ensure_non_negative=True)
+        if not weight.any():
+            raise ValueError(f"sample_weight must be positive in at least one row; it is 0 in all {len(weight)}.")
+        return float(np.average(row_scores, weights=weight / weight.max()))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.regressor_tags.poor_score = True  # the score is a log density, where scikit-learn expects R²
         return tags
+
+
+def _one_output(y, name):
+    """Float64 (n,) or (n, 1), not looked at for NaN."""
+    require_numeric(name, y)
+    y = check_array(y, ensure_2d=False, ensure_all_finite=False, input_name=name, dtype="numeric", allow_nd=True)
+    if y.ndim > 2 or (y.ndim == 2 and y.shape[1] != 1):
+        raise ValueError(
+            f"{name} must have one output, shape (n,) or (n, 1); got {y.shape}. This version fits one output at a time: "
+            "fit one model a column."
+        )
+    return y.astype(np.float64)
+
+
+def _require_same_length(x_name, x, y_name, y):
+    if len(x) != len(y):
+        raise ValueError(f"{x_name} and {y_name} must have as many rows; got {len(x)} and {len(y)}.")

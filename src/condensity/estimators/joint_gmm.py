@@ -91,6 +91,13 @@ class JointGMMRegressor(AbstractDensityRegressor):
 
     def _check_size(self, n, d):
         kernels.resolve_engine(self.engine, operation="fit_gmm")
+        needed = em.covariance_bytes(1 if self.n_components == "auto" else self.n_components, d)
+        if needed > em.LARGEST_COVARIANCES:
+            raise ValueError(
+                f"X has {d} columns, whose full covariances would take {needed / 2**30:,.1f} GiB (at most "
+                f"{em.LARGEST_COVARIANCES / 2**30:g} are allowed, as EM needs about eight times as much); use fewer columns, "
+                "for example by sklearn.decomposition.PCA, or fewer components, or MDNRegressor."
+            )
         if self.n_components != "auto" and self.n_components > n:
             raise ValueError(
                 f"n_components={self.n_components} must not exceed the number of rows, n_samples={n}; "
@@ -124,7 +131,9 @@ class JointGMMRegressor(AbstractDensityRegressor):
             starts[size] = fits[int(np.argmax(scores))].parameters
             return np.mean(scores)
 
-        best, table = sweep(score, candidate_sizes(min(len(kept.y) for kept, _ in pairs)))
+        sizes = candidate_sizes(min(len(kept.y) for kept, _ in pairs))
+        fitting = [k for k in sizes if em.covariance_bytes(k, rows.x.shape[1]) <= em.LARGEST_COVARIANCES]
+        best, table = sweep(score, fitting)
         return best, starts[best], table
 
     def _predict_standardised(self, x):

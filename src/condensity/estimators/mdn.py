@@ -179,8 +179,9 @@ class MDNRegressor(AbstractDensityRegressor):
                 raise ValueError(f"hidden_layer_sizes must be integers >= 1, such as (32, 32); got {sizes!r}.")
         bounds = self.scale_bounds
         if bounds is not None and not isinstance(bounds, str):
-            low_high = np.asarray(bounds, dtype=float)
-            if low_high.shape != (2,) or not 0 < low_high[0] < low_high[1] < np.inf:
+            low_high = np.asarray(bounds)
+            numeric = low_high.shape == (2,) and low_high.dtype.kind in "iuf"
+            if not numeric or not 0 < low_high[0] < low_high[1] < np.inf:
                 raise ValueError(f"scale_bounds must be (low, high) with 0 < low < high; got {bounds!r}.")
 
     def _fit_standardised(self, rows, rng, validation):

@@ -32,8 +32,9 @@ class ScheduleFreeAdamW:
         self.v = self.beta2 * self.v + (1.0 - self.beta2) * gradient**2
         update = gradient / (np.sqrt(self.v / (1.0 - self.beta2**self.t)) + EPSILON) + self.decay * point
         self.z = self.z - rate * update
-        self.rate_square_sum += rate**2
-        share = rate**2 / self.rate_square_sum if self.rate_square_sum > 0 else 0.0
+        square = rate * rate  # a product overflows to inf, and the run ends as 'diverged'; a power raises
+        self.rate_square_sum += square
+        share = square / self.rate_square_sum if self.rate_square_sum > 0 else 0.0
         self.x = (1.0 - share) * self.x + share * self.z
 
     def model(self):

@@ -62,9 +62,10 @@ class Training(NamedTuple):
     Attributes
     ----------
     theta : ndarray (n_parameters,)
-        The best parameters: lowest held-out loss, or the last where nothing is held out.
+        The best parameters: lowest held-out loss, or the last usable ones where nothing is held out.
     status : str
-        'patience' (held-out loss stopped improving), 'max_steps', or 'diverged' (a loss or gradient was not finite).
+        'patience' (held-out loss stopped improving), 'max_steps', or 'diverged' (a loss or gradient was not finite, or a
+        checked model gave nan).
     n_steps, best_step, n_clipped : int
     history : dict of lists
         'step', 'train_loss' (mean over the steps since the last check) and 'validation_nll', one entry a check.
@@ -104,22 +105,23 @@ class _Watch:
         self.reference_loss, self.stale = np.inf, 0
         self.history: dict[str, list] = {"step": [], "train_loss": [], "validation_nll": []}
 
-    def check(self, step, theta, train_loss) -> bool:
-        """Look at the model; True when held-out training should stop."""
-        held_out = np.nan
-        if self.validation is not None:
-            held_out = held_out_loss(theta, self.network, self.validation)
+    def check(self, step, theta, train_loss, batch) -> str | None:
+        """Look at the model, on the last batch where nothing is held out; why training should stop, if it should."""
+        loss = held_out_loss(theta, self.network, batch if self.validation is None else self.validation)
+        held_out = np.nan if self.validation is None else loss
         for name, value in (("step", step), ("train_loss", float(train_loss)), ("validation_nll", held_out)):
             self.history[name].append(value)
+        if np.isnan(loss):
+            return "diverged"
         if self.validation is None or held_out < self.best_loss:
             self.best, self.best_step, self.best_loss = theta.copy(), step, held_out
         if self.validation is None:
-            return False
+            return None
         if held_out < self.reference_loss - self.plan.tolerance:
             self.reference_loss, self.stale = held_out, 0
         else:
             self.stale += 1
-        return self.stale >= self.plan.patience
+        return "patience" if self.stale >= self.plan.patience else None
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is looked for, and ends the run as 'diverged'
@@ -141,8 +143,8 @@ def train(theta, network, plan, rng, rows, validation=None) -> Training:
     stream = batches(len(rows.y), plan.batch_size, rng)
     status, step, losses, n_clipped = "max_steps", 0, [], 0
     while step < plan.max_steps:
-        x, y, weight = rows.take(next(stream))
-        loss, gradient = loss_and_gradient(solver.query(), network, x, y, weight, plan.penalty)
+        batch = rows.take(next(stream))
+        loss, gradient = loss_and_gradient(solver.query(), network, batch.x, batch.y, batch.weight, plan.penalty)
         length = float(np.linalg.norm(gradient))
         if not (np.isfinite(loss) and np.isfinite(length)):
             status = "diverged"
@@ -153,9 +155,9 @@ def train(theta, network, plan, rng, rows, validation=None) -> Training:
         losses.append(loss)
         solver.step(gradient, plan.learning_rate * min(1.0, step / max(plan.warm_up, 1)))
         if step % plan.check_every == 0 or step == plan.max_steps:
-            done = watch.check(step, solver.model(), np.mean(losses))
+            ending = watch.check(step, solver.model(), np.mean(losses), batch)
             losses = []
-            if done:
-                status = "patience"
+            if ending:
+                status = ending
                 break
     return Training(watch.best, status, step, watch.best_step, n_clipped, watch.history)
