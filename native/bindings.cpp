@@ -1,120 +1,146 @@
-// The Python module condensity.kernels._native: checks and copies at the border, then one call without the GIL.
+// The Python module condensity.kernels._native: checks and copies at the border, then row blocks without the GIL.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <cstdint>
-#include <cstring>
-#include <memory>
 #include <string>
 #include <vector>
 
+#include "arrays.hpp"
 #include "dispatch.hpp"
 #include "source_hash.hpp"
-
-namespace nb = nanobind;
+#include "threads.hpp"
 
 namespace {
 
-using AnyArray = nb::ndarray<nb::ro, nb::device::cpu>;
+using namespace condensity;
 
-std::string describe_shape(const AnyArray& array) {
-    std::string text = "(";
-    for (size_t axis = 0; axis < array.ndim(); ++axis)
-        text += (axis > 0 ? ", " : "") + std::to_string(array.shape(axis));
-    return text + (array.ndim() == 1 ? ",)" : ")");
+// Whether a signal handler raised, Ctrl-C's for one; always false off the main thread. The exception stays set.
+bool signal_raised() {
+    nb::gil_scoped_acquire with_gil;
+    return PyErr_CheckSignals() != 0;
 }
 
-std::string describe_dtype(nb::dlpack::dtype dtype) {
-    const auto code = static_cast<nb::dlpack::dtype_code>(dtype.code);
-    const char* kind = code == nb::dlpack::dtype_code::Float     ? "float"
-                       : code == nb::dlpack::dtype_code::Int     ? "int"
-                       : code == nb::dlpack::dtype_code::UInt    ? "uint"
-                       : code == nb::dlpack::dtype_code::Complex ? "complex"
-                       : code == nb::dlpack::dtype_code::Bool    ? "bool"
-                                                                 : "another kind of ";
-    return kind + std::to_string(dtype.bits);
+// Runs kernel(first, count, scratch) over all rows. Blocks of about 2¹⁶ component terms: a millisecond or so each.
+template <class Kernel>
+void run_rows(size_t rows, size_t components, size_t columns, size_t threads, Kernel kernel) {
+    const size_t terms = components * std::max<size_t>(columns, 1);
+    const size_t block = std::max<size_t>(64, (size_t{1} << 16) / terms / 64 * 64);
+    const size_t scratch_size = kernels().scratch_size(components);
+    for_row_blocks(
+        rows, block, threads,
+        [&] {
+            return [&kernel, scratch = std::vector<double>(scratch_size)](size_t first, size_t count) mutable {
+                kernel(first, count, scratch.data());
+            };
+        },
+        signal_raised);
 }
 
-// A float64 matrix, contiguous and row-major: the caller's memory where it is so already, else a copy.
-class Matrix {
-public:
-    Matrix(const AnyArray& array, const char* name) {
-        if (array.dtype() != nb::dtype<double>())
-            throw nb::type_error(
-                (std::string(name) + " must have dtype float64; got " + describe_dtype(array.dtype()) + ".").c_str());
-        if (array.ndim() != 2)
-            throw nb::value_error(
-                (std::string(name) + " must have 2 dimensions; got shape " + describe_shape(array) + ".").c_str());
-        rows = array.shape(0);
-        columns = array.shape(1);
-        values = static_cast<const double*>(array.data());
-        const auto width = static_cast<int64_t>(columns);
-        const bool contiguous = (columns <= 1 || array.stride(1) == 1) && (rows <= 1 || array.stride(0) == width);
-        const bool aligned = reinterpret_cast<std::uintptr_t>(values) % alignof(double) == 0;
-        if (!(contiguous && aligned) && rows * columns > 0) copy(array.stride(0), array.stride(1));
+struct Parameters {
+    Parameters(const AnyArray& log_weights, const AnyArray& means, const AnyArray& scales)
+        : w(log_weights, "log_weights"), mu(means, "means"), sigma(scales, "scales") {
+        mu.require_shape(w.rows, w.columns, "means", "(n, K), that of log_weights,");
+        sigma.require_shape(w.rows, w.columns, "scales", "(n, K), that of log_weights,");
+        if (w.columns == 0) throw nb::value_error("log_weights must have at least one component; got K = 0.");
     }
 
-    void require_shape(size_t expected_rows, size_t expected_columns, const char* name, const char* meaning) const {
-        if (rows == expected_rows && columns == expected_columns) return;
-        const std::string text = std::string(name) + " must have shape " + meaning + " = (" +
-                                 std::to_string(expected_rows) + ", " + std::to_string(expected_columns) + "); got (" +
-                                 std::to_string(rows) + ", " + std::to_string(columns) + ").";
-        throw nb::value_error(text.c_str());
+    MixtureBatch from_row(size_t first, size_t count) const {
+        return {w.from_row(first), mu.from_row(first), sigma.from_row(first), count, w.columns};
     }
 
-    const double* values;
-    size_t rows, columns;
-
-private:
-    // Strides in elements, negative ones too. By memcpy, since the memory may be misaligned.
-    void copy(int64_t row_stride, int64_t column_stride) {
-        owned.resize(rows * columns);
-        const char* bytes = reinterpret_cast<const char*>(values);
-        constexpr auto size = static_cast<int64_t>(sizeof(double));
-        for (size_t i = 0; i < rows; ++i)
-            for (size_t j = 0; j < columns; ++j) {
-                const int64_t element = static_cast<int64_t>(i) * row_stride + static_cast<int64_t>(j) * column_stride;
-                std::memcpy(&owned[i * columns + j], bytes + element * size, sizeof(double));
-            }
-        values = owned.data();
-    }
-
-    std::vector<double> owned;
+    Matrix w, mu, sigma;
 };
 
-using Result = nb::ndarray<nb::numpy, double, nb::ndim<2>, nb::c_contig>;
+size_t checked_threads(int64_t threads) {
+    if (threads < 1) throw nb::value_error(("threads must be >= 1; got " + std::to_string(threads) + ".").c_str());
+    return static_cast<size_t>(threads);
+}
 
-Result mixture_logpdf(const AnyArray& log_weights, const AnyArray& means, const AnyArray& scales, const AnyArray& y) {
-    const Matrix w(log_weights, "log_weights"), mu(means, "means"), sigma(scales, "scales"), points(y, "y");
-    mu.require_shape(w.rows, w.columns, "means", "(n, K), that of log_weights,");
-    sigma.require_shape(w.rows, w.columns, "scales", "(n, K), that of log_weights,");
-    points.require_shape(w.rows, points.columns, "y", "(n, g), n as in log_weights,");
-    if (w.columns == 0) throw nb::value_error("log_weights must have at least one component; got K = 0.");
+using PointKernel = void (*)(const MixtureBatch&, const MatrixView&, double*, double*);
 
-    const condensity::Kernels& kernels = condensity::kernels();
-    // Not make_unique, which would write zeros over memory that is about to be filled.
-    std::unique_ptr<double[]> result(new double[points.rows * points.columns]);
-    {
-        nb::gil_scoped_release without_gil;
-        kernels.mixture_logpdf(
-            {w.values, mu.values, sigma.values, points.values, w.rows, w.columns, points.columns}, result.get());
-    }
-    nb::capsule owner(result.get(), [](void* memory) noexcept { delete[] static_cast<double*>(memory); });
-    return Result(result.release(), {points.rows, points.columns}, owner);
+template <PointKernel Kernels::*member>
+Result evaluate(const AnyArray& log_weights, const AnyArray& means, const AnyArray& scales, const AnyArray& y,
+                int64_t threads) {
+    const Parameters p(log_weights, means, scales);
+    const Matrix points(y, "y");
+    points.require_shape(p.w.rows, points.columns, "y", "(n, g), n as in log_weights,");
+    const size_t used = checked_threads(threads);
+    const PointKernel kernel = kernels().*member;
+    return make_result(p.w.rows, points.columns, [&](double* result) {
+        run_rows(p.w.rows, p.w.columns, points.columns, used, [&](size_t first, size_t count, double* scratch) {
+            kernel(p.from_row(first, count), points.from_row(first), scratch, result + first * points.columns);
+        });
+    });
+}
+
+Result quantile(const AnyArray& log_weights, const AnyArray& means, const AnyArray& scales, const AnyArray& log_lower,
+                const AnyArray& log_upper, int64_t threads) {
+    const Parameters p(log_weights, means, scales);
+    const Matrix lower(log_lower, "log_lower"), upper(log_upper, "log_upper");
+    lower.require_shape(p.w.rows, lower.columns, "log_lower", "(n, m), n as in log_weights,");
+    upper.require_shape(p.w.rows, lower.columns, "log_upper", "(n, m), that of log_lower,");
+    const size_t used = checked_threads(threads);
+    const Kernels& chosen = kernels();
+    return make_result(p.w.rows, lower.columns, [&](double* result) {
+        run_rows(p.w.rows, p.w.columns, 8 * lower.columns, used, [&](size_t first, size_t count, double* scratch) {
+            chosen.mixture_quantile(p.from_row(first, count), lower.from_row(first), upper.from_row(first), scratch,
+                                    result + first * lower.columns);
+        });
+    });
+}
+
+Result sample(const AnyArray& log_weights, const AnyArray& means, const AnyArray& scales, size_t n_samples, uint64_t key,
+              int64_t threads) {
+    const Parameters p(log_weights, means, scales);
+    const size_t used = checked_threads(threads);
+    const Kernels& chosen = kernels();
+    return make_result(p.w.rows, n_samples, [&](double* result) {
+        run_rows(p.w.rows, p.w.columns, n_samples, used, [&](size_t first, size_t count, double* scratch) {
+            chosen.mixture_sample(p.from_row(first, count), {key, first, n_samples}, scratch, result + first * n_samples);
+        });
+    });
+}
+
+constexpr const char* array_rules =
+    "\n\nArrays may be read-only, broadcast, strided or misaligned (the last two are copied). Another dtype or byte order,\n"
+    "or strides that are no multiple of 8 bytes, raise TypeError; another shape ValueError.";
+
+template <PointKernel Kernels::*member>
+void define_point_kernel(nb::module_& module, const char* name, const char* what) {
+    const std::string text =
+        std::string(what) + " of row-wise mixtures: (n, K), (n, K), (n, K), (n, g) float64 -> (n, g) float64." + array_rules;
+    module.def(name, &evaluate<member>, nb::arg("log_weights"), nb::arg("means"), nb::arg("scales"), nb::arg("y"),
+               nb::arg("threads") = 1, text.c_str());
 }
 
 }  // namespace
 
 NB_MODULE(_native, module) {
+    nb::register_exception_translator([](const std::exception_ptr& pointer, void*) {
+        try {
+            std::rethrow_exception(pointer);
+        } catch (const condensity::Interrupted&) {  // the signal handler's exception is set already
+        }
+    });
     module.doc() = "Compiled kernels of condensity; reached through condensity.kernels only.";
     module.attr("SOURCE_HASH") = condensity::source_hash;
-    module.def("mixture_logpdf", &mixture_logpdf, nb::arg("log_weights"), nb::arg("means"), nb::arg("scales"),
-               nb::arg("y"),
-               "Log density of row-wise mixtures: (n, K), (n, K), (n, K), (n, g) float64 -> (n, g) float64.\n\n"
-               "Arrays may be read-only, strided or misaligned (then copied). Another dtype or byte order, or strides\n"
-               "that are no multiple of 8 bytes, raise TypeError; another shape ValueError.");
+    define_point_kernel<&Kernels::mixture_logpdf>(module, "mixture_logpdf", "Log density");
+    define_point_kernel<&Kernels::mixture_logcdf>(module, "mixture_logcdf", "Log of P(Y <= y)");
+    define_point_kernel<&Kernels::mixture_logsf>(module, "mixture_logsf", "Log of P(Y > y)");
+    define_point_kernel<&Kernels::mixture_crps>(module, "mixture_crps", "Continuous ranked probability score");
+    const std::string rules = array_rules;
+    module.def("mixture_quantile", &quantile, nb::arg("log_weights"), nb::arg("means"), nb::arg("scales"),
+               nb::arg("log_lower"), nb::arg("log_upper"), nb::arg("threads") = 1,
+               ("Quantiles of row-wise mixtures: (n, K), (n, K), (n, K), then log p and log(1 - p), (n, m) -> (n, m)." +
+                rules).c_str());
+    module.def("mixture_sample", &sample, nb::arg("log_weights"), nb::arg("means"), nb::arg("scales"),
+               nb::arg("n_samples"), nb::arg("key"), nb::arg("threads") = 1,
+               ("Draws from row-wise mixtures: (n, K), (n, K), (n, K) -> (n, n_samples), from the stream `key`." + rules)
+                   .c_str());
     module.def("available_isas", &condensity::available_isas,
                "Names of the instruction sets that run on this machine, slowest first.");
     module.def(

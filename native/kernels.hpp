@@ -5,26 +5,60 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 namespace condensity {
 
-// n rows × K components, evaluated at g points a row; all arrays row-major and contiguous, in data units.
-struct MixtureBatch {
-    const double* log_weights;  // (n, K)
-    const double* means;        // (n, K)
-    const double* scales;       // (n, K)
-    const double* y;            // (n, g)
-    size_t rows;
-    size_t components;
-    size_t points;
+// A row-major matrix; row i begins at values + i·row_stride, which is 0 where all rows are the same.
+struct MatrixView {
+    const double* values;
+    size_t columns;
+    size_t row_stride;
+
+    const double* row(size_t i) const { return values + i * row_stride; }
 };
 
-// One instruction set's functions.
+// n rows × K components, in data units.
+struct MixtureBatch {
+    MatrixView log_weights;  // (n, K)
+    MatrixView means;        // (n, K)
+    MatrixView scales;       // (n, K)
+    size_t rows;
+    size_t components;
+};
+
+// What to draw: `samples` numbers a row from the stream `key`; the batch's first row is the stream's row `first_row`.
+struct SampleRequest {
+    uint64_t key;
+    size_t first_row;
+    size_t samples;
+};
+
+// One instruction set's functions. `scratch` is uninitialised memory of scratch_size(K) doubles, the caller's own.
 struct Kernels {
     const char* isa;
-    void (*mixture_logpdf)(const MixtureBatch& batch, double* result);         // result (n, g)
-    void (*exponential)(const double* input, double* result, size_t length);  // elementwise, for the tests
+    size_t (*scratch_size)(size_t components);
+
+    // y (n, g) → result (n, g)
+    void (*mixture_logpdf)(const MixtureBatch& batch, const MatrixView& y, double* scratch, double* result);
+    void (*mixture_logcdf)(const MixtureBatch& batch, const MatrixView& y, double* scratch, double* result);
+    void (*mixture_logsf)(const MixtureBatch& batch, const MatrixView& y, double* scratch, double* result);
+    void (*mixture_crps)(const MixtureBatch& batch, const MatrixView& y, double* scratch, double* result);
+    // log p and log(1 − p), both (n, m) → result (n, m)
+    void (*mixture_quantile)(const MixtureBatch& batch, const MatrixView& log_lower, const MatrixView& log_upper,
+                             double* scratch, double* result);
+    // → result (n, s)
+    void (*mixture_sample)(const MixtureBatch& batch, const SampleRequest& request, double* scratch, double* result);
+
+    // Elementwise, for the tests.
+    void (*exponential)(const double* input, double* result, size_t length);
     void (*logarithm)(const double* input, double* result, size_t length);
+    void (*normal_tail)(const double* input, double* result, size_t length);         // Φ(−a), a ≥ 0
+    void (*log_normal_tail)(const double* input, double* result, size_t length);     // log Φ(−a), a ≥ 0
+    void (*logarithm_of_rest)(const double* input, double* result, size_t length);   // log(1 − x), 0 ≤ x ≤ 1
+    void (*tail_quantile)(const double* input, double* result, size_t length);       // a with log Φ(−a) = t
+    void (*cosine_of_turns)(const double* input, double* result, size_t length);     // cos 2πu, 0 ≤ u < 1
+    void (*sine_of_turns)(const double* input, double* result, size_t length);
 };
 
 }  // namespace condensity

@@ -30,9 +30,14 @@ inline Lanes operator-(Lanes a, Lanes b) { return {_mm512_sub_pd(a.value, b.valu
 inline Lanes operator*(Lanes a, Lanes b) { return {_mm512_mul_pd(a.value, b.value)}; }
 inline Lanes operator/(Lanes a, Lanes b) { return {_mm512_div_pd(a.value, b.value)}; }
 inline Lanes fused(Lanes a, Lanes b, Lanes c) { return {_mm512_fmadd_pd(a.value, b.value, c.value)}; }
+inline Lanes square_root(Lanes a) { return {_mm512_maskz_sqrt_pd(0xff, a.value)}; }
 
 inline Mask operator<(Lanes a, Lanes b) { return {_mm512_cmp_pd_mask(a.value, b.value, _CMP_LT_OQ)}; }
 inline Mask operator==(Lanes a, Lanes b) { return {_mm512_cmp_pd_mask(a.value, b.value, _CMP_EQ_OQ)}; }
+inline Mask operator&(Mask a, Mask b) { return {static_cast<__mmask8>(a.value & b.value)}; }
+inline Mask operator|(Mask a, Mask b) { return {static_cast<__mmask8>(a.value | b.value)}; }
+inline Mask operator!(Mask a) { return {static_cast<__mmask8>(~a.value)}; }
+inline bool any(Mask mask) { return mask.value != 0; }
 inline Lanes select(Mask mask, Lanes a, Lanes b) { return {_mm512_mask_blend_pd(mask.value, b.value, a.value)}; }
 
 inline Bits bits_of(Lanes a) { return {_mm512_castpd_si512(a.value)}; }
@@ -41,6 +46,8 @@ inline Bits broadcast_bits(uint64_t value) { return {_mm512_set1_epi64(static_ca
 inline Bits operator+(Bits a, Bits b) { return {_mm512_add_epi64(a.value, b.value)}; }
 inline Bits operator&(Bits a, Bits b) { return {_mm512_and_si512(a.value, b.value)}; }
 inline Bits operator|(Bits a, Bits b) { return {_mm512_or_si512(a.value, b.value)}; }
+inline Bits operator^(Bits a, Bits b) { return {_mm512_xor_si512(a.value, b.value)}; }
+inline Bits operator*(Bits a, Bits b) { return {_mm512_mullo_epi64(a.value, b.value)}; }
 // The masked forms, with every lane on: GCC 12's plain ones warn of an uninitialised variable of their own (bug 105593).
 template <int places>
 inline Bits shift_left(Bits a) {

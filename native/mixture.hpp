@@ -1,4 +1,4 @@
-// Row-wise mixtures of normals. Twin of condensity/kernels/reference/mixture.py.
+// Row-wise mixtures of normals: how rows and points are laid in lanes, and the log density.
 //
 // For row i and point y, with z = (y − μ_ik)/σ_ik,
 //
@@ -6,150 +6,154 @@
 //
 // Every lane holds one (row, point) pair and adds its components in the order k = 0, 1, …, so a value has the same bits
 // wherever it stands in a batch and however the lanes were filled. Tails are padded lanes of the same code.
+// Twin of condensity/kernels/reference/mixture.py.
 #pragma once
 
 #include "kernels.hpp"
-#include "math.hpp"
+#include "normal.hpp"
 
 namespace condensity::CONDENSITY_ISA {
 namespace {
 
-constexpr size_t component_block = 64;  // components a block: 16 KiB of scratch at 8 lanes
-constexpr size_t point_block = 64;      // points that share a row's constants
-
 inline size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
-// log Σ e^t over the terms seen so far = shift(peak) + log(sum), where sum = Σ e^(t − shift(peak)).
-struct RunningSum {
-    Lanes peak;  // largest term, −inf at the start; never NaN: a NaN term shows in `sum`
-    Lanes sum;
+// The components that a group of lanes works on: of one row, value [k]; or of every lane's own row, value
+// [k·width + lane]. Pointers into the caller's scratch.
+struct Components {
+    size_t count;
+    double* log_weights;
+    double* means;
+    double* scales;
+    double* weights;           // π
+    double* densities;         // π / σ / √2π
+    double* constants;         // log π − log σ − ½ log 2π
+    double* terms;             // what an evaluation keeps between two passes
+    double* shared;            // width numbers about the row as a whole
 };
 
-inline RunningSum empty_sum() { return {broadcast(-infinity), broadcast(0.0)}; }
+constexpr size_t scratch_arrays = 7;
 
-// What is subtracted before exp: the peak, but 0 for an infinite one, since inf − inf is NaN.
-inline Lanes shift(Lanes peak) { return select(is_finite(peak), peak, broadcast(0.0)); }
+inline size_t scratch_size(size_t components) { return (scratch_arrays * (components + width) + 1) * width; }
 
-inline Lanes log_of(const RunningSum& running) { return shift(running.peak) + logarithm(running.sum); }
+inline Components place(double* scratch, size_t count) {
+    const size_t size = (count + width) * width;
+    return {count,           scratch,         scratch + size,     scratch + 2 * size, scratch + 3 * size,
+            scratch + 4 * size, scratch + 5 * size, scratch + 6 * size, scratch + 7 * size};
+}
 
-// Up to component_block components: of one row, value [k]; or of every lane's own row, value [k·width + lane].
-struct ComponentBlock {
-    alignas(64) double constants[component_block * width];  // log weights, then log π − log σ − ½ log 2π
-    alignas(64) double means[component_block * width];
-    alignas(64) double scales[component_block * width];
-
-    // constant ← log π − log σ − ½ log 2π over the first `length` values, a multiple of width.
-    void finish(size_t length) {
-        for (size_t i = 0; i < length; i += width) {
-            const Lanes log_scale = logarithm(load(scales + i));
-            store(constants + i, load(constants + i) - log_scale - broadcast(half_log_2pi));
-        }
-    }
-};
-
+// Lanes over points: all lanes share one row.
 struct OneRow {
     static Lanes get(const double* values, size_t k) { return broadcast(values[k]); }
+    static size_t length(size_t count) { return (count + width - 1) / width * width; }
 };
 
+// Lanes over rows, or over (row, point) pairs.
 struct RowPerLane {
     static Lanes get(const double* values, size_t k) { return load(values + k * width); }
+    static size_t length(size_t count) { return count * width; }
 };
 
-// Adds the terms of `count` components at y: first their maximum, then the sum of exp(term − maximum).
-template <class Layout>
-inline RunningSum add_components(const RunningSum& before, const ComponentBlock& block, size_t count, Lanes y) {
-    alignas(64) double terms[component_block * width];
-    Lanes peak = before.peak;
-    for (size_t k = 0; k < count; ++k) {
-        // Divided, not multiplied by 1/σ, which would overflow for σ < 1e-308 and cost digits elsewhere.
-        const Lanes z = (y - Layout::get(block.means, k)) / Layout::get(block.scales, k);
-        const Lanes term = fused(z * broadcast(-0.5), z, Layout::get(block.constants, k));
-        store(terms + k * width, term);
-        peak = larger(term, peak);
+// One row, padded to whole lanes with standard normals.
+inline void gather_row(const MixtureBatch& batch, size_t row, Components& c) {
+    const double *w = batch.log_weights.row(row), *mu = batch.means.row(row), *sigma = batch.scales.row(row);
+    for (size_t k = 0; k < OneRow::length(c.count); ++k) {
+        c.log_weights[k] = k < c.count ? w[k] : 0.0;
+        c.means[k] = k < c.count ? mu[k] : 0.0;
+        c.scales[k] = k < c.count ? sigma[k] : 1.0;
     }
-    const Lanes subtracted = shift(peak);
-    Lanes sum = before.sum * exponential(before.peak - subtracted);
-    for (size_t k = 0; k < count; ++k) sum = sum + exponential(load(terms + k * width) - subtracted);
-    return {peak, sum};
 }
 
-// Lanes over points: components first … first + count of one row, padded to whole lanes with standard normals.
-inline void gather_row(const MixtureBatch& batch, size_t row, size_t first, size_t count, ComponentBlock& block) {
-    const size_t start = row * batch.components + first;
-    const size_t padded = (count + width - 1) / width * width;
-    for (size_t k = 0; k < padded; ++k) {
-        block.constants[k] = k < count ? batch.log_weights[start + k] : 0.0;
-        block.means[k] = k < count ? batch.means[start + k] : 0.0;
-        block.scales[k] = k < count ? batch.scales[start + k] : 1.0;
-    }
-    block.finish(padded);
-}
-
-// Lanes over (row, point) pairs: the same components of every lane's own row, transposed.
-inline void gather_lanes(const MixtureBatch& batch, const size_t (&rows)[width], size_t first, size_t count,
-                         ComponentBlock& block) {
+// Every lane's own row, transposed.
+inline void gather_lanes(const MixtureBatch& batch, const size_t (&rows)[width], Components& c) {
     for (size_t lane = 0; lane < width; ++lane) {
-        const size_t start = rows[lane] * batch.components + first;
-        for (size_t k = 0; k < count; ++k) {
-            block.constants[k * width + lane] = batch.log_weights[start + k];
-            block.means[k * width + lane] = batch.means[start + k];
-            block.scales[k * width + lane] = batch.scales[start + k];
+        const size_t row = rows[lane];
+        const double *w = batch.log_weights.row(row), *mu = batch.means.row(row), *sigma = batch.scales.row(row);
+        for (size_t k = 0; k < c.count; ++k) {
+            c.log_weights[k * width + lane] = w[k];
+            c.means[k * width + lane] = mu[k];
+            c.scales[k * width + lane] = sigma[k];
         }
     }
-    block.finish(count * width);
 }
 
-// One row at `count` ≤ point_block points; unused lanes repeat the first point.
-inline void evaluate_points(const MixtureBatch& batch, size_t row, const double* y, size_t count, double* result) {
-    ComponentBlock block;
-    RunningSum running[point_block / width];
-    alignas(64) double values[point_block];
-    for (size_t j = 0; j < point_block; ++j) values[j] = y[j < count ? j : 0];
-    const size_t groups = (count + width - 1) / width;
-    for (size_t j = 0; j < groups; ++j) running[j] = empty_sum();
-    for (size_t first = 0; first < batch.components; first += component_block) {
-        const size_t components = least(component_block, batch.components - first);
-        gather_row(batch, row, first, components, block);
-        for (size_t j = 0; j < groups; ++j)
-            running[j] = add_components<OneRow>(running[j], block, components, load(values + j * width));
-    }
-    for (size_t j = 0; j < groups; ++j) store(values + j * width, log_of(running[j]));
-    for (size_t j = 0; j < count; ++j) result[j] = values[j];
-}
-
-// `count` ≤ width consecutive (row, point) pairs from the flat index `start`; unused lanes repeat the first pair.
-inline void evaluate_pairs(const MixtureBatch& batch, size_t start, size_t count, double* result) {
-    ComponentBlock block;
-    size_t rows[width];
+// result (n, g) ← Function at every point. Function::prepare<Layout>(c) fills what it needs of `c` from log_weights, means
+// and scales; Function::evaluate<Layout>(c, y) gives the value of every lane.
+template <class Function>
+void evaluate_points(const MixtureBatch& batch, const MatrixView& y, Components& c, double* result) {
     alignas(64) double values[width];
-    for (size_t lane = 0; lane < width; ++lane) {
-        const size_t pair = start + (lane < count ? lane : 0);
-        rows[lane] = pair / batch.points;
-        values[lane] = batch.y[pair];
+    for (size_t row = 0; row < batch.rows; ++row) {
+        gather_row(batch, row, c);
+        Function::template prepare<OneRow>(c);
+        const double* points = y.row(row);
+        double* target = result + row * y.columns;
+        size_t j = 0;
+        for (; j + width <= y.columns; j += width)
+            store(target + j, Function::template evaluate<OneRow>(c, load(points + j)));
+        if (j == y.columns) continue;
+        for (size_t lane = 0; lane < width; ++lane) values[lane] = points[least(j + lane, y.columns - 1)];
+        store(values, Function::template evaluate<OneRow>(c, load(values)));
+        for (size_t lane = 0; j + lane < y.columns; ++lane) target[j + lane] = values[lane];
     }
-    RunningSum running = empty_sum();
-    for (size_t first = 0; first < batch.components; first += component_block) {
-        const size_t components = least(component_block, batch.components - first);
-        gather_lanes(batch, rows, first, components, block);
-        running = add_components<RowPerLane>(running, block, components, load(values));
-    }
-    store(values, log_of(running));
-    for (size_t lane = 0; lane < count; ++lane) result[start + lane] = values[lane];
 }
 
-inline void mixture_logpdf(const MixtureBatch& batch, double* result) {
-    const size_t pairs = batch.rows * batch.points;
-    if (batch.points < width) {  // too few points to fill the lanes from one row
-        for (size_t start = 0; start < pairs; start += width)
-            evaluate_pairs(batch, start, least(width, pairs - start), result);
-        return;
-    }
-    for (size_t row = 0; row < batch.rows; ++row)
-        for (size_t point = 0; point < batch.points; point += point_block) {
-            const size_t start = row * batch.points + point;
-            evaluate_points(batch, row, batch.y + start, least(point_block, batch.points - point), result + start);
+// The same with too few points to fill the lanes from one row: lanes over consecutive (row, point) pairs.
+template <class Function>
+void evaluate_pairs(const MixtureBatch& batch, const MatrixView& y, Components& c, double* result) {
+    alignas(64) double values[width];
+    size_t rows[width];
+    const size_t pairs = batch.rows * y.columns;
+    for (size_t start = 0; start < pairs; start += width) {
+        const size_t count = least(width, pairs - start);
+        for (size_t lane = 0; lane < width; ++lane) {
+            const size_t pair = start + (lane < count ? lane : 0);
+            rows[lane] = pair / y.columns;
+            values[lane] = y.row(rows[lane])[pair % y.columns];
         }
+        gather_lanes(batch, rows, c);
+        Function::template prepare<RowPerLane>(c);
+        store(values, Function::template evaluate<RowPerLane>(c, load(values)));
+        for (size_t lane = 0; lane < count; ++lane) result[start + lane] = values[lane];
+    }
 }
+
+template <class Function>
+void evaluate_mixture(const MixtureBatch& batch, const MatrixView& y, double* scratch, double* result) {
+    Components c = place(scratch, batch.components);
+    if (y.columns < width)
+        evaluate_pairs<Function>(batch, y, c, result);
+    else
+        evaluate_points<Function>(batch, y, c, result);
+}
+
+// What is subtracted from exponents before exp: their peak, but 0 for an infinite one, since inf − inf is NaN.
+inline Lanes shift(Lanes peak) { return select(is_finite(peak), peak, broadcast(0.0)); }
+
+struct LogDensity {
+    template <class Layout>
+    static void prepare(Components& c) {
+        for (size_t i = 0; i < Layout::length(c.count); i += width) {
+            const Lanes log_scale = logarithm(load(c.scales + i));
+            store(c.constants + i, load(c.log_weights + i) - log_scale - broadcast(half_log_2pi));
+        }
+    }
+
+    // The largest term, then the sum of exp(term − largest). A NaN term shows in the sum.
+    template <class Layout>
+    static Lanes evaluate(const Components& c, Lanes y) {
+        Lanes peak = broadcast(-infinity);
+        for (size_t k = 0; k < c.count; ++k) {
+            // Divided, not multiplied by 1/σ, which would overflow for σ < 1e-308 and cost digits elsewhere.
+            const Lanes z = (y - Layout::get(c.means, k)) / Layout::get(c.scales, k);
+            const Lanes term = fused(z * broadcast(-0.5), z, Layout::get(c.constants, k));
+            store(c.terms + k * width, term);
+            peak = larger(term, peak);
+        }
+        const Lanes subtracted = shift(peak);
+        Lanes sum = broadcast(0.0);
+        for (size_t k = 0; k < c.count; ++k) sum = sum + exponential(load(c.terms + k * width) - subtracted);
+        return subtracted + logarithm(sum);
+    }
+};
 
 }  // namespace
 }  // namespace condensity::CONDENSITY_ISA

@@ -5,9 +5,10 @@
 //     isa_name, width                         its name; the number of lanes
 //     Lanes, Mask, Bits                       numbers, truth values, 64-bit integers
 //     load, store, broadcast                  memory need not be aligned
-//     + − · /, fused(a, b, c) = a·b + c       one rounding where the machine has it, two in `baseline`
-//     a < b, a == b, select(mask, a, b)       false for NaN, as in IEEE 754
-//     bits_of, from_bits, broadcast_bits, +, &, |, shift_left<s>, shift_right<s> (logical) on Bits
+//     + − · /, square_root
+//     fused(a, b, c) = a·b + c                one rounding where the machine has it, two in `baseline`
+//     a < b, a == b, select(mask, a, b)       false for NaN, as in IEEE 754; &, |, ! and any() on masks
+//     bits_of, from_bits, broadcast_bits; + · (modulo 2⁶⁴), &, |, ^, shift_left<s>, shift_right<s> (logical) on Bits
 //
 // It is included first; then this header, math.hpp and the kernels, all in the same namespace.
 #pragma once
@@ -23,6 +24,11 @@ inline Lanes larger(Lanes a, Lanes b) { return select(b < a, a, b); }
 
 // The smaller of both; b where either is NaN.
 inline Lanes smaller(Lanes a, Lanes b) { return select(a < b, a, b); }
+
+// |x|, also of NaN.
+inline Lanes magnitude(Lanes x) { return from_bits(bits_of(x) & broadcast_bits(0x7fffffffffffffff)); }
+
+inline Lanes operator-(Lanes x) { return from_bits(bits_of(x) ^ broadcast_bits(0x8000000000000000)); }
 
 // x − x is 0 for finite x only.
 inline Mask is_finite(Lanes x) { return (x - x) == broadcast(0.0); }

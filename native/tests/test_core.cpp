@@ -1,5 +1,5 @@
-// The core without Python: exp and log against <cmath>, the mixture kernel against a plain scalar loop in long double,
-// for every instruction set that this machine runs. Prints a line per group; exits 1 if any group fails.
+// The core without Python: elementary functions against <cmath>, the mixture kernels against plain scalar loops in long
+// double and against each other, for every instruction set that this machine runs. Prints a line per group; exits 1 if any group fails.
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -95,13 +95,54 @@ void test_functions(const condensity::Kernels& kernels) {
     report(isa + " log at edges", worst_ulps(kernels.logarithm, exact_log, log_edges), 1, "ulp");
 }
 
+long double exact_tail(long double a) { return 0.5L * std::erfc(a / std::sqrt(2.0L)); }
+long double exact_log_tail(long double a) { return std::log(exact_tail(a)); }
+long double exact_log_rest(long double x) { return std::log1p(-x); }
+
+// The Gaussian factor e^(−a²/2) keeps its digits where multiplication and addition fuse; elsewhere it loses a²/2 ulp.
+void test_normal_functions(const condensity::Kernels& kernels) {
+    std::mt19937_64 random(6);
+    const std::string isa = kernels.isa;
+    const bool fuses = isa != "baseline";
+    report(isa + " normal tail in [0, 37]", worst_ulps(kernels.normal_tail, exact_tail, uniform(random, 200001, 0, 37)),
+           fuses ? 10 : 700, "ulp");
+    report(isa + " normal tail in [0, 2]", worst_ulps(kernels.normal_tail, exact_tail, uniform(random, 200001, 0, 2)), 10, "ulp");
+    report(isa + " log normal tail", worst_ulps(kernels.log_normal_tail, exact_log_tail, uniform(random, 200001, 0, 100)), 5,
+           "ulp");
+    report(isa + " log(1 - x)", worst_ulps(kernels.logarithm_of_rest, exact_log_rest, uniform(random, 200001, 0, 1)), 2, "ulp");
+    const Vector turns = uniform(random, 200001, 0, 1);
+    Vector sine(turns.size()), cosine(turns.size());
+    kernels.sine_of_turns(turns.data(), sine.data(), turns.size());
+    kernels.cosine_of_turns(turns.data(), cosine.data(), turns.size());
+    double worst = 0;
+    for (std::size_t i = 0; i < turns.size(); ++i) {
+        const long double angle = 6.283185307179586476925286766559L * static_cast<long double>(turns[i]);
+        worst = larger_error(worst, static_cast<double>(std::fabs(static_cast<long double>(sine[i]) - std::sin(angle))));
+        worst = larger_error(worst, static_cast<double>(std::fabs(static_cast<long double>(cosine[i]) - std::cos(angle))));
+    }
+    report(isa + " sine and cosine of turns", worst, 2.5e-16, "");
+    const Vector levels = uniform(random, 200001, -1000, -0.6931471805599454);
+    Vector quantiles(levels.size());
+    kernels.tail_quantile(levels.data(), quantiles.data(), levels.size());
+    worst = 0;
+    for (std::size_t i = 0; i < levels.size(); ++i) {
+        const long double t = exact_log_tail(static_cast<long double>(quantiles[i]));
+        worst = larger_error(worst, static_cast<double>(std::fabs(t - static_cast<long double>(levels[i])) / std::fabs(t)));
+    }
+    report(isa + " quantile of the normal tail", worst, 1e-12, "of the log level");
+}
+
 struct Problem {
     std::size_t rows, components, points;
     Vector log_weights, means, scales, y;
 
     condensity::MixtureBatch batch() const {
-        return {log_weights.data(), means.data(), scales.data(), y.data(), rows, components, points};
+        return {view(log_weights, components), view(means, components), view(scales, components), rows, components};
     }
+
+    condensity::MatrixView at() const { return view(y, points); }
+
+    static condensity::MatrixView view(const Vector& values, std::size_t columns) { return {values.data(), columns, columns}; }
 };
 
 Problem random_problem(std::mt19937_64& random, std::size_t rows, std::size_t components, std::size_t points) {
@@ -129,10 +170,19 @@ long double exact_logpdf(const Problem& problem, std::size_t row, double y) {
     return peak + std::log(sum);
 }
 
+using PointKernel = void (*)(const condensity::MixtureBatch&, const condensity::MatrixView&, double*, double*);
+
+// The result of a kernel, with scratch of exactly the size it asks for, so that AddressSanitizer sees an overrun.
+Vector run(const condensity::Kernels& kernels, PointKernel kernel, const condensity::MixtureBatch& batch,
+           const condensity::MatrixView& y) {
+    Vector result(batch.rows * y.columns, nan), scratch(kernels.scratch_size(batch.components), nan);
+    kernel(batch, y, scratch.data(), result.data());
+    return result;
+}
+
 // The largest |error| / max(1, |log p|).
 double worst_error(const condensity::Kernels& kernels, const Problem& problem) {
-    Vector result(problem.rows * problem.points, nan);
-    kernels.mixture_logpdf(problem.batch(), result.data());
+    const Vector result = run(kernels, kernels.mixture_logpdf, problem.batch(), problem.at());
     double worst = 0.0;
     for (std::size_t i = 0; i < result.size(); ++i) {
         const long double exact = exact_logpdf(problem, i / problem.points, problem.y[i]);
@@ -163,23 +213,93 @@ bool same_bits(double a, double b) { return std::memcmp(&a, &b, sizeof a) == 0; 
 void test_position(const condensity::Kernels& kernels) {
     std::mt19937_64 random(3);
     double different = 0;
-    for (const std::size_t points : Sizes{1, 3, 67}) {
-        Problem problem = random_problem(random, 21, 70, points);
-        Vector result(problem.rows * points);
-        kernels.mixture_logpdf(problem.batch(), result.data());
-        for (std::size_t i = 0; i < result.size(); ++i) {
+    for (const PointKernel kernel :
+         {kernels.mixture_logpdf, kernels.mixture_logcdf, kernels.mixture_logsf, kernels.mixture_crps})
+        for (const std::size_t points : Sizes{1, 3, 67}) {
+            const Problem problem = random_problem(random, 21, 30, points);
+            const Vector result = run(kernels, kernel, problem.batch(), problem.at());
+            for (std::size_t i = 0; i < result.size(); ++i) {
+                condensity::MixtureBatch one = problem.batch();
+                for (condensity::MatrixView* part : {&one.log_weights, &one.means, &one.scales})
+                    part->values += i / points * problem.components;
+                one.rows = 1;
+                const double alone = run(kernels, kernel, one, {problem.y.data() + i, 1, 1})[0];
+                different += same_bits(alone, result[i]) ? 0 : 1;
+            }
+        }
+    report(std::string(kernels.isa) + " same bits alone and in a batch", different, 0, "values");
+}
+
+// log F(ppf(p)) = log p and log S(isf(p)) = log p, rows in lanes and levels in lanes, with the same bits.
+void test_quantiles(const condensity::Kernels& kernels) {
+    std::mt19937_64 random(4);
+    const Vector lower = {-700, -40, -2, -0.7, -1e-3, -1e-9, 0, -inf, nan};
+    Vector upper;
+    for (const double value : lower) upper.push_back(value < -40 ? -std::exp(value) : std::log(-std::expm1(value)));
+    double worst = 0, different = 0;
+    for (const std::size_t rows : Sizes{1, 2, 9, 19}) {
+        Problem problem = random_problem(random, rows, 5, lower.size());
+        for (std::size_t i = 0; i < rows; ++i) {  // weights that sum to one, scales of one size
+            double mass = 0;
+            for (std::size_t k = 0; k < 5; ++k) mass += std::exp(problem.log_weights[i * 5 + k]);
+            for (std::size_t k = 0; k < 5; ++k) problem.log_weights[i * 5 + k] -= std::log(mass);
+            for (std::size_t k = 0; k < 5; ++k) problem.scales[i * 5 + k] = std::pow(problem.scales[i * 5 + k], 0.1);
+        }
+        const auto solve = [&](const condensity::MixtureBatch& batch) {
+            Vector result(batch.rows * lower.size(), nan), scratch(kernels.scratch_size(5), nan);
+            kernels.mixture_quantile(batch, {lower.data(), lower.size(), 0}, {upper.data(), upper.size(), 0}, scratch.data(),
+                                     result.data());
+            return result;
+        };
+        problem.y = solve(problem.batch());
+        const Vector f = run(kernels, kernels.mixture_logcdf, problem.batch(), problem.at());
+        const Vector s = run(kernels, kernels.mixture_logsf, problem.batch(), problem.at());
+        for (std::size_t i = 0; i < f.size(); ++i) {
+            const std::size_t j = i % lower.size();
+            if (std::isnan(lower[j])) worst = larger_error(worst, std::isnan(problem.y[i]) ? 0 : inf);
+            else if (std::isinf(lower[j]) || std::isinf(upper[j]))
+                worst = larger_error(worst, problem.y[i] == (std::isinf(lower[j]) ? -inf : inf) ? 0 : inf);
+            else if (lower[j] < upper[j]) worst = larger_error(worst, std::fabs(f[i] - lower[j]));
+            else worst = larger_error(worst, std::fabs(s[i] - upper[j]));
+        }
+        for (std::size_t row = 0; row < rows; ++row) {
             condensity::MixtureBatch one = problem.batch();
-            one.log_weights += i / points * problem.components;
-            one.means += i / points * problem.components;
-            one.scales += i / points * problem.components;
-            one.y += i;
-            one.rows = one.points = 1;
-            double alone = nan;
-            kernels.mixture_logpdf(one, &alone);
-            different += same_bits(alone, result[i]) ? 0 : 1;
+            for (condensity::MatrixView* part : {&one.log_weights, &one.means, &one.scales}) part->values += row * 5;
+            one.rows = 1;
+            const Vector alone = solve(one);
+            for (std::size_t j = 0; j < lower.size(); ++j)
+                different += same_bits(alone[j], problem.y[row * lower.size() + j]) ||
+                                     (std::isnan(alone[j]) && std::isnan(problem.y[row * lower.size() + j]))
+                                 ? 0
+                                 : 1;
         }
     }
-    report(std::string(kernels.isa) + " same bits alone and in a batch", different, 0, "values");
+    // An ulp of y moves log F by |z| / σ · |y| ulp; 1e-10 is the contract, 1e-11 what these rows allow.
+    report(std::string(kernels.isa) + " mixture_quantile", worst, 1e-11, "in log probability");
+    report(std::string(kernels.isa) + " quantiles alone and in a batch", different, 0, "values");
+}
+
+// Draws do not depend on how the rows are cut into batches; every shape stays inside its memory.
+void test_samples(const condensity::Kernels& kernels) {
+    std::mt19937_64 random(5);
+    double different = 0;
+    for (const std::size_t samples : Sizes{0, 1, 2, 7, 15, 16, 33}) {
+        Problem problem = random_problem(random, 11, 3, 1);
+        for (std::size_t i = 0; i < 11; ++i) problem.log_weights[3 * i] = problem.log_weights[3 * i + 1] = -std::log(2.0);
+        for (std::size_t i = 0; i < 11; ++i) problem.log_weights[3 * i + 2] = -inf;
+        Vector together(11 * samples, nan), scratch(kernels.scratch_size(3), nan);
+        kernels.mixture_sample(problem.batch(), {99, 0, samples}, scratch.data(), together.data());
+        for (std::size_t row = 0; row < 11; ++row) {
+            condensity::MixtureBatch one = problem.batch();
+            for (condensity::MatrixView* part : {&one.log_weights, &one.means, &one.scales}) part->values += row * 3;
+            one.rows = 1;
+            Vector alone(samples, nan);
+            kernels.mixture_sample(one, {99, row, samples}, scratch.data(), alone.data());
+            for (std::size_t j = 0; j < samples; ++j)
+                different += same_bits(alone[j], together[row * samples + j]) && std::isfinite(alone[j]) ? 0 : 1;
+        }
+    }
+    report(std::string(kernels.isa) + " draws row by row and together", different, 0, "values");
 }
 
 void test_edges(const condensity::Kernels& kernels) {
@@ -197,8 +317,7 @@ void test_edges(const condensity::Kernels& kernels) {
     for (const Case& c : cases)
         for (const std::size_t points : Sizes{1, 9}) {
             const Problem problem{1, 1, points, {c.log_weight}, {c.mean}, {c.scale}, Vector(points, c.y)};
-            Vector result(points);
-            kernels.mixture_logpdf(problem.batch(), result.data());
+            const Vector result = run(kernels, kernels.mixture_logpdf, problem.batch(), problem.at());
             for (const double got : result) {
                 const bool good = std::isnan(c.expected) ? std::isnan(got)
                                                          : got == c.expected || std::fabs(got - c.expected) < 1e-12;
@@ -230,9 +349,12 @@ int main() {
         condensity::use_isa(name);
         const condensity::Kernels& kernels = condensity::kernels();
         test_functions(kernels);
+        test_normal_functions(kernels);
         test_mixture(kernels);
         test_position(kernels);
         test_edges(kernels);
+        test_quantiles(kernels);
+        test_samples(kernels);
     }
     test_dispatch();
     std::printf("%s\n", failures == 0 ? "all groups passed" : "SOME GROUPS FAILED");

@@ -13,6 +13,7 @@ _HOME = {
     "report": "condensity.report",
     "datasets": "condensity.datasets",
     "plots": "condensity.plots",
+    "scores": "condensity.scores",
 }
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "datasets",
     "plots",
     "report",
+    "scores",
 ]
 
 

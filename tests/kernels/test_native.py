@@ -8,15 +8,19 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import joblib
 import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+from scipy.special import logsumexp, ndtri
 
 from condensity import kernels
 from condensity.kernels.reference import mixture as reference
+from condensity.kernels.reference import sampling as sampling_reference
+from condensity.kernels.reference import scores as scores_reference
 
 if not kernels.native_available():
     pytest.skip("the compiled extension is not built", allow_module_level=True)
@@ -170,6 +174,130 @@ def test_edges(isa, case, g, n_components):
         )
 
 
+# -------------------------------------------------------------------------------- the other kernels
+def complete(mixture):
+    """The same mixture with weights that sum to one."""
+    log_weights, *rest = mixture
+    return log_weights - logsumexp(log_weights, axis=1, keepdims=True), *rest
+
+
+SHAPES = [(1, 1, 1), (23, 5, 1), (1001, 10, 1), (5, 4, 7), (3, 64, 9), (3, 130, 65), (0, 2, 3), (3, 2, 0)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("make", [random_mixture, hard_mixture])
+@pytest.mark.parametrize("name", ["mixture_logcdf", "mixture_logsf"])
+def test_log_probabilities_equal_the_reference(isa, name, make, shape):
+    mixture = complete(make(np.random.default_rng(shape), *shape))
+    # Both are within 1e-12·max(1, |log p|) of the truth; so near to each other.
+    assert relative_error(getattr(native, name)(*mixture), getattr(reference, name)(*mixture)) <= 2 * TOLERANCE
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_gated_log_probabilities_equal_the_reference(isa, shape):
+    log_weights, *rest = random_mixture(np.random.default_rng(shape), *shape)
+    for mass in (0.3, 1e-30, 0.0):
+        with np.errstate(divide="ignore"):
+            mixture = (log_weights + np.log(mass), *rest)
+        if mass == 0.0:
+            assert_array_equal(native.mixture_logcdf(*mixture), -np.inf)
+            continue
+        assert relative_error(native.mixture_logcdf(*mixture), reference.mixture_logcdf(*mixture)) <= 2 * TOLERANCE
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("make", [random_mixture, hard_mixture])
+def test_quantiles_meet_their_levels(isa, make, shape):
+    """The contract of both engines: log F, or log S above the median, is met to 1e-10."""
+    rng = np.random.default_rng(shape)
+    n, _, m = shape
+    log_weights, means, scales, _ = complete(make(rng, *shape))
+    lower = np.log(rng.choice([1e-300, 1e-12, 0.05, 0.5, 0.7, 1 - 1e-9], size=(n, m)))
+    upper = np.log(-np.expm1(lower))
+    got = native.mixture_quantile(log_weights, means, scales, lower, upper)
+    log_f = reference.mixture_logcdf(log_weights, means, scales, got)
+    log_s = reference.mixture_logsf(log_weights, means, scales, got)
+    error = np.where(lower <= upper, log_f - lower, log_s - upper)
+    # In the hard rows y is known to an ulp of means that may be 10³ σ away, which costs log F |z|·1e-13 more at p = 1e-300.
+    assert np.abs(error).max(initial=0.0) <= 1e-10
+
+
+def test_quantiles_at_the_ends(isa):
+    parameters = [np.tile(a, (9, 1)) for a in ([[0.0]], [[1.0]], [[2.0]])]
+    with np.errstate(divide="ignore"):
+        levels = np.tile([0.0, 0.3, 0.9, 1.0, np.nan], (9, 1))
+        got = native.mixture_quantile(*parameters, np.log(levels), np.log1p(-levels))
+    np.testing.assert_allclose(got, 1 + 2 * ndtri(levels), rtol=1e-14, atol=1e-14)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_crps_equals_the_reference(isa, shape):
+    mixture = random_mixture(np.random.default_rng(shape), *shape)
+    spread = np.exp(mixture[0]) * (mixture[2] + np.abs(mixture[1]))
+    got, expected = native.mixture_crps(*mixture), scores_reference.mixture_crps(*mixture)
+    # Two distances of the size of the spread and of |y| are subtracted.
+    allowed = 1e-14 * (spread.sum(axis=1, keepdims=True) + np.abs(mixture[3]))
+    assert (np.abs(got - expected) <= allowed).all()
+    mixture[3][:] = np.inf
+    assert (native.mixture_crps(*mixture) == np.inf).all()
+
+
+@pytest.mark.parametrize("n_samples", [0, 1, 2, 7, 16, 33])
+def test_draws_equal_the_reference(isa, n_samples):
+    log_weights, means, scales, _ = random_mixture(np.random.default_rng(n_samples), 23, 5, 1)
+    log_weights[::3] += np.log(0.6)  # gated rows draw NaN
+    got = native.mixture_sample(log_weights, means, scales, n_samples, 2**64 - 5)
+    expected = sampling_reference.mixture_sample(log_weights, means, scales, n_samples, 2**64 - 5)
+    assert_array_equal(np.isnan(got), np.isnan(expected))
+    assert np.isnan(got[::3]).any() == (n_samples > 0)
+    assert not np.isnan(got[1::3]).any()
+    np.testing.assert_allclose(got, expected, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_threads_change_no_bit(threads):
+    mixture = random_mixture(np.random.default_rng(7), 40_001, 5, 3)
+    levels = (
+        np.broadcast_to(np.log([[0.1, 0.5, 0.8]]), (40_001, 3)),
+        np.broadcast_to(np.log([[0.9, 0.5, 0.2]]), (40_001, 3)),
+    )
+    calls = dict.fromkeys(("mixture_logpdf", "mixture_logcdf", "mixture_logsf", "mixture_crps"), mixture)
+    calls |= {"mixture_quantile": (*mixture[:3], *levels), "mixture_sample": (*mixture[:3], 5, 11)}
+    for name, arguments in calls.items():
+        assert_array_equal(getattr(native, name)(*arguments, threads=threads), getattr(native, name)(*arguments))
+    with pytest.raises(ValueError, match="threads must be >= 1; got 0"):
+        native.mixture_logpdf(*mixture, threads=0)
+
+
+def test_parallel_config_asks_for_threads(monkeypatch):
+    asked = []
+    monkeypatch.setitem(kernels._ENGINES["native"], "mixture_logpdf", lambda *arrays, threads: asked.append(threads))
+    mixture = random_mixture(np.random.default_rng(0), 2, 2, 1)
+    monkeypatch.setenv(kernels.ENGINE_VARIABLE, "native")
+    kernels.mixture_logpdf(*mixture)
+    with joblib.parallel_config(n_jobs=2):
+        kernels.mixture_logpdf(*mixture)
+    assert asked == [1, 2]
+
+
+def test_ctrl_c_ends_a_long_call():
+    code = """
+import numpy as np, signal
+from condensity.kernels import native
+n = 200_000
+one = np.zeros((n, 10))
+signal.setitimer(signal.ITIMER_REAL, 0.3)
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+try:
+    native.mixture_logcdf(one, one, one + 1, np.broadcast_to(np.zeros((1, 500)), (n, 500)), threads=2)
+except KeyboardInterrupt:
+    print("stopped")
+print(native.mixture_logpdf(one[:1], one[:1], one[:1] + 1, one[:1, :1]).shape)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert result.stdout.split() == ["stopped", "(1,", "1)"], result.stderr
+
+
 # -------------------------------------------------------------------------------- arrays
 def strided(a):
     """The same values in every second row and third column of a larger array."""
@@ -284,12 +412,12 @@ def test_auto_takes_native_where_it_can():
     assert kernels.resolve_engine("auto", operation="mixture_logpdf") == "native"
     assert kernels.resolve_engine("native", operation="mixture_logpdf") == "native"
     assert kernels.resolve_engine("reference", operation="mixture_logpdf") == "reference"
-    assert kernels.resolve_engine("auto", operation="mixture_quantile") == "reference"
+    assert kernels.resolve_engine("auto", operation="fit_gmm") == "reference"
 
 
 def test_bad_engines_say_what_to_do():
-    with pytest.raises(ValueError, match="does not have 'mixture_quantile'; use engine='auto' or 'reference'"):
-        kernels.resolve_engine("native", operation="mixture_quantile")
+    with pytest.raises(ValueError, match="does not have 'fit_gmm'; use engine='auto' or 'reference'"):
+        kernels.resolve_engine("native", operation="fit_gmm")
     with pytest.raises(ValueError, match="engine must be 'auto', 'native' or 'reference'; got 'cuda'"):
         kernels.resolve_engine("cuda", operation="mixture_logpdf")
     with pytest.raises(ValueError, match="no engine has the operation 'mixture_mode'"):

@@ -5,14 +5,26 @@ Every kernel exists in NumPy (`condensity.kernels.reference`, to be read) and, w
 validated float64 arrays of the documented shapes and run on the engine that the environment variable
 CONDENSITY_ENGINE names: `auto` (if unset), `native` or `reference`.
 
-Letters: n rows, K components, g points a row, m levels a row.
+Evaluation of mixtures uses one thread, unless the caller asks for more in scikit-learn's way:
+
+    with joblib.parallel_config(n_jobs=2):
+        dist.ppf([0.05, 0.5, 0.95])
+
+The result is the same to the bit. Inside a joblib worker it is one thread again, so nothing is oversubscribed.
+
+Letters: n rows, K components, g points a row, m levels a row, s samples a row.
 """
 
 import os
+import sys
 from collections.abc import Callable
+
+import numpy as np
 
 from condensity.kernels.reference import em as _em
 from condensity.kernels.reference import mixture as _reference
+from condensity.kernels.reference import sampling as _sampling
+from condensity.kernels.reference import scores as _scores
 from condensity.kernels.reference import trainer as _trainer
 
 try:
@@ -22,14 +34,29 @@ except ImportError:  # a checkout that was never built; every operation has a re
 
 ENGINE_VARIABLE = "CONDENSITY_ENGINE"
 
+#: Numbers in one temporary array of a reference kernel.
+REFERENCE_BLOCK = 2**20
+
+
+def _blocked(function):
+    """A reference kernel of (log_weights, means, scales, *grids), with bounded memory."""
+
+    def evaluate(log_weights, means, scales, *grids):
+        return _in_row_blocks(function, (log_weights, means, scales), grids, means.shape[1])
+
+    return evaluate
+
+
 #: engine → operation → function; the engine that "auto" prefers comes first.
 _ENGINES: dict[str, dict[str, Callable]] = {
     "native": _NATIVE_OPERATIONS,
     "reference": {
-        "mixture_logpdf": _reference.mixture_logpdf,
-        "mixture_logcdf": _reference.mixture_logcdf,
-        "mixture_logsf": _reference.mixture_logsf,
-        "mixture_quantile": _reference.mixture_quantile,
+        "mixture_logpdf": _blocked(_reference.mixture_logpdf),
+        "mixture_logcdf": _blocked(_reference.mixture_logcdf),
+        "mixture_logsf": _blocked(_reference.mixture_logsf),
+        "mixture_quantile": _blocked(_reference.mixture_quantile),
+        "mixture_crps": _scores.mixture_crps,
+        "mixture_sample": _sampling.mixture_sample,
         "train": _trainer.train,
         "fit_gmm": _em.fit_gmm,
     },
@@ -62,7 +89,7 @@ def resolve_engine(name: str, *, operation: str) -> str:
 
     Examples
     --------
-    >>> resolve_engine("auto", operation="mixture_logcdf")
+    >>> resolve_engine("reference", operation="mixture_logcdf")
     'reference'
     """
     having = [engine for engine, operations in _ENGINES.items() if operation in operations]
@@ -83,14 +110,33 @@ def resolve_engine(name: str, *, operation: str) -> str:
     raise ValueError(f"engine={name!r} does not have {operation!r}; use engine='auto' or {having[0]!r}.")
 
 
-def _evaluate(operation, *arrays):
+def _evaluate(operation, *arguments):
     """Run an operation on the engine that CONDENSITY_ENGINE names."""
     asked = os.environ.get(ENGINE_VARIABLE) or "auto"
     try:
         engine = resolve_engine(asked, operation=operation)
     except ValueError as error:
         raise ValueError(f"{ENGINE_VARIABLE}={asked}: {error}") from None
-    return _ENGINES[engine][operation](*arrays)
+    if engine == "native":
+        return _ENGINES[engine][operation](*arguments, threads=_threads())
+    return _ENGINES[engine][operation](*arguments)
+
+
+def _threads() -> int:
+    """Threads asked for by joblib.parallel_config(n_jobs=...), as joblib counts them (containers, nested workers); else 1."""
+    joblib = sys.modules.get("joblib")  # nobody can have configured what nobody has imported
+    return 1 if joblib is None else joblib.effective_n_jobs(None)
+
+
+def _in_row_blocks(function, parameters, grid, numbers_per_point):
+    """Call a reference kernel block by block of rows, so that its (rows, points, K) temporaries stay near 8 MB each."""
+    n, columns = grid[0].shape
+    block = max(1, REFERENCE_BLOCK // max(1, columns * numbers_per_point))
+    result = np.empty((n, columns))
+    for start in range(0, n, block):
+        rows = slice(start, start + block)
+        result[rows] = function(*(array[rows] for array in (*parameters, *grid)))
+    return result
 
 
 def mixture_logpdf(log_weights, means, scales, y):
@@ -133,3 +179,13 @@ def mixture_quantile(log_weights, means, scales, log_lower, log_upper):
     ndarray (n, m)
     """
     return _evaluate("mixture_quantile", log_weights, means, scales, log_lower, log_upper)
+
+
+def mixture_crps(log_weights, means, scales, y):
+    """Continuous ranked probability score at y; shapes as `mixture_logpdf`, weights sum to one in every row."""
+    return _evaluate("mixture_crps", log_weights, means, scales, y)
+
+
+def mixture_sample(log_weights, means, scales, n_samples, key):
+    """Draws (n, n_samples) from the stream `key`, an integer in [0, 2⁶⁴); NaN with probability 1 − mass."""
+    return _evaluate("mixture_sample", log_weights, means, scales, n_samples, key)

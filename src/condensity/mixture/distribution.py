@@ -7,6 +7,7 @@ from scipy.special import logsumexp
 
 from condensity import kernels
 from condensity.kernels.rng import as_generator
+from condensity.mixture import shape
 
 #: Weights that sum to one within this (relative) are taken to sum to one exactly; float64 softmaxes miss by ~1e-16·K.
 MASS_TOLERANCE = 1e-9
@@ -215,11 +216,66 @@ class Mixture:
         ValueError
             Unless 0 < level < 1.
         """
-        if not (np.ndim(level) == 0 and 0.0 < level < 1.0):
-            raise ValueError(f"level must be a number between 0 and 1, both excluded; got {level!r}.")
+        _require_level(level)
         self._require_complete("interval")
         tail = 0.5 * (1.0 - level)
         return np.stack([self.ppf(tail), self.isf(tail)], axis=1)
+
+    # ------------------------------------------------------------------------------------------------ shape
+    def mode(self) -> np.ndarray:
+        """The densest point of every row, (n,)."""
+        self._require_complete("mode")
+        return shape.find_modes(self._log_weights, self._means, self._scales)[0][:, 0]
+
+    def modes(self) -> list[np.ndarray]:
+        """All modes of every row: n arrays (j,), densest first. Certified by bounds on derivatives, not found on a grid."""
+        self._require_complete("modes")
+        points, _ = shape.find_modes(self._log_weights, self._means, self._scales)
+        return [row[~np.isnan(row)] for row in points]
+
+    def region(self, level=0.9) -> list[np.ndarray]:
+        """Highest-density region: the smallest set that holds `level` of the probability.
+
+        Returns
+        -------
+        list of n arrays (j, 2)
+            Disjoint intervals in ascending order.
+
+        Raises
+        ------
+        ValueError
+            Unless 0 < level < 1.
+        """
+        _require_level(level)
+        self._require_complete("region")
+        lower, upper = shape.highest_density_region(self._log_weights, self._means, self._scales, float(level))
+        return [
+            np.column_stack([low[~np.isnan(low)], high[~np.isnan(low)]]) for low, high in zip(lower, upper, strict=True)
+        ]
+
+    def hpd_value(self, y) -> np.ndarray:
+        """P(pdf(Y) ≥ pdf(y)): the level of the smallest highest-density region that holds y; uniform if Y is drawn from self."""
+        self._require_complete("hpd_value")
+        return self._at_points(shape.hpd_value, y)
+
+    def entropy(self) -> np.ndarray:
+        """Differential entropy −∫ p log p in nats, (n,), by quadrature to 1e-10."""
+        self._require_complete("entropy")
+        return shape.entropy(self._log_weights, self._means, self._scales)
+
+    # ------------------------------------------------------------------------------------------------ scores
+    def crps(self, y) -> np.ndarray:
+        """Continuous ranked probability score at the points y, in units of y, lower is better; closed form.
+
+        Source: Grimit, Gneiting, Berrocal and Johnson (2006), QJRMS 132.
+        """
+        self._require_complete("crps")
+        return self._at_points(kernels.mixture_crps, y)
+
+    def energy_score(self, y) -> np.ndarray:
+        """Energy score E|Y − y| − ½ E|Y − Y′| at the points y; for one output, the continuous ranked probability score."""
+        self._require_complete("energy_score")
+        return self._at_points(kernels.mixture_crps, y)
 
     # ------------------------------------------------------------------------------------------------ moments
     def mean(self) -> np.ndarray:
@@ -231,6 +287,11 @@ class Mixture:
         """Variance, (n,), as Σ π (σ² + (μ − mean)²): no cancellation."""
         self._require_complete("var")
         return np.einsum("nk,nk->n", self.weights, self._scales**2 + self._deviations() ** 2)
+
+    def cov(self) -> np.ndarray:
+        """Covariance matrices, (n, 1, 1) for one output: the variance."""
+        self._require_complete("cov")
+        return self.var()[:, None, None]
 
     def std(self) -> np.ndarray:
         """Standard deviation, (n,)."""
@@ -258,13 +319,8 @@ class Mixture:
         """
         if not (isinstance(n_samples, (int, np.integer)) and n_samples >= 0):
             raise ValueError(f"n_samples must be an integer >= 0; got {n_samples!r}.")
-        rng = as_generator(random_state, "sample")
-        n, k = self._means.shape
-        uniform, normal = rng.random((n, n_samples)), rng.standard_normal((n, n_samples))
-        chosen = _draw_components(self.weights, uniform)
-        component = np.minimum(chosen, k - 1)
-        draws = np.take_along_axis(self._means, component, 1) + np.take_along_axis(self._scales, component, 1) * normal
-        return np.where(chosen < k, draws, np.nan)
+        key = int(as_generator(random_state, "sample").integers(2**64, dtype=np.uint64))
+        return kernels.mixture_sample(self._log_weights, self._means, self._scales, int(n_samples), key)
 
     rvs = sample
 
@@ -302,6 +358,54 @@ class Mixture:
             )
         log_weights = self._log_weights - logsumexp(self._log_weights, axis=1, keepdims=True)
         return Mixture._trusted(log_weights, np.ones(len(self)), self._means, self._scales)
+
+    def to_frame(self):
+        """A pandas DataFrame with one line for each row and component: row, component, weight, mean, scale.
+
+        Raises
+        ------
+        ImportError
+            Where pandas is not installed.
+        """
+        try:
+            import pandas  # optional, never required
+        except ImportError as error:
+            raise ImportError("to_frame needs pandas; install it with `pip install pandas`.") from error
+        row, component = np.indices(self._means.shape)
+        columns = {
+            "row": row,
+            "component": component,
+            "weight": self.weights,
+            "mean": self._means,
+            "scale": self._scales,
+        }
+        return pandas.DataFrame({name: values.ravel() for name, values in columns.items()})
+
+    def to_scipy(self, row):
+        """One row as a `scipy.stats.Mixture` of `scipy.stats.Normal`.
+
+        Parameters
+        ----------
+        row : int
+
+        Raises
+        ------
+        ImportError
+            For scipy below 1.15, which has neither class.
+        """
+        self._require_complete("to_scipy")
+        try:
+            from scipy.stats import Mixture as ScipyMixture
+            from scipy.stats import Normal
+        except ImportError as error:
+            raise ImportError("to_scipy needs scipy >= 1.15; install it with `pip install -U scipy`.") from error
+        one = self[int(row)]
+        present = one.weights[0] > 0
+        components = [
+            Normal(mu=mean, sigma=scale)
+            for mean, scale in zip(one.means[0, present], one.scales[0, present], strict=True)
+        ]
+        return ScipyMixture(components, weights=one.weights[0, present])
 
     @staticmethod
     def concatenate(parts: "Sequence[Mixture]") -> "Mixture":
@@ -384,7 +488,7 @@ class Mixture:
             grid, flat = np.broadcast_to(y, (n, y.shape[1])), False
         else:
             raise ValueError(f"y must be a scalar, ({n},) row-wise, or a grid (1, g) or ({n}, g); got shape {y.shape}.")
-        result = kernel(self._log_weights, self._means, self._scales, np.ascontiguousarray(grid))
+        result = kernel(self._log_weights, self._means, self._scales, grid)
         return result[:, 0] if flat else result
 
     def _quantile(self, method, p, *, upper):
@@ -392,7 +496,7 @@ class Mixture:
         p = _real("p", p)
         n = len(self)
         if p.ndim <= 1:
-            levels = np.broadcast_to(p, (n, p.size))
+            levels = p.reshape(1, p.size)
         elif p.ndim == 2 and p.shape[0] == n:
             levels = p
         else:
@@ -401,6 +505,8 @@ class Mixture:
             raise ValueError(f"p must lie in [0, 1]; got values from {np.nanmin(levels)!r} to {np.nanmax(levels)!r}.")
         with np.errstate(divide="ignore"):
             log_p, log_rest = np.log(levels), np.log1p(-levels)
+        # Broadcast, not copied: a million rows share one list of levels.
+        log_p, log_rest = (np.broadcast_to(tail, (n, tail.shape[1])) for tail in (log_p, log_rest))
         tails = (log_rest, log_p) if upper else (log_p, log_rest)
         result = kernels.mixture_quantile(self._log_weights, self._means, self._scales, *tails)
         return result[:, 0] if p.ndim == 0 else result
@@ -412,6 +518,11 @@ class Mixture:
         if not np.isfinite(value).all():
             raise ValueError(f"{name} must be a finite number in every row; got {value[~np.isfinite(value)][0]!r}.")
         return np.broadcast_to(value, (len(self),))[:, None]
+
+
+def _require_level(level):
+    if not (np.ndim(level) == 0 and 0.0 < level < 1.0):
+        raise ValueError(f"level must be a number between 0 and 1, both excluded; got {level!r}.")
 
 
 def _real(name, value) -> np.ndarray:
@@ -450,17 +561,6 @@ def _settle_mass(log_weights):
     complete = np.abs(log_mass) <= MASS_TOLERANCE
     log_weights = log_weights - np.where(complete, log_mass, 0.0)[:, None]
     return log_weights, np.where(complete, 1.0, np.exp(log_mass))
-
-
-def _draw_components(weights, uniform):
-    """Component index for each uniform number, by inverting the cumulative weights; K where uniform ≥ mass."""
-    cumulative = np.cumsum(weights, axis=1)
-    chosen = np.zeros(uniform.shape, dtype=np.intp)
-    for k in range(weights.shape[1]):
-        chosen += uniform >= cumulative[:, [k]]
-    last = weights.shape[1] - 1 - np.argmax(weights[:, ::-1] > 0, axis=1)
-    rounding = (cumulative[:, -1] > 1.0 - MASS_TOLERANCE)[:, None]
-    return np.where(rounding, np.minimum(chosen, last[:, None]), chosen)
 
 
 def _norm(array):

@@ -11,7 +11,7 @@ from scipy.integrate import quad
 from scipy.stats import kstest, norm
 
 from condensity import Mixture
-from condensity.mixture import _draw_components
+from condensity.kernels.reference.sampling import choose_components
 
 N, K, G, M = 4, 3, 5, 6
 
@@ -196,7 +196,7 @@ def test_t15_no_uniform_number_draws_a_component_of_weight_zero():
     uniform = np.tile([0.0, np.nextafter(0.375, 0), 0.375, np.nextafter(1, 0)], (4, 1))
     # The third row knows a mass of .375 only; the last is five equal parts, whose sum rounds below one.
     expected = [[1, 1, 3, 3], [0, 0, 0, 0], [1, 3, 5, 5], [0, 1, 1, 4]]
-    np.testing.assert_array_equal(_draw_components(weights, uniform), expected)
+    np.testing.assert_array_equal(choose_components(weights, uniform), expected)
     dist = Mixture(weights=weights[:1], means=[[-1e9, 0.0, 1e9, 0.0, 1e9]], scales=np.ones((1, 5)))
     assert np.abs(dist.sample(200_000, random_state=0)).max() < 10
 

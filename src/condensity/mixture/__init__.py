@@ -1,0 +1,8 @@
+"""`Mixture`, THE distribution object: n rows, each a mixture of K normal components over q outputs.
+
+`distribution` is the object and its verbs; the other modules hold the mathematics behind them, as functions of arrays.
+"""
+
+from condensity.mixture.distribution import MASS_TOLERANCE, Mixture
+
+__all__ = ["MASS_TOLERANCE", "Mixture"]
