@@ -29,22 +29,27 @@ inline void prepare_cumulative(Components& c) {
     }
 }
 
-// μ + σ·normal of the component that `uniform` picks; NaN beyond the row's mass.
-template <class Layout>
-inline Lanes draw(const Components& c, Lanes uniform, Lanes normal) {
-    Lanes mean = Layout::get(c.means, 0), scale = Layout::get(c.scales, 0);
-    for (size_t k = 1; k < c.count; ++k) {
-        const Mask before = uniform < load(c.terms + (k - 1) * width);
-        mean = select(before, mean, Layout::get(c.means, k));
-        scale = select(before, scale, Layout::get(c.scales, k));
-    }
-    const Mask known = uniform < load(c.terms + (c.count - 1) * width);
-    return select(known, fused(scale, normal, mean), broadcast(infinity) - broadcast(infinity));
-}
-
 struct Pair {
     Lanes first, second;
 };
+
+// μ + σ·normal of the components that two uniforms pick; NaN beyond the row's mass.
+template <class Layout>
+inline Pair draw(const Components& c, Pair uniform, Pair normal) {
+    Pair mean = {Layout::get(c.means, 0), Layout::get(c.means, 0)};
+    Pair scale = {Layout::get(c.scales, 0), Layout::get(c.scales, 0)};
+    Lanes end = load(c.terms);  // where the component before ends
+    for (size_t k = 1; k < c.count; ++k) {
+        const Lanes next_mean = Layout::get(c.means, k), next_scale = Layout::get(c.scales, k);
+        const Mask first = uniform.first < end, second = uniform.second < end;
+        mean = {select(first, mean.first, next_mean), select(second, mean.second, next_mean)};
+        scale = {select(first, scale.first, next_scale), select(second, scale.second, next_scale)};
+        end = load(c.terms + k * width);
+    }
+    const Lanes unknown = broadcast(infinity) - broadcast(infinity);
+    return {select(uniform.first < end, fused(scale.first, normal.first, mean.first), unknown),
+            select(uniform.second < end, fused(scale.second, normal.second, mean.second), unknown)};
+}
 
 // The draws of `width` consecutive pairs, from the first one's first word.
 template <class Layout>
@@ -54,8 +59,8 @@ inline Pair draw_pairs(const Components& c, Bits state) {
     const Lanes uniform = to_uniform(mix(state)) + broadcast(0x1p-53);  // in (0, 1)
     const Lanes radius = square_root(broadcast(-2.0) * logarithm(uniform));
     const SineCosine angle = of_turns(to_uniform(mix(second)));
-    return {draw<Layout>(c, to_uniform(mix(third)), radius * angle.cosine),
-            draw<Layout>(c, to_uniform(mix(fourth)), radius * angle.sine)};
+    return draw<Layout>(c, {to_uniform(mix(third)), to_uniform(mix(fourth))},
+                        {radius * angle.cosine, radius * angle.sine});
 }
 
 inline void mixture_sample(const MixtureBatch& batch, const SampleRequest& request, double* scratch, double* result) {
@@ -86,6 +91,11 @@ inline void mixture_sample(const MixtureBatch& batch, const SampleRequest& reque
                 prepare_cumulative<RowPerLane>(c);
             }
             const Pair drawn = one_row ? draw_pairs<OneRow>(c, state) : draw_pairs<RowPerLane>(c, state);
+            if (one_row && count == width && half + start + width <= samples) {
+                store(result + row * samples + start, drawn.first);
+                store(result + row * samples + half + start, drawn.second);
+                continue;
+            }
             store(first, drawn.first);
             store(second, drawn.second);
             for (size_t lane = 0; lane < count; ++lane) {

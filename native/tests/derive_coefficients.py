@@ -39,11 +39,13 @@ def report(name, function, interval, degree):
 
 
 def show(name, error, coefficients):
+    """Print coefficients, lowest power first."""
     literals = ", ".join(float(c).hex() for c in coefficients)
     sys.stdout.write(f"{name}: error {mp.nstr(error, 3)}\n{literals}\n")
 
 
 def value_at(coefficients, x):
+    """The polynomial's value."""
     return sum(c * x**i for i, c in enumerate(coefficients))
 
 

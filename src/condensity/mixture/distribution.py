@@ -379,7 +379,7 @@ class Mixture:
             "mean": self._means,
             "scale": self._scales,
         }
-        return pandas.DataFrame({name: values.ravel() for name, values in columns.items()})
+        return pandas.DataFrame({name: np.asarray(values).ravel() for name, values in columns.items()})
 
     def to_scipy(self, row):
         """One row as a `scipy.stats.Mixture` of `scipy.stats.Normal`.
