@@ -69,7 +69,6 @@ def test_one_component_gives_what_scipy_gives():
     np.testing.assert_allclose(scores.grid_proof_score(dist, near, 0.1), -np.log(cell), rtol=1e-11)
 
 
-@pytest.mark.xfail(strict=True, raises=(ValueError, AssertionError), reason="Mixture has one output so far")
 def test_the_log_score_knows_several_outputs():
     dist = several()
     y = np.random.default_rng(3).normal(0, 3, (N, Q))
@@ -217,14 +216,12 @@ def test_where_mass_is_missing_the_rule_of_the_mixture_holds(name):
             SINGLE[name](gated, Y)
 
 
-@pytest.mark.xfail(strict=True, raises=(ValueError, AssertionError), reason="Mixture has one output so far")
 @pytest.mark.parametrize("name", sorted(set(SINGLE) - {"log_score", "energy_score"}))
 def test_scores_of_one_output_name_the_way_out_for_several(name):
     with pytest.raises(ValueError, match="marginal"):
         SINGLE[name](several(), np.zeros((N, Q)))
 
 
-@pytest.mark.xfail(strict=True, raises=(ValueError, AssertionError), reason="Mixture has one output so far")
 def test_several_outputs_are_row_wise_too():
     for bad in (np.zeros(N), np.zeros((N, Q + 1)), np.zeros((1, N, Q)), np.zeros(Q)):
         with pytest.raises(ValueError, match=rf"y must be row-wise, shape \({N}, {Q}\)"):

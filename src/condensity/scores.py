@@ -11,6 +11,8 @@ from (Gneiting & Raftery 2007). Infinite scores are kept: one impossible row mak
 import numpy as np
 from scipy.special import log_ndtr
 
+from condensity.mixture.arguments import real
+
 #: Up to this half width in units of σ, and of σ²/|y − μ|, a cell is integrated; wider ones are a difference of two tails.
 WIDE = 1.0
 
@@ -45,10 +47,10 @@ def mean(values, *, sample_weight=None):
     >>> mean([1.0, 2.0, 6.0], sample_weight=[1, 1, 2])
     np.float64(3.75)
     """
-    values = _real("values", values)
+    values = real("values", values)
     if values.ndim not in {1, 2} or len(values) == 0:
         raise ValueError(f"values must have shape (n,) or (n, m) with n >= 1; got {values.shape}.")
-    weights = np.ones(len(values)) if sample_weight is None else _real("sample_weight", sample_weight)
+    weights = np.ones(len(values)) if sample_weight is None else real("sample_weight", sample_weight)
     if weights.shape != (len(values),):
         raise ValueError(f"sample_weight must have one number a row, shape ({len(values)},); got {weights.shape}.")
     wrong = ~(np.isfinite(weights) & (weights >= 0))
@@ -140,7 +142,7 @@ def pinball(mixture, y, levels):
         For levels outside (0, 1).
     """
     y = _rowwise(mixture, y)
-    levels = _real("levels", levels)
+    levels = real("levels", levels)
     if levels.ndim > 1 or levels.size == 0:
         raise ValueError(f"levels must be a number or a list of numbers (m,); got shape {levels.shape}.")
     if not ((levels > 0) & (levels < 1)).all():
@@ -205,7 +207,7 @@ def grid_proof_score(mixture, y, resolution):
     y = _rowwise(mixture, y)
     if mixture.n_outputs > 1:
         raise ValueError("grid_proof_score is for one output; choose one with mixture.marginal(j) and y[:, j].")
-    width = _real("resolution", resolution)
+    width = real("resolution", resolution)
     if width.shape not in {(), y.shape}:
         raise ValueError(f"resolution must be a number or have shape {y.shape}; got shape {width.shape}.")
     if not (np.isfinite(width) & (width > 0)).all():
@@ -242,7 +244,7 @@ def _log_mean_density(difference, width, scale):
 
 def _rowwise(mixture, y):
     """Float64 y, (n,) for one output and (n, q) for several, or an error that names what was expected."""
-    array = _real("y", y)
+    array = real("y", y)
     n, q = len(mixture), mixture.n_outputs
     if q == 1 and array.shape == (n, 1):
         array = array[:, 0]
@@ -250,14 +252,3 @@ def _rowwise(mixture, y):
     if array.shape != expected:
         raise ValueError(f"y must be row-wise, shape {expected}, one row for each of the mixture's; got {array.shape}.")
     return array
-
-
-def _real(name, value):
-    """Float64 array of real numbers, or an error that names the argument."""
-    try:
-        array = np.asarray(value)
-        if array.dtype.kind not in "biufO" or (array.dtype.kind == "O" and any(item is None for item in array.flat)):
-            raise TypeError
-        return array.astype(np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"{name} must be real numbers in an array; got {value!r:.80}.") from error

@@ -89,7 +89,6 @@ def several_outputs(request):
     return Mixture(**{name: np.tile(part, (n,) + (1,) * part.ndim) for name, part in parameters.items()}), draws
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="Mixture has one output so far")
 @pytest.mark.parametrize("output", range(OUTPUTS))
 def test_t7_intervals_of_one_of_several_outputs_hold_their_share(several_outputs, output):
     dist, draws = several_outputs

@@ -37,12 +37,15 @@ def gated(mass=0.6):
     [
         ({"log_weights": np.zeros((N, K))}, "exactly one of weights and log_weights"),
         ({"weights": None}, "exactly one of weights and log_weights"),
-        ({"means": np.zeros((N, K + 1))}, "same shape"),
+        (
+            {"means": np.zeros((N, K + 1))},
+            r"means of shape \(4, 4\) need weights of shape \(4, 4\) and scales of shape \(4, 4\)",
+        ),
         ({"means": np.zeros(N)}, r"means must have shape \(n, K\)"),
         ({"means": np.full((N, K), np.nan)}, "means must be finite; row 0, component 0"),
         ({"scales": np.zeros((N, K))}, "scales must be > 0"),
-        ({"scales": None}, "Give scales"),
-        ({"covariances": np.ones((N, K, 1, 1))}, "Give scales"),
+        ({"scales": None}, "Give exactly one of scales and covariances; got none"),
+        ({"covariances": np.ones((N, K, 1, 1))}, "Give exactly one of scales and covariances; got both"),
         ({"weights": np.full((N, K), -0.1)}, "weights must be >= 0"),
         ({"weights": np.ones((N, K))}, "sum to at most 1; row 0 sums to 3"),
         ({"weights": np.full((N, K), 1j)}, "weights must be real numbers"),

@@ -3,6 +3,7 @@
 `distribution` is the object and its verbs; the other modules hold the mathematics behind them, as functions of arrays.
 """
 
-from condensity.mixture.distribution import MASS_TOLERANCE, Mixture
+from condensity.mixture.distribution import Mixture
+from condensity.mixture.parameters import MASS_TOLERANCE
 
 __all__ = ["MASS_TOLERANCE", "Mixture"]

@@ -1,4 +1,4 @@
-"""`Mixture`: n rows, each a mixture of K normal components. THE distribution object of condensity."""
+"""`Mixture`: n rows, each a mixture of K normal components over q outputs. THE distribution object of condensity."""
 
 from collections.abc import Sequence
 
@@ -7,44 +7,51 @@ from scipy.special import logsumexp
 
 from condensity import kernels
 from condensity.kernels.rng import as_generator
-from condensity.mixture import shape
-
-#: Weights that sum to one within this (relative) are taken to sum to one exactly; float64 softmaxes miss by ~1e-16·K.
-MASS_TOLERANCE = 1e-9
+from condensity.mixture import arguments, conversion, energy, gaussian, modes, shape
+from condensity.mixture.parameters import MASS_TOLERANCE, Parameters, side_by_side, squeezed, stacked, validated
 
 
 class Mixture:
-    """n rows, each a mixture of K normal components over one output. Immutable.
+    """n rows, each a mixture of K normal components over q outputs. Immutable.
 
-    The closed type of the library: models return it, and slicing, concatenating, mixing and rescaling it give another.
-    Everything is float64, in data units, computed in log space.
+    The closed type of the library: models return it, and slicing, concatenating, mixing, rescaling, marginalising and
+    conditioning it give another. Everything is float64, in data units, computed in log space.
 
     Parameters
     ----------
     weights, log_weights : array-like (n, K)
         Exactly one of the two. Rows sum to 1 or, for a gated mixture, to less; see `mass`.
-    means : array-like (n, K)
-    scales : array-like (n, K)
-        Standard deviations, > 0.
-    covariances : None
-        Reserved for several outputs, which arrive in a later version.
+    means : array-like (n, K) or (n, K, q)
+        One output may come as (n, K, 1), and is kept as (n, K).
+    scales : array-like (n, K) or (n, K, q)
+        Standard deviations, > 0. With several outputs, these are independent within a component.
+    covariances : array-like (n, K, q, q)
+        Instead of scales: symmetric and positive definite.
+    output_names : sequence of str, optional
+        q different names, by which `marginal` and `condition` know the outputs.
 
     Attributes
     ----------
-    weights, log_weights, means, scales : ndarray (n, K), read-only
+    weights, log_weights : ndarray (n, K), read-only
+    means, scales : ndarray (n, K) or (n, K, q), read-only
+        Standard deviations also where covariances were given.
+    covariances : ndarray (n, K, q, q), read-only
     mass : ndarray (n,)
         Sum of the weights. Where it is below 1, the rest means 'unknown': `pdf`, `logpdf`, `cdf`, `logcdf` are those of
         the known part, `sample` draws NaN with probability 1 − mass, and all else asks for `normalized()`.
     n_outputs, n_components : int
+    output_names : list of str or None
 
     Raises
     ------
     ValueError
-        For shapes that differ, weights that are negative or sum to more than one, and anything not finite.
+        For shapes that differ, weights that are negative or sum to more than one, covariances that are not positive
+        definite, and anything not finite.
 
     Notes
     -----
-    Points y: a scalar gives (n,); (n,) is row-wise and gives (n,); 2-D, (1, g) or (n, g), is a grid and gives (n, g).
+    Points y of one output: a scalar gives (n,); (n,) is row-wise and gives (n,); 2-D, (1, g) or (n, g), is a grid and gives
+    (n, g). Of several: (q,) gives (n,); (n, q) is row-wise and gives (n,); (1, g, q) or (n, g, q) is a grid and gives (n, g).
     Levels p: a scalar gives (n,); (m,) is always a list of levels and gives (n, m), also when m = n; (n, m) is row-wise.
 
     Examples
@@ -53,56 +60,38 @@ class Mixture:
     >>> dist = Mixture(weights=[[0.5, 0.5]], means=[[-2.0, 2.0]], scales=[[1.0, 1.0]])
     >>> dist.ppf(0.5).round(12) + 0.0
     array([0.])
+    >>> both = Mixture(weights=[[1.0]], means=[[[0.0, 3.0]]], covariances=[[[[1.0, 0.8], [0.8, 1.0]]]])
+    >>> both.condition({0: 1.0}).mean()
+    array([3.8])
     """
 
-    __slots__ = ("_log_weights", "_mass", "_means", "_scales")
+    __slots__ = ("_factors", "_log_weights", "_mass", "_means", "_output_names")
 
     _log_weights: np.ndarray
     _mass: np.ndarray
     _means: np.ndarray
-    _scales: np.ndarray
+    _factors: np.ndarray  # one output: standard deviations (n, K); several: as `gaussian` keeps them
+    _output_names: tuple[str, ...] | None
 
-    def __init__(self, *, weights=None, log_weights=None, means, scales=None, covariances=None):
-        if (weights is None) == (log_weights is None):
-            raise ValueError(
-                "Give exactly one of weights and log_weights; got " + ("both." if weights is not None else "none.")
-            )
-        if covariances is not None or scales is None:
-            raise ValueError("Give scales (n, K): this version has one output; covariances are for several outputs.")
-        means, scales = _parameter("means", means), _parameter("scales", scales)
-        name = "weights" if log_weights is None else "log_weights"
-        given = _parameter(name, weights if log_weights is None else log_weights, log=log_weights is not None)
-        if not (means.shape == scales.shape == given.shape):
-            raise ValueError(
-                f"{name}, means and scales must have the same shape (n, K); got {given.shape}, {means.shape}, {scales.shape}."
-            )
-        if (scales <= 0).any():
-            raise ValueError(f"scales must be > 0; the smallest is {scales.min()!r}.")
-        if log_weights is None:
-            if (given < 0).any():
-                raise ValueError(f"weights must be >= 0; the smallest is {given.min()!r}.")
-            with np.errstate(divide="ignore"):
-                given = np.log(given)
-        log_weights, mass = _settle_mass(given)
-        self._set(log_weights, mass, means, scales)
+    def __init__(self, *, weights=None, log_weights=None, means, scales=None, covariances=None, output_names=None):
+        self._set(validated(weights, log_weights, means, scales, covariances), None)
+        object.__setattr__(self, "_output_names", arguments.names(output_names, self.n_outputs))
 
-    def _set(self, log_weights, mass, means, scales):
-        for name, value in (
-            ("_log_weights", log_weights),
-            ("_mass", mass),
-            ("_means", means),
-            ("_scales", scales),
-        ):
-            value = np.ascontiguousarray(value)
-            value.setflags(write=False)
-            object.__setattr__(self, name, value)
+    def _set(self, parameters, output_names):
+        for name, value in parameters._asdict().items():
+            object.__setattr__(self, f"_{name}", _read_only(np.ascontiguousarray(value)))
+        object.__setattr__(self, "_output_names", output_names)
 
     @classmethod
-    def _trusted(cls, log_weights, mass, means, scales) -> "Mixture":
+    def _trusted(cls, parameters, output_names) -> "Mixture":
         """Build from parts of other mixtures, which need no second validation."""
         self = cls.__new__(cls)
-        self._set(log_weights, mass, means, scales)
+        self._set(parameters, output_names)
         return self
+
+    @property
+    def _parameters(self) -> Parameters:
+        return Parameters(self._log_weights, self._mass, self._means, self._factors)
 
     def __setattr__(self, name, value):
         raise AttributeError(f"Mixture is immutable; {name!r} cannot be set.")
@@ -111,11 +100,14 @@ class Mixture:
         raise AttributeError(f"Mixture is immutable; {name!r} cannot be deleted.")
 
     def __reduce__(self):
-        return Mixture._trusted, (self._log_weights, self._mass, self._means, self._scales)
+        return Mixture._trusted, (self._parameters, self._output_names)
 
     def __repr__(self):
+        outputs = f"{self.n_outputs} output{'s' if self.n_outputs > 1 else ''}"
+        if self._output_names:
+            outputs += f" ({', '.join(self._output_names)})"
         gated = "" if self._is_complete() else f", mass {self._mass.min():.3g} to {self._mass.max():.3g}"
-        return f"<Mixture: {len(self)} rows, {self.n_components} components, {self.n_outputs} output{gated}>"
+        return f"<Mixture: {len(self)} rows, {self.n_components} components, {outputs}{gated}>"
 
     # ------------------------------------------------------------------------------------------------ parameters
     @property
@@ -126,19 +118,22 @@ class Mixture:
     @property
     def weights(self) -> np.ndarray:
         """Weights, (n, K)."""
-        weights = np.exp(self._log_weights)
-        weights.setflags(write=False)
-        return weights
+        return _read_only(np.exp(self._log_weights))
 
     @property
     def means(self) -> np.ndarray:
-        """Component means, (n, K)."""
+        """Component means, (n, K) or (n, K, q)."""
         return self._means
 
     @property
     def scales(self) -> np.ndarray:
-        """Component standard deviations, (n, K)."""
-        return self._scales
+        """Component standard deviations, (n, K) or (n, K, q)."""
+        return self._factors if self._factors.ndim < 4 else _read_only(gaussian.deviations(self._factors))
+
+    @property
+    def covariances(self) -> np.ndarray:
+        """Component covariances, (n, K, q, q)."""
+        return _read_only(gaussian.covariances(self._factors if self.n_outputs > 1 else self._factors[:, :, None]))
 
     @property
     def mass(self) -> np.ndarray:
@@ -152,13 +147,18 @@ class Mixture:
 
     @property
     def n_outputs(self) -> int:
-        """q, the number of outputs: 1 in this version."""
-        return 1
+        """q, the number of outputs."""
+        return 1 if self._means.ndim == 2 else self._means.shape[2]
+
+    @property
+    def output_names(self) -> list[str] | None:
+        """Names of the outputs, where they have any."""
+        return None if self._output_names is None else list(self._output_names)
 
     # ------------------------------------------------------------------------------------------------ densities
     def logpdf(self, y) -> np.ndarray:
         """Log density at the points y, in nats per data unit; finite for every finite y within float64's range of z²."""
-        return self._at_points(kernels.mixture_logpdf, y)
+        return self._at_points(kernels.mixture_logpdf if self.n_outputs == 1 else gaussian.log_density, y)
 
     log_prob = logpdf
 
@@ -167,26 +167,30 @@ class Mixture:
         return np.exp(self.logpdf(y))
 
     def logcdf(self, y) -> np.ndarray:
-        """Log of P(Y ≤ y)."""
+        """Log of P(Y ≤ y). One output."""
+        self._require_one_output("logcdf")
         return self._at_points(kernels.mixture_logcdf, y)
 
     def cdf(self, y) -> np.ndarray:
-        """P(Y ≤ y)."""
+        """P(Y ≤ y). One output."""
+        self._require_one_output("cdf")
         return np.exp(self.logcdf(y))
 
     def logsf(self, y) -> np.ndarray:
-        """Log of P(Y > y), to full relative accuracy: never 1 − cdf."""
+        """Log of P(Y > y), to full relative accuracy: never 1 − cdf. One output."""
+        self._require_one_output("logsf")
         self._require_complete("logsf")
         return self._at_points(kernels.mixture_logsf, y)
 
     def sf(self, y) -> np.ndarray:
-        """P(Y > y)."""
+        """P(Y > y). One output."""
+        self._require_one_output("sf")
         self._require_complete("sf")
         return np.exp(self.logsf(y))
 
     # ------------------------------------------------------------------------------------------------ quantiles
     def ppf(self, p) -> np.ndarray:
-        """Quantiles, the exact inverse of `cdf` by bracketed root finding in log space.
+        """Quantiles, the exact inverse of `cdf` by bracketed root finding in log space. One output.
 
         ppf(0) = −inf, ppf(1) = inf, ppf(nan) = nan.
 
@@ -200,41 +204,51 @@ class Mixture:
     quantile = ppf
 
     def isf(self, p) -> np.ndarray:
-        """The y with sf(y) = p: `ppf(1 − p)` without its cancellation for small p."""
+        """The y with sf(y) = p: `ppf(1 − p)` without its cancellation for small p. One output."""
         return self._quantile("isf", p, upper=True)
 
     def median(self) -> np.ndarray:
-        """Median, (n,)."""
+        """Median, (n,). One output."""
+        self._require_one_output("median")
         self._require_complete("median")
         return self.ppf(0.5)
 
     def interval(self, level=0.9) -> np.ndarray:
-        """Central interval, (n, 2): (1 − level)/2 of the mass on either side.
+        """Central interval, (n, 2): (1 − level)/2 of the mass on either side. One output.
 
         Raises
         ------
         ValueError
             Unless 0 < level < 1.
         """
-        _require_level(level)
+        arguments.level(level)
+        self._require_one_output("interval")
         self._require_complete("interval")
         tail = 0.5 * (1.0 - level)
         return np.stack([self.ppf(tail), self.isf(tail)], axis=1)
 
     # ------------------------------------------------------------------------------------------------ shape
     def mode(self) -> np.ndarray:
-        """The densest point of every row, (n,)."""
+        """The densest point of every row, (n,) or (n, q)."""
         self._require_complete("mode")
-        return shape.find_modes(self._log_weights, self._means, self._scales)[0][:, 0]
+        if self.n_outputs > 1:
+            return np.reshape([row[0] for row in self.modes()], (len(self), self.n_outputs))
+        return shape.find_modes(self._log_weights, self._means, self._factors)[0][:, 0]
 
     def modes(self) -> list[np.ndarray]:
-        """All modes of every row: n arrays (j,), densest first. Certified by bounds on derivatives, not found on a grid."""
+        """All modes of every row: n arrays (j,) or (j, q), densest first.
+
+        Of one output they are certified by bounds on derivatives, not found on a grid. Of several they are found by ascent
+        from many starts: each is a mode, but about two of 1000 modes of random mixtures are missed (`mixture/modes.py`).
+        """
         self._require_complete("modes")
-        points, _ = shape.find_modes(self._log_weights, self._means, self._scales)
+        if self.n_outputs > 1:
+            return modes.find_modes(self._log_weights, self._means, self._factors)
+        points, _ = shape.find_modes(self._log_weights, self._means, self._factors)
         return [row[~np.isnan(row)] for row in points]
 
     def region(self, level=0.9) -> list[np.ndarray]:
-        """Highest-density region: the smallest set that holds `level` of the probability.
+        """Highest-density region: the smallest set that holds `level` of the probability. One output.
 
         Returns
         -------
@@ -246,70 +260,87 @@ class Mixture:
         ValueError
             Unless 0 < level < 1.
         """
-        _require_level(level)
+        arguments.level(level)
+        self._require_one_output("region")
         self._require_complete("region")
-        lower, upper = shape.highest_density_region(self._log_weights, self._means, self._scales, float(level))
+        lower, upper = shape.highest_density_region(self._log_weights, self._means, self._factors, float(level))
         return [
             np.column_stack([low[~np.isnan(low)], high[~np.isnan(low)]]) for low, high in zip(lower, upper, strict=True)
         ]
 
     def hpd_value(self, y) -> np.ndarray:
-        """P(pdf(Y) ≥ pdf(y)): the level of the smallest highest-density region that holds y; uniform if Y is drawn from self."""
+        """P(pdf(Y) ≥ pdf(y)): the level of the smallest highest-density region that holds y. One output.
+
+        Uniform on [0, 1] if y is drawn from self.
+        """
+        self._require_one_output("hpd_value")
         self._require_complete("hpd_value")
         return self._at_points(shape.hpd_value, y)
 
     def entropy(self) -> np.ndarray:
-        """Differential entropy −∫ p log p in nats, (n,), by quadrature to 1e-10."""
+        """Differential entropy −∫ p log p in nats, (n,), by quadrature to 1e-10. One output."""
+        self._require_one_output("entropy")
         self._require_complete("entropy")
-        return shape.entropy(self._log_weights, self._means, self._scales)
+        return shape.entropy(self._log_weights, self._means, self._factors)
 
     # ------------------------------------------------------------------------------------------------ scores
     def crps(self, y) -> np.ndarray:
-        """Continuous ranked probability score at the points y, in units of y, lower is better; closed form.
+        """Continuous ranked probability score at the points y, in units of y, lower is better; closed form. One output.
 
         Source: Grimit, Gneiting, Berrocal and Johnson (2006), QJRMS 132.
         """
+        self._require_one_output("crps")
         self._require_complete("crps")
         return self._at_points(kernels.mixture_crps, y)
 
     def energy_score(self, y) -> np.ndarray:
-        """Energy score E|Y − y| − ½ E|Y − Y′| at the points y; for one output, the continuous ranked probability score."""
+        """Energy score E‖Y − y‖ − ½ E‖Y − Y′‖ at the points y, lower is better; for one output, the CRPS.
+
+        Exact to 1e-11 of E‖Y − y‖, by one-dimensional quadrature. Outputs enter in their own units: bring different ones to
+        common units with `affine` first.
+        """
         self._require_complete("energy_score")
-        return self._at_points(kernels.mixture_crps, y)
+        return self._at_points(kernels.mixture_crps if self.n_outputs == 1 else energy.energy_score, y)
 
     # ------------------------------------------------------------------------------------------------ moments
     def mean(self) -> np.ndarray:
-        """Mean, (n,)."""
+        """Mean, (n,) or (n, q)."""
         self._require_complete("mean")
-        return np.einsum("nk,nk->n", self.weights, self._means)
+        return _average(self.weights, self._means)
 
     def var(self) -> np.ndarray:
-        """Variance, (n,), as Σ π (σ² + (μ − mean)²): no cancellation."""
+        """Variance, (n,) or (n, q), as Σ π (σ² + (μ − mean)²): no cancellation."""
         self._require_complete("var")
-        return np.einsum("nk,nk->n", self.weights, self._scales**2 + self._deviations() ** 2)
+        return _average(self.weights, self.scales**2 + self._deviations() ** 2)
 
     def cov(self) -> np.ndarray:
-        """Covariance matrices, (n, 1, 1) for one output: the variance."""
+        """Covariance matrices, (n, q, q), also for q = 1; as Σ π (Σ_k + (μ − mean)(μ − mean)ᵀ): no cancellation."""
         self._require_complete("cov")
-        return self.var()[:, None, None]
+        if self.n_outputs == 1:
+            return self.var()[:, None, None]
+        deviation = self._deviations()
+        between = np.einsum("nk,nki,nkj->nij", self.weights, deviation, deviation, optimize=True)
+        return _average(self.weights, self.covariances) + between
 
     def std(self) -> np.ndarray:
-        """Standard deviation, (n,)."""
+        """Standard deviation, (n,) or (n, q)."""
         self._require_complete("std")
         root_weights = np.exp(0.5 * self._log_weights)
-        return np.hypot(_norm(root_weights * self._scales), _norm(root_weights * self._deviations()))
+        if self.n_outputs > 1:
+            root_weights = root_weights[:, :, None]
+        return np.hypot(_norm(root_weights * self.scales), _norm(root_weights * self._deviations()))
 
     def _deviations(self):
-        """Component means less the mean, (n, K).
+        """Component means less the mean, (n, K[, q]).
 
         The mean of a row at 1e9 is rounded by 1e-7, a tenth of a σ of 1e-6; its own deviations tell by how much.
         """
         deviation = self._means - self.mean()[:, None]
-        return deviation - np.einsum("nk,nk->n", self.weights, deviation)[:, None]
+        return deviation - _average(self.weights, deviation)[:, None]
 
     # ------------------------------------------------------------------------------------------------ sampling
     def sample(self, n_samples=1, *, random_state=None) -> np.ndarray:
-        """Draw from every row, (n, n_samples); NaN with probability 1 − mass.
+        """Draw from every row, (n, n_samples) or (n, n_samples, q); NaN with probability 1 − mass.
 
         Parameters
         ----------
@@ -319,30 +350,95 @@ class Mixture:
         """
         if not (isinstance(n_samples, (int, np.integer)) and n_samples >= 0):
             raise ValueError(f"n_samples must be an integer >= 0; got {n_samples!r}.")
-        key = int(as_generator(random_state, "sample").integers(2**64, dtype=np.uint64))
-        return kernels.mixture_sample(self._log_weights, self._means, self._scales, int(n_samples), key)
+        generator = as_generator(random_state, "sample")
+        if self.n_outputs > 1:
+            return gaussian.draw(self._log_weights, self._means, self._factors, int(n_samples), generator)
+        key = int(generator.integers(2**64, dtype=np.uint64))
+        return kernels.mixture_sample(self._log_weights, self._means, self._factors, int(n_samples), key)
 
     rvs = sample
 
     # ------------------------------------------------------------------------------------------------ algebra
+    def marginal(self, outputs) -> "Mixture":
+        """Distribution of some of the outputs, whatever the others are.
+
+        Parameters
+        ----------
+        outputs : int, str or a sequence of them
+            Positions or names, in the order that the result shall have. One of them makes a mixture over one output.
+
+        Raises
+        ------
+        ValueError
+            For outputs that are unknown, none, or named twice; and where mass is below 1.
+        """
+        self._require_complete("marginal")
+        chosen = arguments.positions(outputs, self.n_outputs, self._output_names)
+        if chosen == list(range(self.n_outputs)):
+            return self
+        means, factors = squeezed(*gaussian.marginal(self._means, self._factors, chosen))
+        return Mixture._trusted(self._parameters._replace(means=means, factors=factors), self._names_of(chosen))
+
+    def condition(self, given) -> "Mixture":
+        """Distribution of the other outputs given values of some.
+
+        Parameters
+        ----------
+        given : dict
+            From positions or names of outputs to values, a number or (n,). NaN says that an output is not given in that row:
+            the row is then conditioned on the rest, with that output integrated out.
+
+        Returns
+        -------
+        Mixture
+            Over the outputs that are not among the keys, in their order.
+
+        Raises
+        ------
+        ValueError
+            For outputs that are unknown or named twice, if none is left, for infinite values, and where mass is below 1.
+
+        Examples
+        --------
+        >>> dist = Mixture(weights=[[1.0]], means=[[[0.0, 0.0]]], covariances=[[[[1.0, 0.6], [0.6, 1.0]]]])
+        >>> dist.condition({0: 2.0}).mean(), dist.condition({0: 2.0}).std()
+        (array([1.2]), array([0.8]))
+        """
+        self._require_complete("condition")
+        keys, values = arguments.known_values(given, len(self), self.n_outputs, self._output_names)
+        if not keys:
+            return self
+        rest = [j for j in range(self.n_outputs) if j not in keys]
+        log_weights, means, factors = gaussian.condition_by_pattern(
+            self._log_weights, self._means, self._factors, keys, rest, values
+        )
+        if not np.isfinite(means).all():
+            raise ValueError("given lies too far from the components' means: the result leaves the range of float64.")
+        parameters = Parameters(log_weights, self._mass, *squeezed(means, factors))
+        return Mixture._trusted(parameters, self._names_of(rest))
+
+    def _names_of(self, positions):
+        return None if self._output_names is None else tuple(self._output_names[j] for j in positions)
+
     def affine(self, scale, shift) -> "Mixture":
         """Distribution of scale · Y + shift.
 
         Parameters
         ----------
-        scale, shift : float or array-like (n,)
-            Finite; scale ≠ 0, and may be negative.
+        scale, shift : float or array-like
+            (n,) for one output; (q,), (n, 1) or (n, q) for several. Finite; scale ≠ 0, and may be negative.
         """
-        scale, shift = (self._per_row(name, value) for name, value in (("scale", scale), ("shift", shift)))
+        n, q = len(self), self.n_outputs
+        scale, shift = (arguments.per_row(name, value, n, q) for name, value in (("scale", scale), ("shift", shift)))
         if (scale == 0).any():
             raise ValueError("scale must not be 0: the result would have no density.")
         with np.errstate(over="ignore", invalid="ignore"):
-            means, scales = scale * self._means + shift, np.abs(scale) * self._scales
-        if not (np.isfinite(means).all() and np.isfinite(scales).all() and (scales > 0).all()):
+            means, factors = scale * self._means + shift, gaussian.rescaled(self._factors, scale)
+        if not (np.isfinite(means).all() and np.isfinite(factors).all() and (gaussian.diagonal(factors) > 0).all()):
             raise ValueError(
                 "The result leaves the range of float64: means or scales overflow, or scales underflow to 0."
             )
-        return Mixture._trusted(self._log_weights, self._mass, means, scales)
+        return Mixture._trusted(self._parameters._replace(means=means, factors=factors), self._output_names)
 
     def normalized(self) -> "Mixture":
         """The known part alone, with weights that sum to one.
@@ -357,32 +453,23 @@ class Mixture:
                 f"Row {int(np.argmin(self._mass))} has mass 0, so it cannot be normalised; select rows by mass first."
             )
         log_weights = self._log_weights - logsumexp(self._log_weights, axis=1, keepdims=True)
-        return Mixture._trusted(log_weights, np.ones(len(self)), self._means, self._scales)
+        parameters = self._parameters._replace(log_weights=log_weights, mass=np.ones(len(self)))
+        return Mixture._trusted(parameters, self._output_names)
 
     def to_frame(self):
-        """A pandas DataFrame with one line for each row and component: row, component, weight, mean, scale.
+        """A pandas DataFrame with one line for each row, component and, if there are several, output.
+
+        Columns row, component, output (name or position), weight, mean and scale. Correlations are in `covariances` only.
 
         Raises
         ------
         ImportError
             Where pandas is not installed.
         """
-        try:
-            import pandas  # optional, never required
-        except ImportError as error:
-            raise ImportError("to_frame needs pandas; install it with `pip install pandas`.") from error
-        row, component = np.indices(self._means.shape)
-        columns = {
-            "row": row,
-            "component": component,
-            "weight": self.weights,
-            "mean": self._means,
-            "scale": self._scales,
-        }
-        return pandas.DataFrame({name: np.asarray(values).ravel() for name, values in columns.items()})
+        return conversion.to_frame(self)
 
     def to_scipy(self, row):
-        """One row as a `scipy.stats.Mixture` of `scipy.stats.Normal`.
+        """One row as a `scipy.stats.Mixture` of `scipy.stats.Normal`. One output.
 
         Parameters
         ----------
@@ -393,28 +480,15 @@ class Mixture:
         ImportError
             For scipy below 1.15, which has neither class.
         """
+        self._require_one_output("to_scipy")
         self._require_complete("to_scipy")
-        try:
-            from scipy.stats import Mixture as ScipyMixture
-            from scipy.stats import Normal
-        except ImportError as error:
-            raise ImportError("to_scipy needs scipy >= 1.15; install it with `pip install -U scipy`.") from error
-        one = self[int(row)]
-        present = one.weights[0] > 0
-        components = [
-            Normal(mu=mean, sigma=scale)
-            for mean, scale in zip(one.means[0, present], one.scales[0, present], strict=True)
-        ]
-        return ScipyMixture(components, weights=one.weights[0, present])
+        return conversion.to_scipy(self[int(row)])
 
     @staticmethod
     def concatenate(parts: "Sequence[Mixture]") -> "Mixture":
         """Rows of all parts, one after the other. Parts with fewer components get empty ones (weight 0)."""
-        parts = _mixtures("parts", parts)
-        widest = max(part.n_components for part in parts)
-        arrays = [_pad_components(part, widest) for part in parts]
-        log_weights, means, scales = (np.concatenate(group) for group in zip(*arrays, strict=True))
-        return Mixture._trusted(log_weights, np.concatenate([part.mass for part in parts]), means, scales)
+        parts, names = _mixtures("parts", parts)
+        return Mixture._trusted(stacked([part._parameters for part in parts]), names)
 
     @staticmethod
     def mix(parts: "Sequence[Mixture]", weights=None) -> "Mixture":
@@ -423,15 +497,15 @@ class Mixture:
         Parameters
         ----------
         parts : sequence of Mixture
-            All with the same number of rows.
+            All with the same number of rows, over the same outputs.
         weights : array-like (parts,) or (n, parts), optional
             Non-negative, summing to one; equal by default.
         """
-        parts = _mixtures("parts", parts)
+        parts, names = _mixtures("parts", parts)
         lengths = [len(part) for part in parts]
         if len(set(lengths)) > 1:
             raise ValueError(f"parts must have the same number of rows; got {lengths}.")
-        share = np.full(len(parts), 1.0 / len(parts)) if weights is None else _real("weights", weights)
+        share = np.full(len(parts), 1.0 / len(parts)) if weights is None else arguments.real("weights", weights)
         if share.shape not in {(len(parts),), (lengths[0], len(parts))}:
             raise ValueError(
                 f"weights must have shape ({len(parts)},) or ({lengths[0]}, {len(parts)}); got {share.shape}."
@@ -440,15 +514,7 @@ class Mixture:
         if not ((share >= 0).all() and np.allclose(total, 1.0, rtol=0, atol=MASS_TOLERANCE)):
             raise ValueError("weights must be >= 0 and sum to 1.")
         share = np.broadcast_to(share / total, (lengths[0], len(parts)))
-        with np.errstate(divide="ignore"):
-            log_weights = np.concatenate(
-                [np.log(share[:, [j]]) + part.log_weights for j, part in enumerate(parts)], axis=1
-            )
-        means, scales = (
-            np.concatenate([getattr(part, name) for part in parts], axis=1) for name in ("means", "scales")
-        )
-        log_weights, mass = _settle_mass(log_weights)
-        return Mixture._trusted(log_weights, mass, means, scales)
+        return Mixture._trusted(side_by_side([part._parameters for part in parts], share), names)
 
     def __len__(self) -> int:
         return self._means.shape[0]
@@ -463,7 +529,7 @@ class Mixture:
             rows = np.atleast_1d(np.arange(len(self))[rows])
             if rows.ndim > 1:
                 raise IndexError(f"rows must be one-dimensional; the index selects an array of shape {rows.shape}.")
-        return Mixture._trusted(self._log_weights[rows], self._mass[rows], self._means[rows], self._scales[rows])
+        return Mixture._trusted(Parameters(*(array[rows] for array in self._parameters)), self._output_names)
 
     # ------------------------------------------------------------------------------------------------ shapes
     def _is_complete(self) -> bool:
@@ -476,113 +542,59 @@ class Mixture:
                 f"Call normalized().{method} to ask about the known part alone."
             )
 
+    def _require_one_output(self, method):
+        if self.n_outputs > 1:
+            raise ValueError(
+                f"{method} is for one output, and this mixture has {self.n_outputs}. Choose output j with "
+                f".marginal(j).{method}, or fix the others with .condition(...).{method}."
+            )
+
     def _at_points(self, kernel, y):
-        """Bring y to a grid (n, g), call the kernel, and give back the caller's shape."""
-        y = _real("y", y)
-        n = len(self)
-        if y.ndim == 0:
-            grid, flat = np.broadcast_to(y, (n, 1)), True
-        elif y.shape == (n,):
-            grid, flat = y[:, None], True
-        elif y.ndim == 2 and y.shape[0] in {1, n}:
-            grid, flat = np.broadcast_to(y, (n, y.shape[1])), False
-        else:
-            raise ValueError(f"y must be a scalar, ({n},) row-wise, or a grid (1, g) or ({n}, g); got shape {y.shape}.")
-        result = kernel(self._log_weights, self._means, self._scales, grid)
+        """Bring y to a grid (n, g[, q]), call the kernel, and give back the caller's shape."""
+        grid, flat = arguments.points(y, len(self), self.n_outputs)
+        result = kernel(self._log_weights, self._means, self._factors, grid)
         return result[:, 0] if flat else result
 
     def _quantile(self, method, p, *, upper):
+        self._require_one_output(method)
         self._require_complete(method)
-        p = _real("p", p)
         n = len(self)
-        if p.ndim <= 1:
-            levels = p.reshape(1, p.size)
-        elif p.ndim == 2 and p.shape[0] == n:
-            levels = p
-        else:
-            raise ValueError(f"p must be a scalar, a list of levels (m,), or row-wise ({n}, m); got shape {p.shape}.")
-        if ((levels < 0) | (levels > 1)).any():
-            raise ValueError(f"p must lie in [0, 1]; got values from {np.nanmin(levels)!r} to {np.nanmax(levels)!r}.")
+        levels, flat = arguments.levels(p, n)
         with np.errstate(divide="ignore"):
             log_p, log_rest = np.log(levels), np.log1p(-levels)
         # Broadcast, not copied: a million rows share one list of levels.
         log_p, log_rest = (np.broadcast_to(tail, (n, tail.shape[1])) for tail in (log_p, log_rest))
         tails = (log_rest, log_p) if upper else (log_p, log_rest)
-        result = kernels.mixture_quantile(self._log_weights, self._means, self._scales, *tails)
-        return result[:, 0] if p.ndim == 0 else result
-
-    def _per_row(self, name, value):
-        value = _real(name, value)
-        if value.shape not in {(), (len(self),)}:
-            raise ValueError(f"{name} must be a finite number or have shape ({len(self)},); got shape {value.shape}.")
-        if not np.isfinite(value).all():
-            raise ValueError(f"{name} must be a finite number in every row; got {value[~np.isfinite(value)][0]!r}.")
-        return np.broadcast_to(value, (len(self),))[:, None]
+        result = kernels.mixture_quantile(self._log_weights, self._means, self._factors, *tails)
+        return result[:, 0] if flat else result
 
 
-def _require_level(level):
-    if not (np.ndim(level) == 0 and 0.0 < level < 1.0):
-        raise ValueError(f"level must be a number between 0 and 1, both excluded; got {level!r}.")
-
-
-def _real(name, value) -> np.ndarray:
-    """Float64 array of real numbers, or an error that names the argument."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} must be real numbers in an array; got rows of unequal length.") from error
-    objects = array.dtype.kind == "O" and array.size and not any(item is None for item in array.flat)
-    if array.dtype.kind not in "biuf" and not objects:
-        raise ValueError(f"{name} must be real numbers; got {array.dtype} of shape {array.shape}.")
-    try:
-        return array.astype(np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"{name} must be real numbers; got {array.dtype} of shape {array.shape}.") from error
-
-
-def _parameter(name, value, *, log=False) -> np.ndarray:
-    """A validated copy (n, K) of one constructor argument."""
-    array = _real(name, value)
-    if array.ndim != 2 or array.shape[1] == 0:
-        raise ValueError(f"{name} must have shape (n, K) with K >= 1; got {array.shape}.")
-    finite = np.isfinite(array) | np.isneginf(array) if log else np.isfinite(array)
-    if not finite.all():
-        row, component = np.argwhere(~finite)[0]
-        raise ValueError(f"{name} must be finite; row {row}, component {component} is {array[row, component]!r}.")
+def _read_only(array):
+    array.setflags(write=False)
     return array
 
 
-def _settle_mass(log_weights):
-    """Log weights and mass of every row; rows that sum to one within rounding are made to sum to one."""
-    log_mass = logsumexp(log_weights, axis=1)
-    if (log_mass > MASS_TOLERANCE).any():
-        row = int(np.argmax(log_mass))
-        raise ValueError(f"The weights of a row must sum to at most 1; row {row} sums to {np.exp(log_mass[row]):.12g}.")
-    complete = np.abs(log_mass) <= MASS_TOLERANCE
-    log_weights = log_weights - np.where(complete, log_mass, 0.0)[:, None]
-    return log_weights, np.where(complete, 1.0, np.exp(log_mass))
+def _average(weights, values):
+    """Σ_k weights (n, K) · values (n, K, …)."""
+    return np.einsum("nk,nk...->n...", weights, values)
 
 
 def _norm(array):
-    """Euclidean norm of every row, safe from overflow and underflow."""
+    """Euclidean norm over the components, (n, K, …) to (n, …), safe from overflow and underflow."""
     largest = np.abs(array).max(axis=1, keepdims=True)
     scale = np.where(largest > 0, largest, 1.0)
     return np.linalg.norm(array / scale, axis=1) * scale[:, 0]
 
 
 def _mixtures(name, parts):
+    """The parts as a list, and the names of their outputs; an error where they do not fit together."""
     parts = [] if isinstance(parts, Mixture) else list(parts)  # a lone Mixture would fall apart into its rows
     if not parts or not all(isinstance(part, Mixture) for part in parts):
         raise ValueError(
             f"{name} must be a non-empty sequence of Mixture; got {[type(part).__name__ for part in parts]}."
         )
-    return parts
-
-
-def _pad_components(part, n_components):
-    """Arrays of a mixture with empty components appended (weight 0, a copy of the first component's mean and scale)."""
-    missing = n_components - part.n_components
-    padding = np.repeat([[0]], missing, axis=1)[0]
-    log_weights = np.pad(part.log_weights, ((0, 0), (0, missing)), constant_values=-np.inf)
-    means, scales = (np.concatenate([array, array[:, padding]], axis=1) for array in (part.means, part.scales))
-    return log_weights, means, scales
+    outputs = [part.n_outputs for part in parts]
+    names = {part._output_names for part in parts} - {None}
+    if len(set(outputs)) > 1 or len(names) > 1:
+        raise ValueError(f"{name} must be over the same outputs; got {sorted(names) if len(names) > 1 else outputs}.")
+    return parts, next(iter(names), None)
