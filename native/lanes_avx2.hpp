@@ -31,6 +31,8 @@ inline Lanes operator*(Lanes a, Lanes b) { return {_mm256_mul_pd(a.value, b.valu
 inline Lanes operator/(Lanes a, Lanes b) { return {_mm256_div_pd(a.value, b.value)}; }
 inline Lanes fused(Lanes a, Lanes b, Lanes c) { return {_mm256_fmadd_pd(a.value, b.value, c.value)}; }
 inline Lanes square_root(Lanes a) { return {_mm256_sqrt_pd(a.value)}; }
+inline Lanes larger(Lanes a, Lanes b) { return {_mm256_max_pd(a.value, b.value)}; }
+inline Lanes smaller(Lanes a, Lanes b) { return {_mm256_min_pd(a.value, b.value)}; }
 
 inline Mask operator<(Lanes a, Lanes b) { return {_mm256_cmp_pd(a.value, b.value, _CMP_LT_OQ)}; }
 inline Mask operator==(Lanes a, Lanes b) { return {_mm256_cmp_pd(a.value, b.value, _CMP_EQ_OQ)}; }

@@ -45,6 +45,8 @@ inline Mask operator|(Mask a, Mask b) { return {a.value || b.value}; }
 inline Mask operator!(Mask a) { return {!a.value}; }
 inline bool any(Mask mask) { return mask.value; }
 inline Lanes select(Mask mask, Lanes a, Lanes b) { return mask.value ? a : b; }
+inline Lanes larger(Lanes a, Lanes b) { return select(b < a, a, b); }
+inline Lanes smaller(Lanes a, Lanes b) { return select(a < b, a, b); }
 
 inline Bits bits_of(Lanes a) { return {__builtin_bit_cast(uint64_t, a.value)}; }
 inline Lanes from_bits(Bits a) { return {__builtin_bit_cast(double, a.value)}; }

@@ -39,6 +39,8 @@ inline Mask operator|(Mask a, Mask b) { return {vorrq_u64(a.value, b.value)}; }
 inline Mask operator!(Mask a) { return {veorq_u64(a.value, vdupq_n_u64(~uint64_t{0}))}; }
 inline bool any(Mask mask) { return (vgetq_lane_u64(mask.value, 0) | vgetq_lane_u64(mask.value, 1)) != 0; }
 inline Lanes select(Mask mask, Lanes a, Lanes b) { return {vbslq_f64(mask.value, a.value, b.value)}; }
+inline Lanes larger(Lanes a, Lanes b) { return select(b < a, a, b); }
+inline Lanes smaller(Lanes a, Lanes b) { return select(a < b, a, b); }
 
 inline Bits bits_of(Lanes a) { return {vreinterpretq_u64_f64(a.value)}; }
 inline Lanes from_bits(Bits a) { return {vreinterpretq_f64_u64(a.value)}; }

@@ -25,20 +25,27 @@ struct Components {
     double* means;
     double* scales;
     double* weights;           // π
-    double* densities;         // π / σ / √2π
-    double* constants;         // log π − log σ − ½ log 2π
+    double* densities;         // 1 / m / √2π; or π times the widest σ over σ, or over σ
+    double* constants;         // log π − e log 2 with σ = 2ᵉ m; or the widest σ over σ
     double* terms;             // what an evaluation keeps between two passes
+    double* more_terms;
+    double* inverses;          // 1 / σ
+    double* points;            // three arrays, one after the other: points around every mean
+    double* heights;           // three: about the distribution function there
+    size_t size;               // of one array
     double* shared;            // width numbers about the row as a whole
+    bool subnormal;            // some σ is so small that 1/σ overflows
 };
 
-constexpr size_t scratch_arrays = 7;
+constexpr size_t scratch_arrays = 15;
 
 inline size_t scratch_size(size_t components) { return (scratch_arrays * (components + width) + 1) * width; }
 
 inline Components place(double* scratch, size_t count) {
     const size_t size = (count + width) * width;
-    return {count,           scratch,         scratch + size,     scratch + 2 * size, scratch + 3 * size,
-            scratch + 4 * size, scratch + 5 * size, scratch + 6 * size, scratch + 7 * size};
+    const auto array = [=](size_t i) { return scratch + i * size; };
+    return {count,    array(0), array(1), array(2), array(3), array(4), array(5), array(6),
+            array(7), array(8), array(9), array(12), size,    array(15), false};
 }
 
 // Lanes over points: all lanes share one row.
@@ -128,16 +135,20 @@ void evaluate_mixture(const MixtureBatch& batch, const MatrixView& y, double* sc
 // What is subtracted from exponents before exp: their peak, but 0 for an infinite one, since inf − inf is NaN.
 inline Lanes shift(Lanes peak) { return select(is_finite(peak), peak, broadcast(0.0)); }
 
+// With σ = 2ᵉ m, the term is e^(log π − ½ z² − e ln 2) / (m √2π): the logarithm of m is never taken.
 struct LogDensity {
     template <class Layout>
     static void prepare(Components& c) {
+        constexpr double ln2 = ln2_high + ln2_low;
         for (size_t i = 0; i < Layout::length(c.count); i += width) {
-            const Lanes log_scale = logarithm(load(c.scales + i));
-            store(c.constants + i, load(c.log_weights + i) - log_scale - broadcast(half_log_2pi));
+            const Lanes sigma = load(c.scales + i), unknown = broadcast(infinity) - broadcast(infinity);
+            const Binary scale = split(sigma);
+            store(c.constants + i, fused(scale.e, broadcast(-ln2), load(c.log_weights + i)));
+            store(c.densities + i, select(broadcast(0.0) < sigma, broadcast(one_over_root_2pi) / scale.m, unknown));
         }
     }
 
-    // The largest term, then the sum of exp(term − largest). A NaN term shows in the sum.
+    // The largest exponent, then the sum of exp(exponent − largest)/m. A NaN term shows in the sum.
     template <class Layout>
     static Lanes evaluate(const Components& c, Lanes y) {
         Lanes peak = broadcast(-infinity);
@@ -150,7 +161,8 @@ struct LogDensity {
         }
         const Lanes subtracted = shift(peak);
         Lanes sum = broadcast(0.0);
-        for (size_t k = 0; k < c.count; ++k) sum = sum + exponential(load(c.terms + k * width) - subtracted);
+        for (size_t k = 0; k < c.count; ++k)
+            sum = fused(exponential_or_zero(load(c.terms + k * width) - subtracted), Layout::get(c.densities, k), sum);
         return subtracted + logarithm(sum);
     }
 };

@@ -10,7 +10,7 @@ namespace condensity::CONDENSITY_ISA {
 namespace {
 
 constexpr double one_over_root_2pi = 0.3989422804014327;
-constexpr double farthest = 40.0;  // e^(−40²/2) is 0 in float64; the fit of h ends here
+constexpr double farthest = 40.0;  // e^(−40²/2) is 0 in float64, and the fit of h ends here
 
 // h(a) for 0 ≤ a ≤ 40: P/Q with positive coefficients only, so nothing cancels; the fit errs by 5.4e-17.
 inline Lanes tail_ratio(Lanes a) {
@@ -34,15 +34,15 @@ inline Lanes far_tail_ratio(Lanes a) {
     return select(broadcast(farthest) < a, far, tail_ratio(smaller(broadcast(farthest), a)));
 }
 
-// e^(−a²/2). The square's rounding error is put back, else it would cost a² ulp.
+// e^(−a²/2), 0 from 37.7 on. The square's rounding error is put back, else it would cost a² ulp.
 inline Lanes gaussian(Lanes a) {
     const Lanes square = a * a;
     const Lanes lost = fused(a, a, -square);
-    const Lanes value = exponential(square * broadcast(-0.5));
+    const Lanes value = exponential_or_zero(square * broadcast(-0.5));
     return fused(value, lost * broadcast(-0.5), value);
 }
 
-// Φ(−a) and φ(a) for a ≥ 0; 0 from 39 on, NaN stays NaN. Φ(−a) is good to 9 ulp where the instruction set fuses; in `baseline`,
+// Φ(−a) and φ(a) for a ≥ 0; 0 from 37.7 on, NaN stays NaN. Φ(−a) is good to 9 ulp where the instruction set fuses; in `baseline`,
 // where the square's rounding error stays, to 7 + ½a² ulp.
 struct NormalTail {
     Lanes probability, density;

@@ -51,59 +51,107 @@ inline Pair draw(const Components& c, Pair uniform, Pair normal) {
             select(uniform.second < end, fused(scale.second, normal.second, mean.second), unknown)};
 }
 
-// The draws of `width` consecutive pairs, from the first one's first word.
+// Pairs that are worked on at a time. Each step below runs over all of them before the next one begins: a step's instructions
+// depend on each other, and a machine that looks ahead sees the next pairs' only if there are few enough in between (1.7x).
+constexpr size_t stretch = 16 * width;
+
+struct Dice {
+    alignas(64) double first[stretch], second[stretch];            // standard normals
+    alignas(64) double first_pick[stretch], second_pick[stretch];  // uniform
+};
+
+// Throw the dice of consecutive pairs, whole lanes of them. `words` are the first words of the first `width` pairs.
+inline void throw_dice(Bits words, size_t pairs, Dice& dice) {
+    const Bits gamma = broadcast_bits(golden_gamma), next = broadcast_bits(4 * width * golden_gamma);
+    for (size_t i = 0; i < pairs; i += width) {
+        const Bits second = words + gamma, third = second + gamma, fourth = third + gamma;
+        store(dice.first + i, to_uniform(mix(words)) + broadcast(0x1p-53));  // in (0, 1)
+        store(dice.second + i, to_uniform(mix(second)));
+        store(dice.first_pick + i, to_uniform(mix(third)));
+        store(dice.second_pick + i, to_uniform(mix(fourth)));
+        words = words + next;
+    }
+    for (size_t i = 0; i < pairs; i += width) store(dice.first + i, logarithm_of_normal(load(dice.first + i)));
+    for (size_t i = 0; i < pairs; i += width) {
+        const Lanes radius = square_root(broadcast(-2.0) * load(dice.first + i));
+        const SineCosine angle = of_turns(load(dice.second + i));
+        store(dice.first + i, radius * angle.cosine);
+        store(dice.second + i, radius * angle.sine);
+    }
+}
+
 template <class Layout>
-inline Pair draw_pairs(const Components& c, Bits state) {
-    const Bits gamma = broadcast_bits(golden_gamma);
-    const Bits second = state + gamma, third = second + gamma, fourth = third + gamma;
-    const Lanes uniform = to_uniform(mix(state)) + broadcast(0x1p-53);  // in (0, 1)
-    const Lanes radius = square_root(broadcast(-2.0) * logarithm(uniform));
-    const SineCosine angle = of_turns(to_uniform(mix(second)));
-    return draw<Layout>(c, {to_uniform(mix(third)), to_uniform(mix(fourth))},
-                        {radius * angle.cosine, radius * angle.sine});
+inline Pair draw(const Components& c, const Dice& dice, size_t i) {
+    return draw<Layout>(c, {load(dice.first_pick + i), load(dice.second_pick + i)},
+                        {load(dice.first + i), load(dice.second + i)});
+}
+
+// Pairs from the same row in all lanes.
+inline void sample_row(const Components& c, Bits words, size_t samples, Dice& dice, double* result) {
+    const size_t half = (samples + 1) / 2;
+    alignas(64) double first[width], second[width];
+    for (size_t start = 0; start < half; start += stretch) {
+        const size_t pairs = least(stretch, half - start);
+        throw_dice(words + broadcast_bits(4 * start * golden_gamma), pairs, dice);
+        for (size_t i = 0; i < pairs; i += width) {
+            const Pair drawn = draw<OneRow>(c, dice, i);
+            double* target = result + start + i;
+            if (i + width <= pairs && half + start + i + width <= samples) {
+                store(target, drawn.first);
+                store(target + half, drawn.second);
+                continue;
+            }
+            store(first, drawn.first);
+            store(second, drawn.second);
+            for (size_t lane = 0; lane < least(width, pairs - i); ++lane) {
+                target[lane] = first[lane];
+                if (half + start + i + lane < samples) target[half + lane] = second[lane];
+            }
+        }
+    }
+}
+
+// Too few pairs a row to fill the lanes: lanes over consecutive pairs, whatever their rows.
+inline void sample_short_rows(const MixtureBatch& batch, Bits words, size_t samples, Components& c, Dice& dice, double* result) {
+    const size_t half = (samples + 1) / 2, all = batch.rows * half;
+    alignas(64) double first[width], second[width];
+    size_t rows[width];
+    for (size_t start = 0; start < all; start += stretch) {
+        const size_t pairs = least(stretch, all - start);
+        throw_dice(words + broadcast_bits(4 * start * golden_gamma), pairs, dice);
+        for (size_t i = 0; i < pairs; i += width) {
+            const size_t count = least(width, pairs - i);
+            for (size_t lane = 0; lane < width; ++lane) rows[lane] = (start + i + (lane < count ? lane : 0)) / half;
+            gather_lanes(batch, rows, c);
+            prepare_cumulative<RowPerLane>(c);
+            const Pair drawn = draw<RowPerLane>(c, dice, i);
+            store(first, drawn.first);
+            store(second, drawn.second);
+            for (size_t lane = 0; lane < count; ++lane) {
+                const size_t place = (start + i + lane) % half;
+                double* target = result + rows[lane] * samples + place;
+                target[0] = first[lane];
+                if (half + place < samples) target[half] = second[lane];
+            }
+        }
+    }
 }
 
 inline void mixture_sample(const MixtureBatch& batch, const SampleRequest& request, double* scratch, double* result) {
     Components c = place(scratch, batch.components);
     const size_t samples = request.samples, half = (samples + 1) / 2;
-    alignas(64) double first[width], second[width];
-    size_t rows[width];
+    Dice dice;
+    double first_words[width];
     for (size_t lane = 0; lane < width; ++lane) {
-        const uint64_t offset = 4 * lane * golden_gamma;
-        __builtin_memcpy(first + lane, &offset, sizeof offset);
+        const uint64_t word = request.key + (4 * (request.first_row * half + lane) + 1) * golden_gamma;
+        __builtin_memcpy(first_words + lane, &word, sizeof word);
     }
-    const Bits offsets = bits_of(load(first));
-    const bool one_row = half >= width;  // else lanes over consecutive pairs, whatever their rows
-    const size_t outer = one_row ? batch.rows : 1;
-    const size_t pairs = one_row ? half : batch.rows * half;
-    for (size_t row = 0; row < outer; ++row) {
-        if (one_row) {
-            gather_row(batch, row, c);
-            prepare_cumulative<OneRow>(c);
-        }
-        for (size_t start = 0; start < pairs; start += width) {
-            const size_t count = least(width, pairs - start);
-            const uint64_t word = 4 * ((request.first_row + row) * half + start) + 1;
-            const Bits state = broadcast_bits(request.key + word * golden_gamma) + offsets;
-            if (!one_row) {
-                for (size_t lane = 0; lane < width; ++lane) rows[lane] = (start + (lane < count ? lane : 0)) / half;
-                gather_lanes(batch, rows, c);
-                prepare_cumulative<RowPerLane>(c);
-            }
-            const Pair drawn = one_row ? draw_pairs<OneRow>(c, state) : draw_pairs<RowPerLane>(c, state);
-            if (one_row && count == width && half + start + width <= samples) {
-                store(result + row * samples + start, drawn.first);
-                store(result + row * samples + half + start, drawn.second);
-                continue;
-            }
-            store(first, drawn.first);
-            store(second, drawn.second);
-            for (size_t lane = 0; lane < count; ++lane) {
-                const size_t target = one_row ? row : rows[lane], i = one_row ? start + lane : (start + lane) % half;
-                result[target * samples + i] = first[lane];
-                if (half + i < samples) result[target * samples + half + i] = second[lane];
-            }
-        }
+    const Bits words = bits_of(load(first_words));
+    if (half < width) return sample_short_rows(batch, words, samples, c, dice, result);
+    for (size_t row = 0; row < batch.rows; ++row) {
+        gather_row(batch, row, c);
+        prepare_cumulative<OneRow>(c);
+        sample_row(c, words + broadcast_bits(4 * row * half * golden_gamma), samples, dice, result + row * samples);
     }
 }
 

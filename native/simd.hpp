@@ -6,6 +6,7 @@
 //     Lanes, Mask, Bits                       numbers, truth values, 64-bit integers
 //     load, store, broadcast                  memory need not be aligned
 //     + − · /, square_root
+//     larger(a, b), smaller(a, b)             b where either is NaN, in the manner of x86's maxpd
 //     fused(a, b, c) = a·b + c                one rounding where the machine has it, two in `baseline`
 //     a < b, a == b, select(mask, a, b)       false for NaN, as in IEEE 754; &, |, ! and any() on masks
 //     bits_of, from_bits, broadcast_bits; + · (modulo 2⁶⁴), &, |, ^, shift_left<s>, shift_right<s> (logical) on Bits
@@ -19,12 +20,6 @@
 namespace condensity::CONDENSITY_ISA {
 namespace {
 
-// The larger of both; b where either is NaN (the manner of x86's maxpd).
-inline Lanes larger(Lanes a, Lanes b) { return select(b < a, a, b); }
-
-// The smaller of both; b where either is NaN.
-inline Lanes smaller(Lanes a, Lanes b) { return select(a < b, a, b); }
-
 // |x|, also of NaN.
 inline Lanes magnitude(Lanes x) { return from_bits(bits_of(x) & broadcast_bits(0x7fffffffffffffff)); }
 
@@ -33,12 +28,14 @@ inline Lanes operator-(Lanes x) { return from_bits(bits_of(x) ^ broadcast_bits(0
 // x − x is 0 for finite x only.
 inline Mask is_finite(Lanes x) { return (x - x) == broadcast(0.0); }
 
-// c₀ + c₁x + … + c_d x^d by Horner's rule.
+// c₀ + c₁x + … + c_d x^d for d ≥ 1, even and odd powers apart by Horner's rule, so that two chains run side by side.
 template <size_t size>
 inline Lanes polynomial(const double (&coefficients)[size], Lanes x) {
-    Lanes value = broadcast(coefficients[size - 1]);
-    for (size_t i = size - 1; i-- > 0;) value = fused(value, x, broadcast(coefficients[i]));
-    return value;
+    const Lanes x2 = x * x;
+    Lanes even = broadcast(coefficients[(size - 1) / 2 * 2]), odd = broadcast(coefficients[size / 2 * 2 - 1]);
+    for (size_t i = (size - 1) / 2; i-- > 0;) even = fused(even, x2, broadcast(coefficients[2 * i]));
+    for (size_t i = size / 2 - 1; i-- > 0;) odd = fused(odd, x2, broadcast(coefficients[2 * i + 1]));
+    return fused(odd, x, even);
 }
 
 // round(x) to an integer for |x| < 2⁵¹: adding 1.5·2⁵² leaves no room for a fraction.
