@@ -198,19 +198,21 @@ struct QuantileFunction {
     static void solve(const Components& c, Questions& q, size_t levels) {
         const Lanes zero = broadcast(0.0), one = broadcast(1.0), unit = load(c.shared);
         Lanes x = zero, low = zero, high = zero, before = zero, target = zero, sign = zero, next = zero;
+        Lanes f_low = zero, f_high = zero;  // f at the bracket's ends, infinite where it was not looked at
         Mask active = zero < zero, done = zero == zero;  // at first every lane takes up a question
         size_t level[width];
         for (size_t lane = 0; lane < width; ++lane) level[lane] = levels;
         bool is_first = true, is_deep = false;
         for (size_t i = 0; i < iteration_limit * levels; ++i) {
             if (any(done)) {
-                alignas(64) double s[8][width];
-                const Lanes state[8] = {x, low, high, before, target, sign, select(active, one, zero), select(done, one, zero)};
-                for (size_t part = 0; part < 8; ++part) store(s[part], state[part]);
+                alignas(64) double s[10][width];
+                const Lanes state[10] = {x,    low,   high,   before, target,
+                                         sign, f_low, f_high, select(active, one, zero), select(done, one, zero)};
+                for (size_t part = 0; part < 10; ++part) store(s[part], state[part]);
                 alignas(64) double found[width];
                 store(found, sign * next);
                 for (size_t lane = 0; lane < width; ++lane) {
-                    if (s[7][lane] == 0.0) continue;
+                    if (s[9][lane] == 0.0) continue;
                     size_t j = 0;
                     if (!is_first) {
                         q.answer[level[lane] * width + lane] = found[lane];
@@ -218,7 +220,7 @@ struct QuantileFunction {
                     }
                     while (j < levels && !(q.target[j * width + lane] == q.target[j * width + lane])) ++j;
                     level[lane] = j;
-                    s[6][lane] = j < levels ? 1.0 : 0.0;
+                    s[8][lane] = j < levels ? 1.0 : 0.0;
                     if (j == levels) continue;  // idle: its last question is asked over and over
                     const size_t at = j * width + lane;
                     s[0][lane] = q.start[at];
@@ -227,6 +229,8 @@ struct QuantileFunction {
                     s[3][lane] = q.high[at] - q.low[at];
                     s[4][lane] = q.target[at];
                     s[5][lane] = q.sign[at];
+                    s[6][lane] = -infinity;
+                    s[7][lane] = infinity;
                 }
                 x = load(s[0]);
                 low = load(s[1]);
@@ -234,7 +238,9 @@ struct QuantileFunction {
                 before = load(s[3]);
                 target = load(s[4]);
                 sign = load(s[5]);
-                active = zero < load(s[6]);
+                f_low = load(s[6]);
+                f_high = load(s[7]);
+                active = zero < load(s[8]);
                 if (!any(active)) return;
                 is_deep = any(active & (target < broadcast(deep_level)));
                 is_first = false;
@@ -246,8 +252,11 @@ struct QuantileFunction {
                 e = {select(use, d.value, e.value), select(use, d.first, e.first), select(use, d.second, e.second)};
             }
             const Lanes f = e.value - target;
-            low = select(f < zero, x, low);
-            high = select(zero < f, x, high);
+            const Mask under = f < zero, over = zero < f;
+            low = select(under, x, low);
+            high = select(over, x, high);
+            f_low = select(under, f, f_low);
+            f_high = select(over, f, f_high);
             // f′ = F′/F and f″ = F″/F − f′²; Halley: step = −2 f f′ / (2 f′² − f f″).
             const Lanes curvature = e.second - e.first * e.first;
             const Lanes newton = -f / e.first;
@@ -260,8 +269,10 @@ struct QuantileFunction {
             next = select(trusted, ahead, middle);
             // Halley's next error is about bend²·f; so small, it need not be looked at.
             const Mask close = trusted & (magnitude(bend) < broadcast(1e-4)) & (magnitude(f) < broadcast(1e-5));
-            const Mask stuck = (next == x) | (next == low) | (next == high);
+            // Where the ends are neighbouring floats, the answer is the better one.
+            const Mask neighbours = (next == low) | (next == high), stuck = (next == x) | neighbours;
             const Mask exact = f == zero, lost = !(f == f);
+            next = select(neighbours, select(-f_low < f_high, low, high), next);
             next = select(exact, x, select(lost, f, next));
             done = active & (close | stuck | exact | lost);
             before = select(trusted, magnitude(step), high - low);

@@ -1,8 +1,8 @@
 // Draws from row-wise mixtures. Twin of condensity/kernels/reference/sampling.py.
 //
-// Two draws share a Box–Muller pair: √(−2 log u₀) cos 2πu₁ and √(−2 log u₀) sin 2πu₁; each picks its component with a uniform
-// of its own, u₂ or u₃, by the cumulative weights. Row r of s draws has h = ⌈s/2⌉ pairs; pair i of it takes the words
-// 4(r·h + i) … + 3 of the stream and gives the draws i and h + i.
+// Two draws share a Box–Muller pair, √(−2 log u) cos 2πa and √(−2 log u) sin 2πa, and each picks its component with a uniform
+// of its own by the cumulative weights. Row r of s draws has h = ⌈s/2⌉ pairs; pair i of it takes the words 3(r·h + i) … + 2 of
+// the stream and gives the draws i and h + i. Their upper 52 bits are u and the two picks, their lower 12 together are a.
 #pragma once
 
 #include "probability.hpp"
@@ -22,7 +22,7 @@ inline void prepare_cumulative(Components& c) {
         sum = sum + Layout::get(c.weights, k);
         store(c.terms + k * width, sum);
     }
-    for (size_t k = c.count; k-- > 0;) {
+    for (size_t k = c.count; k-- > 0 && any(rest == broadcast(0.0));) {
         const Mask last = whole & (rest == broadcast(0.0));
         store(c.terms + k * width, select(last, broadcast(infinity), load(c.terms + k * width)));
         rest = rest + Layout::get(c.weights, k);
@@ -62,13 +62,14 @@ struct Dice {
 
 // Throw the dice of consecutive pairs, whole lanes of them. `words` are the first words of the first `width` pairs.
 inline void throw_dice(Bits words, size_t pairs, Dice& dice) {
-    const Bits gamma = broadcast_bits(golden_gamma), next = broadcast_bits(4 * width * golden_gamma);
+    const Bits gamma = broadcast_bits(golden_gamma), next = broadcast_bits(3 * width * golden_gamma);
+    const Bits low = broadcast_bits(0xfff);
     for (size_t i = 0; i < pairs; i += width) {
-        const Bits second = words + gamma, third = second + gamma, fourth = third + gamma;
-        store(dice.first + i, to_uniform(mix(words)) + broadcast(0x1p-53));  // in (0, 1)
-        store(dice.second + i, to_uniform(mix(second)));
-        store(dice.first_pick + i, to_uniform(mix(third)));
-        store(dice.second_pick + i, to_uniform(mix(fourth)));
+        const Bits a = mix(words), b = mix(words + gamma), c = mix(words + gamma + gamma);
+        store(dice.first + i, to_uniform(a) + broadcast(0x1p-53));  // in (0, 1)
+        store(dice.second + i, to_uniform(shift_left<52>(a) | shift_left<40>(b & low) | shift_left<28>(c & low)));
+        store(dice.first_pick + i, to_uniform(b));
+        store(dice.second_pick + i, to_uniform(c));
         words = words + next;
     }
     for (size_t i = 0; i < pairs; i += width) store(dice.first + i, logarithm_of_normal(load(dice.first + i)));
@@ -92,7 +93,7 @@ inline void sample_row(const Components& c, Bits words, size_t samples, Dice& di
     alignas(64) double first[width], second[width];
     for (size_t start = 0; start < half; start += stretch) {
         const size_t pairs = least(stretch, half - start);
-        throw_dice(words + broadcast_bits(4 * start * golden_gamma), pairs, dice);
+        throw_dice(words + broadcast_bits(3 * start * golden_gamma), pairs, dice);
         for (size_t i = 0; i < pairs; i += width) {
             const Pair drawn = draw<OneRow>(c, dice, i);
             double* target = result + start + i;
@@ -118,7 +119,7 @@ inline void sample_short_rows(const MixtureBatch& batch, Bits words, size_t samp
     size_t rows[width];
     for (size_t start = 0; start < all; start += stretch) {
         const size_t pairs = least(stretch, all - start);
-        throw_dice(words + broadcast_bits(4 * start * golden_gamma), pairs, dice);
+        throw_dice(words + broadcast_bits(3 * start * golden_gamma), pairs, dice);
         for (size_t i = 0; i < pairs; i += width) {
             const size_t count = least(width, pairs - i);
             for (size_t lane = 0; lane < width; ++lane) rows[lane] = (start + i + (lane < count ? lane : 0)) / half;
@@ -143,7 +144,7 @@ inline void mixture_sample(const MixtureBatch& batch, const SampleRequest& reque
     Dice dice;
     double first_words[width];
     for (size_t lane = 0; lane < width; ++lane) {
-        const uint64_t word = request.key + (4 * (request.first_row * half + lane) + 1) * golden_gamma;
+        const uint64_t word = request.key + (3 * (request.first_row * half + lane) + 1) * golden_gamma;
         __builtin_memcpy(first_words + lane, &word, sizeof word);
     }
     const Bits words = bits_of(load(first_words));
@@ -151,7 +152,7 @@ inline void mixture_sample(const MixtureBatch& batch, const SampleRequest& reque
     for (size_t row = 0; row < batch.rows; ++row) {
         gather_row(batch, row, c);
         prepare_cumulative<OneRow>(c);
-        sample_row(c, words + broadcast_bits(4 * row * half * golden_gamma), samples, dice, result + row * samples);
+        sample_row(c, words + broadcast_bits(3 * row * half * golden_gamma), samples, dice, result + row * samples);
     }
 }
 

@@ -230,6 +230,44 @@ def test_quantiles_at_the_ends(isa):
     np.testing.assert_allclose(got, 1 + 2 * ndtri(levels), rtol=1e-14, atol=1e-14)
 
 
+@pytest.mark.parametrize("n", [1, 3, 5, 8, 21])
+@pytest.mark.parametrize("m", [1, 31, 33, 64, 65, 300])
+def test_quantiles_do_not_depend_on_their_neighbours(isa, n, m):
+    """Lanes take up level after level, at their own pace, in stretches of 32; some levels need no search, or a deep one."""
+    rng = np.random.default_rng([n, m])
+    parameters = complete(hard_mixture(rng, n, 7, 1))[:3]
+    levels = rng.choice([0.0, 1e-305, 1e-300, 0.003, 0.05, 0.3, 0.5, 0.8, 1 - 1e-12, 1.0, np.nan], size=(n, m))
+    with np.errstate(divide="ignore"):
+        tails = np.log(levels), np.log1p(-levels)
+    got = native.mixture_quantile(*parameters, *tails)
+    for i in range(n):
+        row = [part[[i]] for part in parameters]
+        assert_array_equal(native.mixture_quantile(*row, *(tail[[i]] for tail in tails))[0], got[i])
+        alone = [native.mixture_quantile(*row, *(tail[[i], [j]][:, None] for tail in tails))[0, 0] for j in range(m)]
+        assert_array_equal(alone, got[i])
+    shared = [np.broadcast_to(tail[:1], (n, m)) for tail in tails]  # levels that all rows share are prepared once
+    assert_array_equal(native.mixture_quantile(*parameters, *shared)[0], got[0])
+    assert_array_equal(native.mixture_quantile(*parameters, *(tail.copy() for tail in shared))[0], got[0])
+
+
+def test_quantiles_of_subnormal_scales(isa):
+    """1/σ overflows, beside rows where it does not; and the widest and narrowest scales there are."""
+    tiny = np.array([[0.0, 1.0], [5e-324, 5e-324], [1e-310, 1e-309], [1.0, 2.0]])
+    parameters = np.log(np.full((4, 2), 0.5)), np.zeros((4, 2)), np.where(tiny > 0, tiny, 1e-320)
+    levels = np.array([[0.1, 0.5, 0.8]])
+    tails = (np.broadcast_to(part, (4, 3)) for part in (np.log(levels), np.log1p(-levels)))
+    got = native.mixture_quantile(*parameters, *tails)
+    assert (got[:, 0] <= 0).all()
+    assert (got[:, 2] >= 0).all()
+    np.testing.assert_allclose(got[1] / 5e-324, np.round(ndtri(levels[0])), atol=1.0)
+    expected = reference.mixture_quantile(
+        *parameters, *(np.tile(t, (4, 1)) for t in (np.log(levels), np.log1p(-levels)))
+    )
+    np.testing.assert_allclose(got, expected, rtol=1e-11, atol=2e-323)
+    huge = np.zeros((1, 1)), np.zeros((1, 1)), np.array([[1.7e308]])
+    np.testing.assert_allclose(native.mixture_quantile(*huge, np.log([[0.2]]), np.log([[0.8]])), 1.7e308 * ndtri(0.2))
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_crps_equals_the_reference(isa, shape):
     mixture = random_mixture(np.random.default_rng(shape), *shape)

@@ -16,6 +16,9 @@ from condensity.kernels.reference.mixture import (
 
 N, K = 12, 5
 
+#: The reference, and the engine that users get.
+both_engines = pytest.mark.parametrize("quantile", [mixture_quantile, kernels.mixture_quantile])
+
 
 def hard_mixtures(seed=0, *, lightest=-40.0, log_scale=5.0):
     """σ from e⁻⁵ to e⁵, weights to e⁻⁴⁰, means spread over 20; one component in ten is empty."""
@@ -55,6 +58,7 @@ def exact(log_weights, means, scales, y, kind):
         (mixture_logsf, "sf"),
         (kernels.mixture_logpdf, "pdf"),  # the engine that users get
         (kernels.mixture_logcdf, "cdf"),
+        (kernels.mixture_logsf, "sf"),
     ],
 )
 @pytest.mark.parametrize("reach", [1.0, 30.0, 1e4])
@@ -83,10 +87,13 @@ def test_near_one_the_log_probability_keeps_relative_accuracy_and_its_sign():
 @pytest.mark.parametrize("log_tail", [np.log(0.5), np.log(0.01), -40.0, -300 * np.log(10)])
 @pytest.mark.parametrize("lightest", [-40.0, -80.0, -700.0])
 @pytest.mark.parametrize("upper", [False, True])
-def test_quantiles_solve_their_equation_also_where_the_lightest_component_owns_the_tail(log_tail, lightest, upper):
+@both_engines
+def test_quantiles_solve_their_equation_also_where_the_lightest_component_owns_the_tail(
+    quantile, log_tail, lightest, upper
+):
     log_weights, means, scales = hard_mixtures(1, lightest=lightest)
     tail, rest = np.full((N, 1), log_tail), np.full((N, 1), np.log1p(-np.exp(log_tail)))
-    y = mixture_quantile(log_weights, means, scales, *((rest, tail) if upper else (tail, rest)))
+    y = quantile(log_weights, means, scales, *((rest, tail) if upper else (tail, rest)))
     for row in range(N):
         truth = exact(log_weights[row], means[row], scales[row], y[row, 0], "sf" if upper else "cdf")
         # One unit in the last place of y moves log F by |z| y/σ 1e-16: at most 37 · 2000 · 1e-16 ≈ 1e-11 here.
@@ -94,19 +101,30 @@ def test_quantiles_solve_their_equation_also_where_the_lightest_component_owns_t
 
 
 @pytest.mark.parametrize("log_scale", [5.0, 50.0, 150.0])
-def test_quantiles_rise_with_the_level_whatever_the_ratio_of_scales(log_scale):
+@both_engines
+def test_quantiles_rise_with_the_level_whatever_the_ratio_of_scales(quantile, log_scale):
     for seed in range(5):
         parameters = hard_mixtures(seed, lightest=-700.0, log_scale=log_scale)
         levels = np.concatenate([10.0 ** -np.arange(300, 0, -37), [0.5 - 1e-9, 0.5, 0.5 + 1e-9, 0.9, 1 - 2**-53]])
-        assert (np.diff(mixture_quantile(*parameters, *tails(levels)), axis=1) >= 0).all()
+        assert (np.diff(quantile(*parameters, *tails(levels)), axis=1) >= 0).all()
+
+
+@both_engines
+def test_quantiles_rise_with_levels_that_hardly_differ(quantile):
+    """Neighbours 1e-9 apart, the survey's ends, and both sides of one half; a step of 1e-9 moves y by 1e-9 σ or more."""
+    parameters = hard_mixtures(3, lightest=-3.0, log_scale=2.0)
+    centres = np.array([1e-12, 0.004, 0.005, 0.01, 0.25, 0.5, 0.75, 0.99, 0.995])
+    levels = (centres[:, None] * (1 + 1e-9 * np.arange(-15, 16))).ravel()
+    assert (np.diff(quantile(*parameters, *tails(levels)), axis=1) >= 0).all()
 
 
 @pytest.mark.parametrize("scale", [1e-6, 3e-7])
-def test_quantiles_are_the_best_floats_where_floats_are_coarse(scale):
+@both_engines
+def test_quantiles_are_the_best_floats_where_floats_are_coarse(quantile, scale):
     # Around 1e9 floats are 1.2e-7 apart, so that no float meets the level; none beside the answer may come closer.
     parameters = np.log([[0.3, 0.7]]), np.array([[1e9, 1e9 + 2 * scale]]), np.array([[scale, scale]])
     levels = np.linspace(0.01, 0.49, 97)[None]
-    y = mixture_quantile(*parameters, np.log(levels), np.log1p(-levels))
+    y = quantile(*parameters, np.log(levels), np.log1p(-levels))
     miss, below, above = (
         np.abs(mixture_logcdf(*parameters, point) - np.log(levels))
         for point in (y, np.nextafter(y, -np.inf), np.nextafter(y, np.inf))
@@ -115,10 +133,11 @@ def test_quantiles_are_the_best_floats_where_floats_are_coarse(scale):
     assert (np.diff(y) >= 0).all()
 
 
-def test_a_component_1e310_times_narrower_than_its_distance_is_no_obstacle():
+@both_engines
+def test_a_component_1e310_times_narrower_than_its_distance_is_no_obstacle(quantile):
     parameters = np.log([[0.5, 0.5]]), np.array([[0.0, 1e10]]), np.array([[1e-300, 1.0]])
     levels = np.array([[0.1, 0.9]])
-    got = mixture_quantile(*parameters, np.log(levels), np.log1p(-levels))
+    got = quantile(*parameters, np.log(levels), np.log1p(-levels))
     # Each component holds its half of the mass alone: level .1 is the quantile .2 of one, level .9 that of .8 of the other.
     np.testing.assert_allclose(got, [[norm.ppf(0.2) * 1e-300, 1e10 + norm.ppf(0.8)]], rtol=1e-14)
 

@@ -3,9 +3,9 @@
 Word i of the stream `key` is SplitMix64's i-th output from the state `key` (Steele, Lea and Flood, 2014, "Fast splittable
 pseudorandom number generators"), so every draw can be computed by itself, in any order, by any thread.
 
-Two draws share a Box–Muller pair, √(−2 log u₀) cos 2πu₁ and √(−2 log u₀) sin 2πu₁, and each picks its component with a uniform
-of its own, u₂ or u₃, by the cumulative weights. Row r of s draws has h = ⌈s/2⌉ pairs; pair i of it takes the words
-4(r·h + i) … 4(r·h + i) + 3 and gives the draws i and h + i.
+Two draws share a Box–Muller pair, √(−2 log u) cos 2πa and √(−2 log u) sin 2πa, and each picks its component with a uniform
+of its own by the cumulative weights. Row r of s draws has h = ⌈s/2⌉ pairs; pair i of it takes the words 3(r·h + i) … + 2 and
+gives the draws i and h + i. The words' upper 52 bits are u and the two picks, their lower 12 together are the angle a.
 """
 
 import numpy as np
@@ -39,28 +39,33 @@ def mixture_sample(log_weights, means, scales, n_samples, key):
     for start in range(0, n, n_rows):
         rows = slice(start, min(start + n_rows, n))
         pairs = np.arange(rows.start * half, rows.stop * half, dtype=np.uint64)
-        first, angle, pick, other_pick = (
-            uniforms(key, 4 * pairs + np.uint64(word)).reshape(rows.stop - rows.start, half) for word in range(4)
-        )
+        words = [stream(key, 3 * pairs + np.uint64(i)).reshape(rows.stop - rows.start, half) for i in range(3)]
+        first, pick, other_pick = (uniform(word >> np.uint64(12), 52) for word in words)
+        a, b, c = (word & np.uint64(0xFFF) for word in words)
+        angle = uniform((a << np.uint64(24)) | (b << np.uint64(12)) | c, 36)
         radius = np.sqrt(-2.0 * np.log(first + 2.0**-53))  # in (0, 1): never log 0
         normal = np.hstack([radius * np.cos(2 * np.pi * angle), radius * np.sin(2 * np.pi * angle)])[:, :n_samples]
-        uniform = np.hstack([pick, other_pick])[:, :n_samples]
-        result[rows] = _place(np.exp(log_weights[rows]), means[rows], scales[rows], uniform, normal)
+        picks = np.hstack([pick, other_pick])[:, :n_samples]
+        result[rows] = _place(np.exp(log_weights[rows]), means[rows], scales[rows], picks, normal)
     return result
 
 
-def uniforms(key, words):
-    """Multiples of 2⁻⁵² in [0, 1): the upper 52 bits of the numbered words of a stream."""
+def stream(key, words):
+    """The numbered words of a stream, 64 random bits each."""
     with np.errstate(over="ignore"):  # modulo 2⁶⁴
         z = np.uint64(key) + (words + np.uint64(1)) * GOLDEN_GAMMA
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z = z ^ (z >> np.uint64(31))
-    return (z >> np.uint64(12)).astype(float) * 2.0**-52
+    return z ^ (z >> np.uint64(31))
 
 
-def choose_components(weights, uniform):
-    """Component of each uniform number by the cumulative weights, (n, s); K where it lies beyond the row's mass.
+def uniform(bits, n_bits):
+    """Integers of so many bits as multiples of 2^(−n_bits) in [0, 1)."""
+    return bits.astype(float) * 2.0**-n_bits
+
+
+def choose_components(weights, picks):
+    """Component of each uniform number in [0, 1) by the cumulative weights, (n, s); K where it lies beyond the row's mass.
 
     A complete row ends at its last component that has weight, so that no rounding can pick an absent one, or none.
     """
@@ -68,15 +73,15 @@ def choose_components(weights, uniform):
     complete = np.abs(cumulative[:, -1:] - 1.0) < COMPLETE
     nothing_follows = np.cumsum(weights[:, ::-1], axis=1)[:, ::-1] - weights <= 0.0
     cumulative = np.where(complete & nothing_follows, np.inf, cumulative)
-    chosen = np.zeros(uniform.shape, dtype=np.intp)
+    chosen = np.zeros(picks.shape, dtype=np.intp)
     for k in range(weights.shape[1]):
-        chosen += uniform >= cumulative[:, [k]]
+        chosen += picks >= cumulative[:, [k]]
     return chosen
 
 
-def _place(weights, means, scales, uniform, normal):
-    """μ + σ · normal of the component that `uniform` picks."""
-    chosen = choose_components(weights, uniform)
+def _place(weights, means, scales, picks, normal):
+    """μ + σ · normal of the component picked."""
+    chosen = choose_components(weights, picks)
     component = np.minimum(chosen, means.shape[1] - 1)
     draws = np.take_along_axis(means, component, 1) + np.take_along_axis(scales, component, 1) * normal
     return np.where(chosen < means.shape[1], draws, np.nan)
