@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "arrays.hpp"
+#include "bindings_training.hpp"
 #include "dispatch.hpp"
 #include "source_hash.hpp"
 #include "threads.hpp"
@@ -141,6 +142,7 @@ NB_MODULE(_native, module) {
                nb::arg("n_samples"), nb::arg("key"), nb::arg("threads") = 1,
                ("Draws from row-wise mixtures: (n, K), (n, K), (n, K) -> (n, n_samples), from the stream `key`." + rules)
                    .c_str());
+    condensity::define_training(module);
     module.def("available_isas", &condensity::available_isas,
                "Names of the instruction sets that run on this machine, slowest first.");
     module.def(

@@ -34,6 +34,49 @@ struct SampleRequest {
     size_t samples;
 };
 
+// ---- Training, in float32. ---------------------------------------------------------------------------------------------
+
+enum class Activation { tanh, silu, relu };
+
+enum class Solver { schedule_free_adamw, adam, rmsprop };
+
+// A perceptron whose last layer gives 3K numbers a row. Layer i has a matrix (widths[i], widths[i + 1]) and a bias; θ is all of
+// them one after the other, matrices row by row.
+struct NetworkShape {
+    const size_t* widths;  // layers + 1 of them
+    size_t layers;
+    size_t components;
+    Activation activation;
+    bool bounded;            // whether log σ is held between two bounds, low and high, by the soft clamp
+    float log_scale_low;
+    float smallest_inverse;  // e^−high
+    float range;             // e^(high − low)
+};
+
+struct LossSettings {
+    float hinge, lognormal, ceiling;
+};
+
+// Standardised rows: x (·, d), y, weight; and which of them the batch holds, in order, or all (null).
+struct RowBatch {
+    const float *x, *y, *weight;
+    const uint32_t* order;
+    size_t rows;
+};
+
+// One step of a solver; every vector has room for `length` rounded up to whole lanes.
+struct OptimizerStep {
+    Solver solver;
+    size_t length;
+    float *model, *query, *first, *second;
+    const float *gradient, *decay_mask;
+    float rate, beta1, beta2;
+    float correction1, correction2;  // 1 / (1 − β^t)
+    float share;                     // of the new point in the average
+    float decay;
+    float gradient_scale;            // below 1 where the gradient was too long
+};
+
 // One instruction set's functions. `scratch` is uninitialised memory of scratch_size(K) doubles, the caller's own.
 struct Kernels {
     const char* isa;
@@ -49,6 +92,14 @@ struct Kernels {
                              double* scratch, double* result);
     // → result (n, s)
     void (*mixture_sample)(const MixtureBatch& batch, const SampleRequest& request, double* scratch, double* result);
+
+    // Training; scratch of network_scratch_size(shape) floats.
+    size_t float_width;
+    size_t (*network_scratch_size)(const NetworkShape& shape);
+    double (*network_gradient)(const NetworkShape& shape, const float* theta, const RowBatch& batch, const LossSettings& settings,
+                               float* scratch, float* gradient);
+    void (*network_nll)(const NetworkShape& shape, const float* theta, const RowBatch& batch, float* scratch, float* nll);
+    void (*optimizer_step)(const OptimizerStep& step);
 
     // Elementwise, for the tests.
     void (*exponential)(const double* input, double* result, size_t length);

@@ -4,6 +4,8 @@
 #include "crps.hpp"
 #include "math.hpp"
 #include "mixture.hpp"
+#include "network.hpp"
+#include "optimizer.hpp"
 #include "probability.hpp"
 #include "quantile.hpp"
 #include "sample.hpp"
@@ -39,6 +41,11 @@ const Kernels kernels = {
     evaluate_mixture<RankedProbabilityScore>,
     mixture_quantile,
     mixture_sample,
+    float_width,
+    network_scratch_size,
+    network_gradient,
+    network_nll,
+    optimizer_step,
     map_array<exponential>,
     map_array<logarithm>,
     map_array<tail_probability>,

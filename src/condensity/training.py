@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from condensity import kernels
 from condensity.kernels.reference.network import (
     Network,
     Penalty,
@@ -12,7 +13,7 @@ from condensity.kernels.reference.network import (
     initialize_xavier,
     split,
 )
-from condensity.kernels.reference.trainer import ROW_LOSS_CEILING, Plan, Rows, Training, steps_per_epoch, train
+from condensity.kernels.reference.trainer import ROW_LOSS_CEILING, Plan, Rows, Training, steps_per_epoch
 from condensity.mixture import Mixture
 from condensity.scaling import resolution, weighted_quantiles
 from condensity.splitting import held_out_splits
@@ -95,7 +96,7 @@ def limit_inputs(x):
     return np.clip(x, -INPUT_LIMIT, INPUT_LIMIT)
 
 
-def fit_mdn(settings: Settings, rows: Rows, rng, validation: Rows | None = None) -> MDNFit:
+def fit_mdn(settings: Settings, rows: Rows, rng, validation: Rows | None = None, *, engine: str = "auto") -> MDNFit:
     """Fit by the recipe of the settings.
 
     Parameters
@@ -106,7 +107,9 @@ def fit_mdn(settings: Settings, rows: Rows, rng, validation: Rows | None = None)
     rng : numpy Generator
     validation : Rows, optional
         The caller's own held-out rows; they replace the random split and the K-fold choice.
+    engine : {"auto", "native", "reference"}
     """
+    train = kernels.operation("train", engine=engine)
     n = len(rows.y)
     rows = rows._replace(x=limit_inputs(rows.x))
     if settings.early_stopping and validation is None and n < TINY_N:
@@ -121,7 +124,7 @@ def fit_mdn(settings: Settings, rows: Rows, rng, validation: Rows | None = None)
         return _describe_stopped_run(train(theta, network, plan, rng, rows, held_out), network, plan, n)
     splits = held_out_splits(n, settings.validation_fraction, rng)
     if len(splits) > 1:
-        return _fit_by_folds(theta, network, plan, rng, rows, splits)
+        return _fit_by_folds(train, theta, network, plan, rng, rows, splits)
     ((kept, held_out),) = splits
     plan = make_plan(settings, n, len(held_out))
     run = train(theta, network, plan, rng, rows.take(kept), rows.take(held_out))
@@ -193,7 +196,7 @@ def _start(settings, network, rows, rng):
 
 
 # ----------------------------------------------------------------------------------------------------- small tables
-def _fit_by_folds(theta, network, plan, rng, rows, splits) -> MDNFit:
+def _fit_by_folds(train, theta, network, plan, rng, rows, splits) -> MDNFit:
     """Choose the number of steps by K-fold (median of each fold's best), then train on all rows for that many."""
     folds = [train(theta, network, plan, rng, rows.take(kept), rows.take(held_out)) for kept, held_out in splits]
     n_steps = max(1, int(np.median([fold.best_step for fold in folds])))

@@ -206,7 +206,9 @@ def test_outcomes_are_told_and_bad_ones_warned_of(data):
         MDNRegressor(solver="rmsprop", learning_rate_init=1e9, scale_bounds=None, random_state=0).fit(X, y)
 
 
-@pytest.mark.parametrize(("name", "kernel"), [("MDN", "condensity.training.train"), ("GMM", "condensity.em.fit_gmm")])
+@pytest.mark.parametrize(
+    ("name", "kernel"), [("MDN", "condensity.kernels.operation"), ("GMM", "condensity.em.fit_gmm")]
+)
 def test_51_ctrl_c_leaves_nothing_half_fitted_and_the_next_fit_works(monkeypatch, data, name, kernel):
     X, y = data
     model = clone(QUICK[name]).fit(X, y)

@@ -186,7 +186,7 @@ class MDNRegressor(AbstractDensityRegressor):
 
     def _fit_standardised(self, rows, rng, validation):
         settings = training.Settings(**{field.name: getattr(self, field.name) for field in fields(training.Settings)})
-        return training.fit_mdn(settings, rows, rng, validation)
+        return training.fit_mdn(settings, rows, rng, validation, engine=self.engine)
 
     def _predict_standardised(self, x):
         return training.predict(self._fit, x)

@@ -110,16 +110,28 @@ def resolve_engine(name: str, *, operation: str) -> str:
     raise ValueError(f"engine={name!r} does not have {operation!r}; use engine='auto' or {having[0]!r}.")
 
 
-def _evaluate(operation, *arguments):
-    """Run an operation on the engine that CONDENSITY_ENGINE names."""
-    asked = os.environ.get(ENGINE_VARIABLE) or "auto"
+def operation(name: str, *, engine: str = "auto") -> Callable:
+    """The function that runs an operation, such as "train", on an engine; "auto" asks the environment first."""
+    return _ENGINES[_chosen(name, engine)][name]
+
+
+def _chosen(name, engine="auto"):
+    """The engine that runs an operation, where "auto" leaves the choice to CONDENSITY_ENGINE."""
+    asked = os.environ.get(ENGINE_VARIABLE) if engine == "auto" else None
+    if not asked:
+        return resolve_engine(engine, operation=name)
     try:
-        engine = resolve_engine(asked, operation=operation)
+        return resolve_engine(asked, operation=name)
     except ValueError as error:
         raise ValueError(f"{ENGINE_VARIABLE}={asked}: {error}") from None
+
+
+def _evaluate(name, *arguments):
+    """Run a kernel of mixtures on the engine that CONDENSITY_ENGINE names."""
+    engine = _chosen(name)
     if engine == "native":
-        return _ENGINES[engine][operation](*arguments, threads=_threads())
-    return _ENGINES[engine][operation](*arguments)
+        return _ENGINES[engine][name](*arguments, threads=_threads())
+    return _ENGINES[engine][name](*arguments)
 
 
 def _threads() -> int:

@@ -1,0 +1,98 @@
+// The mixture head: from 3K numbers a row (a, m, r) to the loss and, in their place, to its derivatives. One output.
+// Twin of condensity/kernels/reference/network.py, whose letters these are.
+//
+//     π = softmax(a)    μ = m    log σ = clamp(r) = hi − softplus(hi − (lo + softplus(r − lo)))
+//
+// With E = e^(r − lo) and G = e^(hi − lo)/(1 + E): 1/σ = e^−hi (1 + G) and clamp′(r) = E/(1 + E) · G/(1 + G), so one exponential
+// gives both. Responsibilities need 1/σ, not log σ: γ ∝ (1/σ) e^(a − ½z²).
+#pragma once
+
+#include "floats.hpp"
+#include "mlp.hpp"
+
+namespace condensity::CONDENSITY_ISA {
+namespace {
+
+constexpr float half_log_2pi = 0.918938533f;
+constexpr float farthest_z = 1e15f;         // z² must stay within float32
+constexpr float log_scale_center = -1.0f;
+
+// Room for what one group of lanes keeps between passes, 5 numbers a component.
+constexpr size_t head_arrays = 5;
+
+struct RowLoss {
+    Floats nll, penalty;
+};
+
+// The rows of one group of lanes. `tile` is the head's output at the first of them; with `share` (each row's part of the mean)
+// it is overwritten by the derivatives, without (null) it is left.
+inline RowLoss mixture_head(const NetworkShape& shape, const LossSettings& settings, float* tile, const float* y, const float* share,
+                            float* scratch) {
+    const size_t count = shape.components;
+    float *a = tile, *m = tile + count * tile_rows, *r = tile + 2 * count * tile_rows;
+    float *kept_z = scratch, *kept_inverse = kept_z + count * float_width, *kept_slope = kept_inverse + count * float_width,
+          *kept_exponent = kept_slope + count * float_width, *kept_share = kept_exponent + count * float_width;
+    const Floats one = floats(1.0f), zero = floats(0.0f), target = load_floats(y);
+    const Floats low = floats(shape.log_scale_low), smallest_inverse = floats(shape.smallest_inverse), range = floats(shape.range);
+    const bool penalised = settings.hinge > 0.0f || settings.lognormal > 0.0f;
+
+    Floats top = floats(-3e38f), peak = floats(-3e38f), penalty = zero;
+    for (size_t k = 0; k < count; ++k) {
+        Floats inverse, slope;
+        if (shape.bounded) {
+            const Floats e = exponential(load_floats(r + k * tile_rows) - low), rest = one / (one + e);
+            const Floats g = range * rest;
+            inverse = fused(smallest_inverse, g, smallest_inverse);
+            slope = e * rest * g / (one + g);
+        } else {
+            inverse = exponential(-load_floats(r + k * tile_rows));
+            slope = one;
+        }
+        const Floats raw = (target - load_floats(m + k * tile_rows)) * inverse;
+        const Floats z = larger(floats(-farthest_z), smaller(floats(farthest_z), raw));  // NaN passes both
+        const Floats logit = load_floats(a + k * tile_rows), exponent = fused(z * z, floats(-0.5f), logit);
+        store(kept_z + k * float_width, z);
+        store(kept_inverse + k * float_width, inverse);
+        store(kept_slope + k * float_width, slope);
+        store(kept_exponent + k * float_width, exponent);
+        top = larger(logit, top);
+        peak = larger(exponent, peak);
+    }
+    Floats weights = zero, densities = zero;
+    for (size_t k = 0; k < count; ++k) {
+        const Floats weight = exponential(load_floats(a + k * tile_rows) - top);
+        const Floats density = load_floats(kept_inverse + k * float_width) * exponential(load_floats(kept_exponent + k * float_width) - peak);
+        store(kept_share + k * float_width, weight);
+        store(kept_exponent + k * float_width, density);
+        weights = weights + weight;
+        densities = densities + density;
+    }
+    const Floats nll = (top - peak) + (logarithm(weights) - logarithm(densities)) + floats(half_log_2pi);
+    if (share == nullptr) return {nll, zero};
+
+    const Floats part = load_floats(share), ceiling = floats(settings.ceiling);
+    const Floats ratio = larger(nll / ceiling, one);
+    const Floats pull = part / ratio;  // the tempered row's slope
+    const Floats tempered = select_less(one, ratio, ceiling * (one + logarithm(ratio)), nll);
+    const Floats per_weight = pull / weights, per_density = pull / densities;
+    const Floats hinge = floats(settings.hinge), lognormal = floats(settings.lognormal);
+    for (size_t k = 0; k < count; ++k) {
+        const Floats z = load_floats(kept_z + k * float_width), inverse = load_floats(kept_inverse + k * float_width);
+        const Floats gamma = load_floats(kept_exponent + k * float_width) * per_density;
+        Floats d_log_scale = fused(-gamma * z, z, gamma);
+        if (penalised) {
+            const Floats log_scale = -logarithm(inverse);
+            const Floats above = larger(log_scale, zero), off_center = log_scale - floats(log_scale_center);
+            const Floats hinged = hinge * above, centred = lognormal * off_center;
+            d_log_scale = fused(part, hinged + centred, d_log_scale);
+            penalty = penalty + floats(0.5f) * fused(hinged, above, centred * off_center);
+        }
+        store(a + k * tile_rows, fused(load_floats(kept_share + k * float_width), per_weight, -gamma));
+        store(m + k * tile_rows, -gamma * z * inverse);
+        store(r + k * tile_rows, d_log_scale * load_floats(kept_slope + k * float_width));
+    }
+    return {tempered * part, penalty * part};
+}
+
+}  // namespace
+}  // namespace condensity::CONDENSITY_ISA

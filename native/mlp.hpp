@@ -1,0 +1,136 @@
+// Layers of a perceptron on tiles of rows, forward and backward. Twin of condensity/kernels/reference/network.py.
+//
+// A tile is feature-major: number [unit·tile_rows + row]. Lanes run over rows. Weights are W[input·outputs + output], as in θ.
+// Products hold `block` units × 2 lanes of sums in registers. Rows beyond the batch are padded; their deltas are 0.
+#pragma once
+
+#include "floats.hpp"
+
+namespace condensity::CONDENSITY_ISA {
+namespace {
+
+constexpr size_t tile_rows = 128;
+constexpr size_t block = 6;                 // 6 × 2 sums, 2 loads and a broadcast: 15 registers of AVX2's 16
+constexpr size_t stripe = 2 * float_width;  // rows of a block
+
+#if defined(__GNUC__) && !defined(__clang__)
+#define CONDENSITY_UNROLL _Pragma("GCC unroll 8")  // else GCC keeps the sums in memory
+#elif defined(__clang__)
+#define CONDENSITY_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define CONDENSITY_UNROLL
+#endif
+
+// Sums over `depth` of weight[i·step + j·next] · tile[i], for j < units, on the stripe at `tile`.
+template <size_t units>
+inline void multiply_stripe(const float* tile, size_t depth, const float* weight, size_t step, size_t next, Floats (&sums)[block][2]) {
+    for (size_t i = 0; i < depth; ++i) {
+        const Floats low = load_floats(tile + i * tile_rows), high = load_floats(tile + i * tile_rows + float_width);
+        CONDENSITY_UNROLL
+        for (size_t j = 0; j < units; ++j) {
+            const Floats w = floats(weight[i * step + j * next]);
+            sums[j][0] = fused(w, low, sums[j][0]);
+            sums[j][1] = fused(w, high, sums[j][1]);
+        }
+    }
+}
+
+// finish(unit, row, value of float_width rows) for the products of the units from `first` on.
+template <size_t units, class Finish>
+inline void multiply_block(const float* tile, size_t depth, const float* weight, size_t step, size_t next, const float* start,
+                           size_t first, size_t rows, Finish& finish) {
+    for (size_t row = 0; row < rows; row += stripe) {
+        Floats sums[block][2];
+        CONDENSITY_UNROLL
+        for (size_t j = 0; j < units; ++j) sums[j][0] = sums[j][1] = floats(start ? start[first + j] : 0.0f);
+        multiply_stripe<units>(tile + row, depth, weight + first * next, step, next, sums);
+        CONDENSITY_UNROLL
+        for (size_t j = 0; j < units; ++j) {
+            finish(first + j, row, sums[j][0]);
+            finish(first + j, row + float_width, sums[j][1]);
+        }
+    }
+}
+
+// For every unit u and row: finish(u, row, start[u] + Σ_i weight[i·step + u·next] · tile[i]).
+template <class Finish>
+inline void multiply(const float* tile, size_t depth, const float* weight, size_t step, size_t next, const float* start,
+                     size_t units, size_t rows, Finish finish) {
+    size_t u = 0;
+    for (; u + block <= units; u += block)
+        multiply_block<block>(tile, depth, weight, step, next, start, u, rows, finish);
+    switch (units - u) {
+        case 5: return multiply_block<5>(tile, depth, weight, step, next, start, u, rows, finish);
+        case 4: return multiply_block<4>(tile, depth, weight, step, next, start, u, rows, finish);
+        case 3: return multiply_block<3>(tile, depth, weight, step, next, start, u, rows, finish);
+        case 2: return multiply_block<2>(tile, depth, weight, step, next, start, u, rows, finish);
+        case 1: return multiply_block<1>(tile, depth, weight, step, next, start, u, rows, finish);
+        default: return;
+    }
+}
+
+// gradient[i·outputs + u] += Σ_row tile[i] · delta[u], for a block of `height` inputs × 4 outputs.
+template <size_t height>
+inline void correlate_block(const float* tile, const float* delta, size_t rows, size_t outputs, size_t used, float* gradient) {
+    Floats sums[height][4];
+    CONDENSITY_UNROLL
+    for (size_t i = 0; i < height; ++i)
+        for (size_t j = 0; j < 4; ++j) sums[i][j] = floats(0.0f);
+    const size_t stop = used - 1;
+    for (size_t row = 0; row < rows; row += float_width) {
+        Floats d[4];
+        CONDENSITY_UNROLL
+        for (size_t j = 0; j < 4; ++j) d[j] = load_floats(delta + (j < used ? j : stop) * tile_rows + row);
+        CONDENSITY_UNROLL
+        for (size_t i = 0; i < height; ++i) {
+            const Floats h = load_floats(tile + i * tile_rows + row);
+            CONDENSITY_UNROLL
+            for (size_t j = 0; j < 4; ++j) sums[i][j] = fused(h, d[j], sums[i][j]);
+        }
+    }
+    for (size_t i = 0; i < height; ++i) {
+        float total[4];
+        store_sums(total, sums[i][0], sums[i][1], sums[i][2], sums[i][3]);
+        for (size_t j = 0; j < used; ++j) gradient[i * outputs + j] += total[j];
+    }
+}
+
+inline void correlate(const float* tile, size_t inputs, const float* delta, size_t outputs, size_t rows, float* gradient) {
+    for (size_t u = 0; u < outputs; u += 4) {
+        const size_t used = outputs - u < 4 ? outputs - u : 4;
+        const float* d = delta + u * tile_rows;
+        size_t i = 0;
+        for (; i + 3 <= inputs; i += 3) correlate_block<3>(tile + i * tile_rows, d, rows, outputs, used, gradient + i * outputs + u);
+        for (; i < inputs; ++i) correlate_block<1>(tile + i * tile_rows, d, rows, outputs, used, gradient + i * outputs + u);
+    }
+}
+
+// gradient[u] += Σ_row delta[u].
+inline void add_sums(const float* delta, size_t outputs, size_t rows, float* gradient) {
+    for (size_t u = 0; u < outputs; ++u) {
+        Floats sum = floats(0.0f);
+        for (size_t row = 0; row < rows; row += float_width) sum = sum + load_floats(delta + u * tile_rows + row);
+        float total[4];
+        store_sums(total, sum, sum, sum, sum);
+        gradient[u] += total[0];
+    }
+}
+
+struct Activated {
+    Floats value, slope;
+};
+
+inline Activated activate(Activation kind, Floats u) {
+    if (kind == Activation::tanh) {
+        const Floats h = hyperbolic_tangent(u);
+        return {h, floats(1.0f) - h * h};
+    }
+    if (kind == Activation::silu) {
+        const Floats s = logistic(u), h = u * s;
+        return {h, fused(h, floats(1.0f) - s, s)};
+    }
+    return {larger(u, floats(0.0f)), select_less(floats(0.0f), u, floats(1.0f), floats(0.0f))};
+}
+
+}  // namespace
+}  // namespace condensity::CONDENSITY_ISA
