@@ -94,7 +94,6 @@ struct Kernels {
     void (*mixture_sample)(const MixtureBatch& batch, const SampleRequest& request, double* scratch, double* result);
 
     // Training; scratch of network_scratch_size(shape) floats.
-    size_t float_width;
     size_t (*network_scratch_size)(const NetworkShape& shape);
     double (*network_gradient)(const NetworkShape& shape, const float* theta, const RowBatch& batch, const LossSettings& settings,
                                float* scratch, float* gradient);

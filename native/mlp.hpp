@@ -69,39 +69,42 @@ inline void multiply(const float* tile, size_t depth, const float* weight, size_
     }
 }
 
-// gradient[i·outputs + u] += Σ_row tile[i] · delta[u], for a block of `height` inputs × 4 outputs.
+constexpr size_t across = 3;  // 4 inputs × 3 outputs of sums, 3 deltas and an input: AVX2's 16 registers
+
+// gradient[i·outputs + u] += Σ_row tile[i] · delta[u], for a block of `height` ≤ 4 inputs × `used` ≤ 3 outputs.
 template <size_t height>
 inline void correlate_block(const float* tile, const float* delta, size_t rows, size_t outputs, size_t used, float* gradient) {
-    Floats sums[height][4];
+    Floats sums[across][4];
     CONDENSITY_UNROLL
-    for (size_t i = 0; i < height; ++i)
-        for (size_t j = 0; j < 4; ++j) sums[i][j] = floats(0.0f);
-    const size_t stop = used - 1;
+    for (size_t j = 0; j < across; ++j) sums[j][0] = sums[j][1] = sums[j][2] = sums[j][3] = floats(0.0f);
+    const float *first = delta, *second = delta + (used > 1 ? tile_rows : 0), *third = delta + (used > 2 ? 2 * tile_rows : 0);
     for (size_t row = 0; row < rows; row += float_width) {
-        Floats d[4];
-        CONDENSITY_UNROLL
-        for (size_t j = 0; j < 4; ++j) d[j] = load_floats(delta + (j < used ? j : stop) * tile_rows + row);
+        const Floats d[across] = {load_floats(first + row), load_floats(second + row), load_floats(third + row)};
         CONDENSITY_UNROLL
         for (size_t i = 0; i < height; ++i) {
             const Floats h = load_floats(tile + i * tile_rows + row);
             CONDENSITY_UNROLL
-            for (size_t j = 0; j < 4; ++j) sums[i][j] = fused(h, d[j], sums[i][j]);
+            for (size_t j = 0; j < across; ++j) sums[j][i] = fused(h, d[j], sums[j][i]);
         }
     }
-    for (size_t i = 0; i < height; ++i) {
+    for (size_t j = 0; j < used; ++j) {
         float total[4];
-        store_sums(total, sums[i][0], sums[i][1], sums[i][2], sums[i][3]);
-        for (size_t j = 0; j < used; ++j) gradient[i * outputs + j] += total[j];
+        store_sums(total, sums[j][0], sums[j][1], sums[j][2], sums[j][3]);
+        for (size_t i = 0; i < height; ++i) gradient[i * outputs + j] += total[i];
     }
 }
 
 inline void correlate(const float* tile, size_t inputs, const float* delta, size_t outputs, size_t rows, float* gradient) {
-    for (size_t u = 0; u < outputs; u += 4) {
-        const size_t used = outputs - u < 4 ? outputs - u : 4;
+    for (size_t u = 0; u < outputs; u += across) {
+        const size_t used = outputs - u < across ? outputs - u : across;
         const float* d = delta + u * tile_rows;
         size_t i = 0;
-        for (; i + 3 <= inputs; i += 3) correlate_block<3>(tile + i * tile_rows, d, rows, outputs, used, gradient + i * outputs + u);
-        for (; i < inputs; ++i) correlate_block<1>(tile + i * tile_rows, d, rows, outputs, used, gradient + i * outputs + u);
+        for (; i + 4 <= inputs; i += 4) correlate_block<4>(tile + i * tile_rows, d, rows, outputs, used, gradient + i * outputs + u);
+        const float* rest = tile + i * tile_rows;
+        float* target = gradient + i * outputs + u;
+        if (inputs - i == 3) correlate_block<3>(rest, d, rows, outputs, used, target);
+        if (inputs - i == 2) correlate_block<2>(rest, d, rows, outputs, used, target);
+        if (inputs - i == 1) correlate_block<1>(rest, d, rows, outputs, used, target);
     }
 }
 

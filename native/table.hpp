@@ -41,7 +41,6 @@ const Kernels kernels = {
     evaluate_mixture<RankedProbabilityScore>,
     mixture_quantile,
     mixture_sample,
-    float_width,
     network_scratch_size,
     network_gradient,
     network_nll,

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "dispatch.hpp"
+#include "trainer.hpp"
 
 namespace {
 
@@ -327,6 +328,79 @@ void test_edges(const condensity::Kernels& kernels) {
     report(std::string(kernels.isa) + " edges", wrong, 0, "values");
 }
 
+struct Net {
+    std::vector<std::size_t> widths;
+    std::size_t components, rows;
+    condensity::Activation activation;
+    bool bounded;
+};
+
+// Gradients of every instruction set against central differences of its own loss, and runs that learn.
+void test_training(const condensity::Kernels& kernels) {
+    const std::vector<Net> nets = {
+        {{1, 3}, 1, 5, condensity::Activation::tanh, true},
+        {{3, 7, 12}, 4, 131, condensity::Activation::tanh, true},
+        {{2, 5, 6, 9}, 3, 64, condensity::Activation::silu, false},
+        {{17, 33, 2, 15}, 5, 300, condensity::Activation::silu, true},
+    };
+    double worst = 0, unlearned = 0;
+    for (const Net& net : nets) {
+        std::mt19937_64 random(net.rows);
+        std::normal_distribution<float> normal;
+        const std::size_t d = net.widths.front();
+        std::vector<float> x(net.rows * d), y(net.rows), weight(net.rows);
+        for (float& value : x) value = normal(random);
+        for (std::size_t i = 0; i < net.rows; ++i) {
+            y[i] = std::sin(x[i * d]) + 0.3f * normal(random);
+            weight[i] = 0.5f + std::fabs(normal(random));
+        }
+        std::size_t parameters = 0;
+        for (std::size_t i = 0; i + 1 < net.widths.size(); ++i) parameters += (net.widths[i] + 1) * net.widths[i + 1];
+        std::vector<float> theta(parameters);
+        for (float& value : theta) value = 0.4f * normal(random);
+        condensity::NetworkShape shape{};
+        shape.widths = net.widths.data();
+        shape.layers = net.widths.size() - 1;
+        shape.components = net.components;
+        shape.activation = net.activation;
+        shape.bounded = net.bounded;
+        shape.log_scale_low = -3.0f;
+        shape.smallest_inverse = std::exp(-2.0f);
+        shape.range = std::exp(5.0f);
+        const condensity::LossSettings loss{0.05f, 0.05f, 20.0f};
+        const condensity::RowBatch batch{x.data(), y.data(), weight.data(), nullptr, net.rows};
+        std::vector<float> scratch(kernels.network_scratch_size(shape)), gradient(parameters), other(parameters);
+        kernels.network_gradient(shape, theta.data(), batch, loss, scratch.data(), gradient.data());
+        // Along random directions, since single differences drown in float32's rounding.
+        for (int direction = 0; direction < 5; ++direction) {
+            std::vector<float> there = theta, back = theta;
+            double slope = 0, size = 0;
+            for (std::size_t i = 0; i < parameters; ++i) {
+                const float step = normal(random);
+                there[i] += 0.002f * step;
+                back[i] -= 0.002f * step;
+                slope += static_cast<double>(gradient[i]) * static_cast<double>(there[i] - back[i]);
+                size += std::pow(static_cast<double>(gradient[i]), 2);
+            }
+            const double up = kernels.network_gradient(shape, there.data(), batch, loss, scratch.data(), other.data());
+            const double down = kernels.network_gradient(shape, back.data(), batch, loss, scratch.data(), other.data());
+            worst = larger_error(worst, std::fabs(up - down - slope) / (0.004 * std::sqrt(size)));
+        }
+        for (const condensity::Solver solver :
+             {condensity::Solver::schedule_free_adamw, condensity::Solver::adam, condensity::Solver::rmsprop}) {
+            const condensity::TrainingPlan plan{solver, 0.01, 5, 37, 120, 10, 1000, 1e-4, 0.01, loss, 100.0, 3};
+            condensity::Trainer trainer(net.widths, shape, plan, theta.data(), {x.data(), y.data(), weight.data(), net.rows},
+                                        {x.data(), y.data(), weight.data(), net.rows});
+            while (!trainer.advance(0.001)) {
+            }
+            const std::vector<double>& curve = trainer.history().validation_nll;
+            unlearned += trainer.steps() == 120 && curve.size() == 12 && curve.back() < curve.front() ? 0 : 1;
+        }
+    }
+    report(std::string(kernels.isa) + " gradients", worst, 0.003, "of their length");
+    report(std::string(kernels.isa) + " training", unlearned, 0, "runs that did not learn");
+}
+
 void test_dispatch() {
     double wrong = 0;
     for (const std::string& name : condensity::available_isas()) {
@@ -355,6 +429,7 @@ int main() {
         test_edges(kernels);
         test_quantiles(kernels);
         test_samples(kernels);
+        test_training(kernels);
     }
     test_dispatch();
     std::printf("%s\n", failures == 0 ? "all groups passed" : "SOME GROUPS FAILED");
