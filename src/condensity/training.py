@@ -157,7 +157,7 @@ def make_plan(settings: Settings, n: int, n_held_out: int = 0) -> Plan:
         rate = (0.01 if n < 500 else 0.02) if averaged else 0.005
     batch_size = settings.batch_size
     if batch_size == "auto":
-        batch_size = 128 if n < 2000 else 256
+        batch_size = 64 if n < 2000 else 128 if n < 5000 else 256
     n_trained = n - n_held_out
     batch_size = n_trained if batch_size == "full" else min(int(batch_size), n_trained)
     per_epoch = steps_per_epoch(n_trained, batch_size)
