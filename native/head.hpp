@@ -36,16 +36,21 @@ inline RowLoss mixture_head(const NetworkShape& shape, const LossSettings& setti
     const Floats low = floats(shape.log_scale_low), smallest_inverse = floats(shape.smallest_inverse), range = floats(shape.range);
     const bool penalised = settings.hinge > 0.0f || settings.lognormal > 0.0f;
 
+    // Short loops, one after the other: a machine that looks ahead sees several components only if there is little to each.
+    for (size_t k = 0; k < count; ++k) {
+        const Floats raw = load_floats(r + k * tile_rows);
+        store(kept_slope + k * float_width, exponential(shape.bounded ? raw - low : -raw));
+    }
     Floats top = floats(-3e38f), peak = floats(-3e38f), penalty = zero;
     for (size_t k = 0; k < count; ++k) {
         Floats inverse, slope;
         if (shape.bounded) {
-            const Floats e = exponential(load_floats(r + k * tile_rows) - low), rest = one / (one + e);
+            const Floats e = load_floats(kept_slope + k * float_width), rest = one / (one + e);
             const Floats g = range * rest;
             inverse = fused(smallest_inverse, g, smallest_inverse);
             slope = e * rest * g / (one + g);
         } else {
-            inverse = exponential(-load_floats(r + k * tile_rows));
+            inverse = load_floats(kept_slope + k * float_width);
             slope = one;
         }
         const Floats raw = (target - load_floats(m + k * tile_rows)) * inverse;
@@ -76,12 +81,14 @@ inline RowLoss mixture_head(const NetworkShape& shape, const LossSettings& setti
     const Floats tempered = select_less(one, ratio, ceiling * (one + logarithm(ratio)), nll);
     const Floats per_weight = pull / weights, per_density = pull / densities;
     const Floats hinge = floats(settings.hinge), lognormal = floats(settings.lognormal);
+    for (size_t k = 0; penalised && k < count; ++k)  // log σ, in place of r
+        store(r + k * tile_rows, -logarithm(load_floats(kept_inverse + k * float_width)));
     for (size_t k = 0; k < count; ++k) {
         const Floats z = load_floats(kept_z + k * float_width), inverse = load_floats(kept_inverse + k * float_width);
         const Floats gamma = load_floats(kept_exponent + k * float_width) * per_density;
         Floats d_log_scale = fused(-gamma * z, z, gamma);
         if (penalised) {
-            const Floats log_scale = -logarithm(inverse);
+            const Floats log_scale = load_floats(r + k * tile_rows);
             const Floats above = larger(log_scale, zero), off_center = log_scale - floats(log_scale_center);
             const Floats hinged = hinge * above, centred = lognormal * off_center;
             d_log_scale = fused(part, hinged + centred, d_log_scale);

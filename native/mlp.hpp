@@ -1,6 +1,7 @@
 // Layers of a perceptron on tiles of rows, forward and backward. Twin of condensity/kernels/reference/network.py.
 //
-// A tile is feature-major: number [unit·tile_rows + row]. Lanes run over rows. Weights are W[input·outputs + output], as in θ.
+// A tile is feature-major: number [unit·tile_rows + row]. Lanes run over rows. Weights are W[input·outputs + output], as in θ, where
+// the bias follows as one more row: every layer's inputs end with a one, and the bias is its weight.
 // Products hold `block` units × 2 lanes of sums in registers. Rows beyond the batch are padded; their deltas are 0.
 #pragma once
 
@@ -37,12 +38,12 @@ inline void multiply_stripe(const float* tile, size_t depth, const float* weight
 
 // finish(unit, row, value of float_width rows) for the products of the units from `first` on.
 template <size_t units, class Finish>
-inline void multiply_block(const float* tile, size_t depth, const float* weight, size_t step, size_t next, const float* start,
-                           size_t first, size_t rows, Finish& finish) {
+inline void multiply_block(const float* tile, size_t depth, const float* weight, size_t step, size_t next, size_t first,
+                           size_t rows, Finish& finish) {
     for (size_t row = 0; row < rows; row += stripe) {
         Floats sums[block][2];
         CONDENSITY_UNROLL
-        for (size_t j = 0; j < units; ++j) sums[j][0] = sums[j][1] = floats(start ? start[first + j] : 0.0f);
+        for (size_t j = 0; j < units; ++j) sums[j][0] = sums[j][1] = floats(0.0f);
         multiply_stripe<units>(tile + row, depth, weight + first * next, step, next, sums);
         CONDENSITY_UNROLL
         for (size_t j = 0; j < units; ++j) {
@@ -52,19 +53,19 @@ inline void multiply_block(const float* tile, size_t depth, const float* weight,
     }
 }
 
-// For every unit u and row: finish(u, row, start[u] + Σ_i weight[i·step + u·next] · tile[i]).
+// For every unit u and row: finish(u, row, Σ_i weight[i·step + u·next] · tile[i]).
 template <class Finish>
-inline void multiply(const float* tile, size_t depth, const float* weight, size_t step, size_t next, const float* start,
-                     size_t units, size_t rows, Finish finish) {
+inline void multiply(const float* tile, size_t depth, const float* weight, size_t step, size_t next, size_t units,
+                     size_t rows, Finish finish) {
     size_t u = 0;
     for (; u + block <= units; u += block)
-        multiply_block<block>(tile, depth, weight, step, next, start, u, rows, finish);
+        multiply_block<block>(tile, depth, weight, step, next, u, rows, finish);
     switch (units - u) {
-        case 5: return multiply_block<5>(tile, depth, weight, step, next, start, u, rows, finish);
-        case 4: return multiply_block<4>(tile, depth, weight, step, next, start, u, rows, finish);
-        case 3: return multiply_block<3>(tile, depth, weight, step, next, start, u, rows, finish);
-        case 2: return multiply_block<2>(tile, depth, weight, step, next, start, u, rows, finish);
-        case 1: return multiply_block<1>(tile, depth, weight, step, next, start, u, rows, finish);
+        case 5: return multiply_block<5>(tile, depth, weight, step, next, u, rows, finish);
+        case 4: return multiply_block<4>(tile, depth, weight, step, next, u, rows, finish);
+        case 3: return multiply_block<3>(tile, depth, weight, step, next, u, rows, finish);
+        case 2: return multiply_block<2>(tile, depth, weight, step, next, u, rows, finish);
+        case 1: return multiply_block<1>(tile, depth, weight, step, next, u, rows, finish);
         default: return;
     }
 }
@@ -105,17 +106,6 @@ inline void correlate(const float* tile, size_t inputs, const float* delta, size
         if (inputs - i == 3) correlate_block<3>(rest, d, rows, outputs, used, target);
         if (inputs - i == 2) correlate_block<2>(rest, d, rows, outputs, used, target);
         if (inputs - i == 1) correlate_block<1>(rest, d, rows, outputs, used, target);
-    }
-}
-
-// gradient[u] += Σ_row delta[u].
-inline void add_sums(const float* delta, size_t outputs, size_t rows, float* gradient) {
-    for (size_t u = 0; u < outputs; ++u) {
-        Floats sum = floats(0.0f);
-        for (size_t row = 0; row < rows; row += float_width) sum = sum + load_floats(delta + u * tile_rows + row);
-        float total[4];
-        store_sums(total, sum, sum, sum, sum);
-        gradient[u] += total[0];
     }
 }
 

@@ -6,24 +6,31 @@
 namespace condensity::CONDENSITY_ISA {
 namespace {
 
-inline size_t network_width(const NetworkShape& shape) {
-    size_t widest = 0;
-    for (size_t i = 0; i <= shape.layers; ++i) widest = widest < shape.widths[i] ? shape.widths[i] : widest;
-    return widest;
+// What a layer keeps: its inputs, a one, and the slopes of the activations that made its inputs.
+inline size_t kept_units(size_t inputs) { return 2 * inputs + 1; }
+
+inline size_t kept_units(const NetworkShape& shape) {
+    size_t units = 0;
+    for (size_t i = 0; i < shape.layers; ++i) units += kept_units(shape.widths[i]);
+    return units;
 }
 
-// Numbers of scratch: every layer's input and slope, the head's output, one more delta, y, shares, and the head's own.
+inline size_t parameter_count(const NetworkShape& shape) {
+    size_t parameters = 0;
+    for (size_t i = 0; i < shape.layers; ++i) parameters += (shape.widths[i] + 1) * shape.widths[i + 1];
+    return parameters;
+}
+
+// Numbers of scratch: what the layers keep, the head's output, y, shares, and the head's own.
 inline size_t network_scratch_size(const NetworkShape& shape) {
-    size_t units = shape.widths[shape.layers] + network_width(shape) + 2;
-    for (size_t i = 0; i < shape.layers; ++i) units += 2 * shape.widths[i];
+    const size_t units = kept_units(shape) + shape.widths[shape.layers] + 2;
     return units * tile_rows + head_arrays * shape.components * float_width;
 }
 
 // The rows of one tile, and where its numbers are.
 struct Tile {
-    float* inputs;   // of layer 0; the other layers' follow, each with its slopes after it
+    float* inputs;   // what layer 0 keeps; the other layers' follows
     float* output;   // of the last layer
-    float* delta;    // room for one more layer
     float* y;
     float* share;
     float* head;
@@ -31,16 +38,18 @@ struct Tile {
 };
 
 inline Tile place_tile(const NetworkShape& shape, float* scratch) {
-    size_t units = 0;
-    for (size_t i = 0; i < shape.layers; ++i) units += 2 * shape.widths[i];
     Tile tile;
     tile.inputs = scratch;
-    tile.output = tile.inputs + units * tile_rows;
-    tile.delta = tile.output + shape.widths[shape.layers] * tile_rows;
-    tile.y = tile.delta + network_width(shape) * tile_rows;
+    tile.output = tile.inputs + kept_units(shape) * tile_rows;
+    tile.y = tile.output + shape.widths[shape.layers] * tile_rows;
     tile.share = tile.y + tile_rows;
     tile.head = tile.share + tile_rows;
     tile.rows = 0;
+    float* inputs = tile.inputs;
+    for (size_t layer = 0; layer < shape.layers; ++layer) {
+        for (size_t row = 0; row < tile_rows; ++row) inputs[shape.widths[layer] * tile_rows + row] = 1.0f;
+        inputs += kept_units(shape.widths[layer]) * tile_rows;
+    }
     return tile;
 }
 
@@ -62,17 +71,13 @@ inline void run_forward(const NetworkShape& shape, const float* theta, Tile& til
     float* in = tile.inputs;
     for (size_t layer = 0; layer < shape.layers; ++layer) {
         const size_t inputs = shape.widths[layer], outputs = shape.widths[layer + 1];
-        const float *weight = theta, *bias = theta + inputs * outputs;
-        theta = bias + outputs;
-        if (layer + 1 == shape.layers) {
-            float* out = tile.output;
-            multiply(in, inputs, weight, outputs, 1, bias, outputs, tile.rows,
-                     [=](size_t unit, size_t row, Floats value) { store(out + unit * tile_rows + row, value); });
-            return;
-        }
-        float *out = in + 2 * inputs * tile_rows, *slopes = out + outputs * tile_rows;
-        multiply(in, inputs, weight, outputs, 1, bias, outputs, tile.rows,
+        const bool last = layer + 1 == shape.layers;
+        float* out = last ? tile.output : in + kept_units(inputs) * tile_rows;
+        multiply(in, inputs + 1, theta, outputs, 1, outputs, tile.rows,
                  [=](size_t unit, size_t row, Floats value) { store(out + unit * tile_rows + row, value); });
+        if (last) return;
+        theta += (inputs + 1) * outputs;
+        float* slopes = out + (outputs + 1) * tile_rows;
         const Activation kind = shape.activation;
         for (size_t unit = 0; unit < outputs; ++unit)
             for (size_t row = 0; row < tile.rows; row += float_width) {
@@ -86,23 +91,18 @@ inline void run_forward(const NetworkShape& shape, const float* theta, Tile& til
 
 // Backward from the head's derivatives in tile.output, adding to the gradient.
 inline void run_backward(const NetworkShape& shape, const float* theta, Tile& tile, float* gradient) {
-    size_t units = 0, parameters = 0;
-    for (size_t i = 0; i < shape.layers; ++i) {
-        units += 2 * shape.widths[i];
-        parameters += (shape.widths[i] + 1) * shape.widths[i + 1];
-    }
+    size_t units = kept_units(shape), parameters = parameter_count(shape);
     float* delta = tile.output;
     for (size_t layer = shape.layers; layer-- > 0;) {
         const size_t inputs = shape.widths[layer], outputs = shape.widths[layer + 1];
-        units -= 2 * inputs;
+        units -= kept_units(inputs);
         parameters -= (inputs + 1) * outputs;
         const float* in = tile.inputs + units * tile_rows;
-        correlate(in, inputs, delta, outputs, tile.rows, gradient + parameters);
-        add_sums(delta, outputs, tile.rows, gradient + parameters + inputs * outputs);
+        correlate(in, inputs + 1, delta, outputs, tile.rows, gradient + parameters);
         if (layer == 0) return;
         // The slopes become the deltas of the layer below.
-        float* slopes = tile.inputs + (units + inputs) * tile_rows;
-        multiply(delta, outputs, theta + parameters, 1, outputs, nullptr, inputs, tile.rows, [=](size_t unit, size_t row, Floats value) {
+        float* slopes = tile.inputs + (units + inputs + 1) * tile_rows;
+        multiply(delta, outputs, theta + parameters, 1, outputs, inputs, tile.rows, [=](size_t unit, size_t row, Floats value) {
             float* place = slopes + unit * tile_rows + row;
             store(place, value * load_floats(place));
         });
@@ -114,8 +114,7 @@ inline void run_backward(const NetworkShape& shape, const float* theta, Tile& ti
 inline double network_gradient(const NetworkShape& shape, const float* theta, const RowBatch& batch, const LossSettings& settings,
                                float* scratch, float* gradient) {
     Tile tile = place_tile(shape, scratch);
-    size_t parameters = 0;
-    for (size_t i = 0; i < shape.layers; ++i) parameters += (shape.widths[i] + 1) * shape.widths[i + 1];
+    const size_t parameters = parameter_count(shape);
     for (size_t i = 0; i < parameters; ++i) gradient[i] = 0.0f;
     double loss = 0.0;
     float values[2][float_width_max];
