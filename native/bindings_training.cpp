@@ -1,22 +1,19 @@
-// Training for Python: arrays checked at the border, the loop without the GIL, signals looked for ten times a second.
+// Training for Python: arrays checked at the border; the loop comes back between slices, so that Python sees signals.
 #include "bindings_training.hpp"
 
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
-#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <cmath>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
-#include "threads.hpp"
 #include "trainer.hpp"
 
 namespace nb = nanobind;
@@ -115,41 +112,64 @@ Doubles negative_log_density(std::vector<size_t> widths, size_t components, cons
     return to_array(nll);
 }
 
-using Outcome = std::tuple<Doubles, std::string, size_t, size_t, size_t, Doubles, Doubles, Doubles>;
-
-Outcome train(std::vector<size_t> widths, size_t components, const std::string& activation, const Bounds& bounds, const Vector& theta,
-              const Table& x, const Vector& y, const Vector& weight, const Table& held_out_x, const Vector& held_out_y,
-              const Vector& held_out_weight, const std::string& solver, double learning_rate, size_t warm_up, size_t batch_size,
-              size_t max_steps, size_t check_every, size_t patience, double tolerance, double weight_decay, double hinge,
-              double lognormal, double ceiling, double max_gradient_norm, uint64_t seed) {
-    const Described network(std::move(widths), components, activation, bounds);
-    network.require_theta(theta);
-    const TrainingRows rows = network.rows(x, y, weight), held_out = network.rows(held_out_x, held_out_y, held_out_weight);
-    require(rows.count > 0 && rows.count < (size_t{1} << 32), "there must be between 1 and 2^32 rows.");
-    require(batch_size > 0 && check_every > 0 && patience > 0, "batch_size, check_every and patience must be > 0.");
-    const TrainingPlan plan{
-        one_of<Solver>(solver, {{"schedule_free_adamw", Solver::schedule_free_adamw}, {"adam", Solver::adam}, {"rmsprop", Solver::rmsprop}},
-                       "solver"),
-        learning_rate, warm_up, batch_size, max_steps, check_every, patience, tolerance, weight_decay,
-        {static_cast<float>(hinge), static_cast<float>(lognormal), static_cast<float>(ceiling)}, max_gradient_norm, seed};
-    Trainer trainer(network.widths, network.shape, plan, theta.data(), rows, held_out);
-    {
-        nb::gil_scoped_release without_gil;
-        while (!trainer.advance(0.1)) {
-            nb::gil_scoped_acquire with_gil;
-            if (PyErr_CheckSignals() != 0) throw Interrupted();
-        }
+// A run that Python drives, slice by slice. Keeps the caller's arrays alive.
+class Run {
+public:
+    Run(std::vector<size_t> widths, size_t components, const std::string& activation, const Bounds& bounds, const Vector& theta, Table x,
+        Vector y, Vector weight, Table held_out_x, Vector held_out_y, Vector held_out_weight, const std::string& solver,
+        double learning_rate, size_t warm_up, size_t batch_size, size_t max_steps, size_t check_every, size_t patience,
+        double tolerance, double weight_decay, double hinge, double lognormal, double ceiling, double max_gradient_norm, uint64_t seed)
+        : network_(std::move(widths), components, activation, bounds), tables_{std::move(x), std::move(held_out_x)},
+          vectors_{std::move(y), std::move(weight), std::move(held_out_y), std::move(held_out_weight)} {
+        network_.require_theta(theta);
+        const TrainingRows rows = network_.rows(tables_[0], vectors_[0], vectors_[1]);
+        const TrainingRows held_out = network_.rows(tables_[1], vectors_[2], vectors_[3]);
+        require(rows.count > 0 && rows.count < (size_t{1} << 32), "there must be between 1 and 2^32 rows.");
+        require(batch_size > 0 && check_every > 0 && patience > 0, "batch_size, check_every and patience must be > 0.");
+        const TrainingPlan plan{
+            one_of<Solver>(solver,
+                           {{"schedule_free_adamw", Solver::schedule_free_adamw}, {"adam", Solver::adam}, {"rmsprop", Solver::rmsprop}},
+                           "solver"),
+            learning_rate, warm_up, batch_size, max_steps, check_every, patience, tolerance, weight_decay,
+            {static_cast<float>(hinge), static_cast<float>(lognormal), static_cast<float>(ceiling)}, max_gradient_norm, seed};
+        trainer_.emplace(network_.widths, network_.shape, plan, theta.data(), rows, held_out);
     }
-    const char* names[] = {"running", "patience", "max_steps", "diverged"};
-    return {to_array(trainer.best()), names[static_cast<size_t>(trainer.status())], trainer.steps(), trainer.best_step(),
-            trainer.clipped(), to_array(trainer.history().step), to_array(trainer.history().train_loss),
-            to_array(trainer.history().validation_nll)};
-}
+
+    bool advance(double seconds) {
+        nb::gil_scoped_release without_gil;
+        return trainer_->advance(seconds);
+    }
+
+    std::string status() const {
+        const char* names[] = {"running", "patience", "max_steps", "diverged"};
+        return names[static_cast<size_t>(trainer_->status())];
+    }
+
+    const Trainer& trainer() const { return *trainer_; }
+
+private:
+    Described network_;
+    Table tables_[2];
+    Vector vectors_[4];
+    std::optional<Trainer> trainer_;
+};
 
 }  // namespace
 
 void define_training(nb::module_& module) {
-    module.def("train", &train, "The training loop; see condensity.kernels.native.train.");
+    nb::class_<Run>(module, "TrainingRun", "A run of the training loop; see condensity.kernels.native.train.")
+        .def(nb::init<std::vector<size_t>, size_t, const std::string&, const Bounds&, const Vector&, Table, Vector, Vector, Table, Vector,
+                      Vector, const std::string&, double, size_t, size_t, size_t, size_t, size_t, double, double, double, double, double,
+                      double, uint64_t>())
+        .def("advance", &Run::advance, "Train for about so many seconds, without the GIL; whether the run has ended.")
+        .def_prop_ro("status", &Run::status)
+        .def_prop_ro("theta", [](const Run& run) { return to_array(run.trainer().best()); }, nb::rv_policy::move)
+        .def_prop_ro("n_steps", [](const Run& run) { return run.trainer().steps(); })
+        .def_prop_ro("best_step", [](const Run& run) { return run.trainer().best_step(); })
+        .def_prop_ro("n_clipped", [](const Run& run) { return run.trainer().clipped(); })
+        .def_prop_ro("step", [](const Run& run) { return to_array(run.trainer().history().step); }, nb::rv_policy::move)
+        .def_prop_ro("train_loss", [](const Run& run) { return to_array(run.trainer().history().train_loss); }, nb::rv_policy::move)
+        .def_prop_ro("validation_nll", [](const Run& run) { return to_array(run.trainer().history().validation_nll); }, nb::rv_policy::move);
     module.def("loss_and_gradient", &loss_and_gradient, "Mean penalised loss of a batch and its gradient, in float32.");
     module.def("negative_log_density", &negative_log_density, "-log p(y | x) of every row, in float32.");
 }

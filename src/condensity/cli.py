@@ -4,7 +4,9 @@ Only click and the standard library are imported here, so that ``--help`` answer
 Errors are one line on stderr; the exit code is 2 for a wrong call, 1 for data and files, 130 for Ctrl-C.
 """
 
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
@@ -35,14 +37,36 @@ class Interrupted(click.ClickException):
         super().__init__("interrupted; nothing was written.")
 
 
+class Stop(BaseException):
+    """Ctrl-C as commands see it. At a KeyboardInterrupt a fit would keep its best model and go on to the next thing."""
+
+
+@contextmanager
+def ctrl_c_stops_everything() -> Iterator[None]:
+    """Let SIGINT raise `Stop`; only the main thread can say so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_):
+        raise Stop
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class OneLineErrors(click.Group):
     """A group of commands whose errors are one line, whatever they are."""
 
     def invoke(self, ctx):
         """Run a command; turn what may go wrong with data, files and extras into a `CommandError`."""
         try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
+            with ctrl_c_stops_everything():
+                return super().invoke(ctx)
+        except (KeyboardInterrupt, Stop):
             raise Interrupted() from None
         except BrokenPipeError:
             raise

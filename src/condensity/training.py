@@ -198,11 +198,17 @@ def _start(settings, network, rows, rng):
 # ----------------------------------------------------------------------------------------------------- small tables
 def _fit_by_folds(train, theta, network, plan, rng, rows, splits) -> MDNFit:
     """Choose the number of steps by K-fold (median of each fold's best), then train on all rows for that many."""
-    folds = [train(theta, network, plan, rng, rows.take(kept), rows.take(held_out)) for kept, held_out in splits]
+    folds = []
+    for kept, held_out in splits:
+        folds.append(train(theta, network, plan, rng, rows.take(kept), rows.take(held_out)))
+        if folds[-1].status == "interrupted":
+            return _describe_stopped_run(folds[-1], network, plan, len(kept))
     n_steps = max(1, int(np.median([fold.best_step for fold in folds])))
     final = train(theta, network, plan._replace(max_steps=n_steps), rng, rows)
     history = {**final.history, "validation_nll": _mean_curve(folds, final.history["step"])}
     n_patient = sum(fold.status == "patience" for fold in folds)
+    if final.status == "interrupted":
+        return _describe_stopped_run(final, network, plan, len(rows.y))
     diverged = final.status == "diverged" or any(fold.status == "diverged" for fold in folds)
     outcome = (
         f"Trained on all {len(rows.y)} rows for {n_steps} steps, the median of the best steps of {len(folds)} folds; "
@@ -268,6 +274,8 @@ def _describe_stopped_run(run: Training, network, plan, n) -> MDNFit:
         ending = f"Stopped after {run.n_steps} steps ({epochs} epochs): held-out NLL no longer improved"
     elif run.status == "diverged":
         ending = f"Diverged after {run.n_steps} steps: a loss or gradient was not finite"
+    elif run.status == "interrupted":
+        ending = f"Interrupted after {run.n_steps} steps ({epochs} epochs)"
     else:
         ending = f"Reached max_iter ({epochs} epochs, {run.n_steps} steps) while held-out NLL was still improving"
     outcome = f"{ending}; the parameters of step {run.best_step}, the best, were kept.{_clipping(run)}"
@@ -275,7 +283,9 @@ def _describe_stopped_run(run: Training, network, plan, n) -> MDNFit:
 
 
 def _describe_full_run(run: Training, network, plan, n) -> MDNFit:
-    """Outcome of a run that nothing stopped: converged when the training loss had stopped falling before the end."""
+    """Outcome of a run without held-out rows: converged when the training loss had stopped falling before the end."""
+    if run.status == "interrupted":
+        return _describe_stopped_run(run, network, plan, n)
     epochs = _epochs(run.n_steps, plan, n)
     losses = run.history["train_loss"]
     earlier, late = losses[: -plan.patience], losses[-plan.patience :]

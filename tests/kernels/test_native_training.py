@@ -203,21 +203,56 @@ def test_what_cannot_be_trained_is_refused(change, words):
         native.train(**{**arguments, **change})
 
 
-def test_ctrl_c_ends_a_long_run():
-    script = textwrap.dedent("""
-        import _thread, threading, time
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_51_ctrl_c_keeps_the_best_model_so_far_and_says_so(engine):
+    script = textwrap.dedent(f"""
+        import _thread, threading, time, warnings
         import numpy as np
         from condensity import MDNRegressor
-        x = np.random.default_rng(0).normal(size=(200_000, 4))
-        threading.Timer(1.0, _thread.interrupt_main).start()
+        from sklearn.exceptions import ConvergenceWarning
+        x = np.random.default_rng(0).normal(size=(20_000, 4))
+        threading.Timer(2.0, _thread.interrupt_main).start()
         start = time.perf_counter()
-        try:
-            MDNRegressor(hidden_layer_sizes=(256, 256), max_iter=10_000, early_stopping=False).fit(x, x[:, 0])
-        except KeyboardInterrupt:
-            print("interrupted", time.perf_counter() - start < 20)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model = MDNRegressor(hidden_layer_sizes=(64, 64), max_iter=10_000, tol=0.0, n_iter_no_change=10**6, engine={engine!r})
+            model.fit(x, x[:, 0])
+        print(time.perf_counter() - start < 30, model.converged_, model.outcome_[:11], np.isfinite(model.predict(x[:5])).all(),
+              [w.category.__name__ for w in caught], sep="|")
     """)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=300, env=environment, check=False
     )
-    assert done.stdout.split() == ["interrupted", "True"], done.stderr
+    assert done.stdout.strip() == "True|False|Interrupted|True|['ConvergenceWarning']", done.stderr
+
+
+@pytest.mark.parametrize("train", [trainer.train, native.train])
+def test_51_ctrl_c_before_the_first_look_at_the_model_is_raised(monkeypatch, train):
+    network, rows = Network(1, (4,), 2, "tanh", (-6.9, 2.0)), make_rows(64, 1)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trainer, "loss_and_gradient", interrupt)
+    monkeypatch.setattr(native, "_native", type("Module", (), {"TrainingRun": lambda *_: Interrupted()}))
+    with pytest.raises(KeyboardInterrupt):
+        train(start(network), network, PLAN, np.random.default_rng(0), rows)
+
+
+class Interrupted:
+    """A run that Ctrl-C ends at once."""
+
+    best_step = 0
+
+    def advance(self, seconds):
+        raise KeyboardInterrupt
+
+
+def test_a_run_in_slices_is_a_run_in_one_go(monkeypatch):
+    network, rows, held_out = Network(2, (8,), 3, "silu", (-6.9, 2.0)), make_rows(101, 2), make_rows(40, 2, seed=5)
+    whole = native.train(start(network), network, PLAN, np.random.default_rng(0), rows, held_out)
+    monkeypatch.setattr(native, "SLICE_SECONDS", 0.0)  # one step a slice
+    sliced = native.train(start(network), network, PLAN, np.random.default_rng(0), rows, held_out)
+    np.testing.assert_array_equal(sliced.theta, whole.theta)
+    assert sliced.history == whole.history

@@ -75,7 +75,7 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         Warns
         -----
         ConvergenceWarning
-            When the fit did not end as it should.
+            When the fit did not end as it should; at Ctrl-C too, which keeps the best model so far, if there is one.
         UserWarning
             For constant or repeated columns, a constant target, mostly repeated rows, and targets far from the rest.
         """

@@ -25,21 +25,35 @@ from condensity.kernels.reference.trainer import Training
 _KERNELS = (mixture_logpdf, mixture_logcdf, mixture_logsf, mixture_quantile, mixture_crps, mixture_sample)
 
 
+#: How long the training loop works before Python has a look: Ctrl-C is obeyed as soon.
+SLICE_SECONDS = 0.1
+
+
 # -------------------------------------------------------------------------------------------------------- training
 def train(theta, network, plan, rng, rows, validation=None) -> Training:
     """The native twin of `reference.trainer.train`, in float32 but for sums over rows; shuffles with numbers of its own."""
     held_out = rows.take(slice(0, 0)) if validation is None else validation
-    arrays = [_float32(part) for part in (*rows, *held_out)]
-    seed = int(rng.integers(2**64, dtype=np.uint64))
+    arrays = [_float32(part) for part in (theta, *rows, *held_out)]
     with np.errstate(over="ignore"):
-        best, status, n_steps, best_step, n_clipped, *curves = _native.train(
-            *_describe(network), _float32(theta), *arrays, *plan._replace(penalty=None)[:5], int(plan.check_every),
-            plan.patience, plan.tolerance, plan.weight_decay, *plan.penalty, plan.max_gradient_norm, seed
-        )  # fmt: skip
-    names = ("step", "train_loss", "validation_nll")
-    history = {name: curve.tolist() for name, curve in zip(names, curves, strict=True)}
-    history["step"] = [int(step) for step in history["step"]]
-    return Training(best, status, n_steps, best_step, n_clipped, history)
+        seed = int(rng.integers(2**64, dtype=np.uint64))
+    run = _native.TrainingRun(
+        *_describe(network), *arrays, plan.solver, plan.learning_rate, plan.warm_up, plan.batch_size, plan.max_steps,
+        plan.check_every, plan.patience, plan.tolerance, plan.weight_decay, *plan.penalty, plan.max_gradient_norm, seed,
+    )  # fmt: skip
+    status = None
+    try:
+        while not run.advance(SLICE_SECONDS):
+            pass  # between slices Python looks for signals
+    except KeyboardInterrupt:
+        if run.best_step == 0:
+            raise
+        status = "interrupted"
+    history = {
+        "step": run.step.astype(int).tolist(),
+        "train_loss": run.train_loss.tolist(),
+        "validation_nll": run.validation_nll.tolist(),
+    }
+    return Training(run.theta, status or run.status, run.n_steps, run.best_step, run.n_clipped, history)
 
 
 def loss_and_gradient(theta, network, x, y, row_weight, penalty):

@@ -64,8 +64,8 @@ class Training(NamedTuple):
     theta : ndarray (n_parameters,)
         The best parameters: lowest held-out loss, or the last usable ones where nothing is held out.
     status : str
-        'patience' (held-out loss stopped improving), 'max_steps', or 'diverged' (a loss or gradient was not finite, or a
-        checked model gave nan).
+        'patience' (held-out loss stopped improving), 'max_steps', 'diverged' (a loss or gradient was not finite, or a
+        checked model gave nan), or 'interrupted' (Ctrl-C).
     n_steps, best_step, n_clipped : int
     history : dict of lists
         'step', 'train_loss' (mean over the steps since the last check) and 'validation_nll', one entry a check.
@@ -137,27 +137,37 @@ def train(theta, network, plan, rng, rows, validation=None) -> Training:
     rng : numpy Generator
         Shuffles the rows.
     rows, validation : Rows
+
+    Raises
+    ------
+    KeyboardInterrupt
+        At Ctrl-C, if no parameters have been looked at yet; later, the best so far are kept.
     """
     solver = SOLVERS[plan.solver](theta, weight_decay=plan.weight_decay, decay_mask=matrix_mask(network))
     watch = _Watch(theta, network, plan, validation)
     stream = batches(len(rows.y), plan.batch_size, rng)
     status, step, losses, n_clipped = "max_steps", 0, [], 0
-    while step < plan.max_steps:
-        batch = rows.take(next(stream))
-        loss, gradient = loss_and_gradient(solver.query(), network, batch.x, batch.y, batch.weight, plan.penalty)
-        length = float(np.linalg.norm(gradient))
-        if not (np.isfinite(loss) and np.isfinite(length)):
-            status = "diverged"
-            break
-        if length > plan.max_gradient_norm:
-            gradient, n_clipped = gradient * (plan.max_gradient_norm / length), n_clipped + 1
-        step += 1
-        losses.append(loss)
-        solver.step(gradient, plan.learning_rate * min(1.0, step / max(plan.warm_up, 1)))
-        if step % plan.check_every == 0 or step == plan.max_steps:
-            ending = watch.check(step, solver.model(), np.mean(losses), batch)
-            losses = []
-            if ending:
-                status = ending
+    try:
+        while step < plan.max_steps:
+            batch = rows.take(next(stream))
+            loss, gradient = loss_and_gradient(solver.query(), network, batch.x, batch.y, batch.weight, plan.penalty)
+            length = float(np.linalg.norm(gradient))
+            if not (np.isfinite(loss) and np.isfinite(length)):
+                status = "diverged"
                 break
+            if length > plan.max_gradient_norm:
+                gradient, n_clipped = gradient * (plan.max_gradient_norm / length), n_clipped + 1
+            step += 1
+            losses.append(loss)
+            solver.step(gradient, plan.learning_rate * min(1.0, step / max(plan.warm_up, 1)))
+            if step % plan.check_every == 0 or step == plan.max_steps:
+                ending = watch.check(step, solver.model(), np.mean(losses), batch)
+                losses = []
+                if ending:
+                    status = ending
+                    break
+    except KeyboardInterrupt:
+        if watch.best_step == 0:
+            raise
+        status = "interrupted"
     return Training(watch.best, status, step, watch.best_step, n_clipped, watch.history)
