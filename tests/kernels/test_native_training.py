@@ -178,6 +178,28 @@ def test_both_engines_fit_equally_well():
     assert np.std(difference) < 0.05
 
 
+@pytest.mark.parametrize("exponent", [-20, 20])
+def test_units_of_powers_of_two_change_no_bit(exponent):
+    """Any column of X, or y, in a unit 2^±20 times as large: the same parameters, and a density shifted by the unit."""
+    unit = 2.0**exponent
+    rows, test = make_rows(400, 3), make_rows(50, 3, seed=9)
+    model = MDNRegressor(random_state=0).fit(rows.x, rows.y)
+    for column in range(3):
+        units = np.where(np.arange(3) == column, unit, 1.0)
+        moved = MDNRegressor(random_state=0).fit(rows.x * units, rows.y)
+        np.testing.assert_array_equal(moved._fit.theta, model._fit.theta)
+        np.testing.assert_array_equal(moved.score_samples(test.x * units, test.y), model.score_samples(test.x, test.y))
+    moved = MDNRegressor(random_state=0).fit(rows.x, rows.y * unit)
+    np.testing.assert_array_equal(moved._fit.theta, model._fit.theta)
+    shift = exponent * np.log(2.0)
+    shifted = model.score_samples(test.x, test.y) - shift
+    np.testing.assert_allclose(moved.score_samples(test.x, test.y * unit), shifted, rtol=0, atol=1e-14 * abs(shift))
+    # Any other unit: to rounding, which training may amplify.
+    moved = MDNRegressor(random_state=0).fit(rows.x * 3.7 + 11.0, rows.y * 0.3 - 5.0)
+    shifted = model.score_samples(test.x, test.y) - np.log(0.3)
+    assert abs(np.mean(moved.score_samples(test.x * 3.7 + 11.0, test.y * 0.3 - 5.0) - shifted)) < 0.05
+
+
 # ------------------------------------------------------------------------------------------------------------ the border
 @pytest.mark.parametrize(
     ("change", "words"),
