@@ -35,6 +35,9 @@ LARGEST_LOG_SCALE = 2.0
 #: Where log σ is cut at prediction, so that an unbounded network cannot leave the range of float64.
 LOG_SCALE_RANGE = (-300.0, 300.0)
 
+#: Rows that go through the network at a time, so that its hidden layers take little memory.
+PREDICTION_ROWS = 4096
+
 CHECK_EVERY = 25
 WARM_UP_STEPS = 50
 MAX_GRADIENT_NORM = 100.0
@@ -87,8 +90,12 @@ class MDNFit:
 
 def predict(fit: MDNFit, x) -> Mixture:
     """Mixture of every row, in standardised units, from standardised x (n, d)."""
-    log_weights, means, log_scales = forward(fit.theta, fit.network, limit_inputs(x))
-    return Mixture(log_weights=log_weights, means=means, scales=np.exp(np.clip(log_scales, *LOG_SCALE_RANGE)))
+    log_weights, means, scales = np.empty((3, len(x), fit.network.n_components))
+    for start in range(0, len(x), PREDICTION_ROWS):
+        rows = slice(start, start + PREDICTION_ROWS)
+        log_weights[rows], means[rows], log_scales = forward(fit.theta, fit.network, limit_inputs(x[rows]))
+        scales[rows] = np.exp(np.clip(log_scales, *LOG_SCALE_RANGE))
+    return Mixture(log_weights=log_weights, means=means, scales=scales)
 
 
 def limit_inputs(x):

@@ -1,6 +1,7 @@
 """What both estimators do when all is well."""
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -253,3 +254,19 @@ def test_auto_components_follow_the_table():
         model = MDNRegressor(max_iter=1, random_state=0).fit(problem.X[:n], problem.y[:n])
         counts.append(model.predict_dist(problem.X[:1]).n_components)
     assert counts == [10, 20]
+
+
+def test_predicting_many_rows_takes_little_memory_beside_the_mixture():
+    X = np.random.default_rng(0).normal(size=(100_000, 2))
+    model = MDNRegressor(4, hidden_layer_sizes=(200, 200), max_iter=2, early_stopping=False, random_state=0)
+    with pytest.warns(ConvergenceWarning):
+        model.fit(X[:500], X[:500, 0])
+    tracemalloc.start()
+    dist = model.predict_dist(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    mixture = 3 * dist.means.nbytes
+    # The hidden layers of all rows at once would take 320 MB; a few copies of the mixture's arrays are made on the way.
+    assert peak < 5 * mixture + 48e6
+    some = model.predict_dist(X[4000:4200])
+    np.testing.assert_allclose(some.logpdf(0.0), dist[4000:4200].logpdf(0.0), rtol=1e-10)
