@@ -4,11 +4,13 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
+#include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -23,6 +25,7 @@ namespace {
 
 using Vector = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Table = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Index = nb::ndarray<const uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Doubles = nb::ndarray<nb::numpy, double, nb::ndim<1>>;
 
 void require(bool good, const std::string& text) {
@@ -36,25 +39,33 @@ Value one_of(const std::string& name, const std::vector<std::pair<const char*, V
     throw nb::value_error((std::string(what) + " '" + name + "' is unknown.").c_str());
 }
 
-// A network as Python describes it, with the widths that its shape points to.
+using Bounds = std::optional<std::pair<std::vector<double>, double>>;          // of log σ: low of every output, high
+using Edges = std::optional<std::vector<std::vector<double>>>;                   // of every column's bins
+
+// A network as Python describes it, with the arrays that its shape points to.
 struct Described {
-    Described(std::vector<size_t> all_widths, size_t components, const std::string& activation,
-              const std::optional<std::pair<double, double>>& bounds)
-        : widths(std::move(all_widths)) {
-        require(widths.size() >= 2 && std::all_of(widths.begin(), widths.end(), [](size_t w) { return w > 0; }),
-                "widths must be inputs, hidden layers and outputs, all > 0.");
-        require(components > 0 && widths.back() == 3 * components, "the last width must be 3K, K the number of components.");
-        shape.widths = widths.data();
-        shape.layers = widths.size() - 1;
+    Described(std::size_t columns, std::vector<size_t> hidden, std::size_t components, std::size_t outputs, bool coupled,
+              const std::string& activation, const Bounds& bounds, const Edges& edges) {
+        require(columns > 0 && components > 0 && outputs > 0 && outputs <= 1000,
+                "columns, components and outputs must be > 0, and outputs <= 1000.");
+        require(std::all_of(hidden.begin(), hidden.end(), [](size_t w) { return w > 0; }), "hidden layers must be > 0 wide.");
+        shape.columns = columns;
         shape.components = components;
+        shape.outputs = outputs;
+        shape.coupled = coupled && outputs > 1;
         shape.activation = one_of<Activation>(
             activation, {{"tanh", Activation::tanh}, {"silu", Activation::silu}, {"relu", Activation::relu}}, "activation");
-        shape.bounded = bounds.has_value();
-        if (!bounds) return;
-        shape.log_scale_low = static_cast<float>(bounds->first);
-        shape.smallest_inverse = static_cast<float>(std::exp(-bounds->second));
-        shape.range = static_cast<float>(std::exp(std::min(bounds->second - bounds->first, 88.0)));
+        if (edges) encode(*edges);
+        widths.push_back(columns + bins.size());
+        widths.insert(widths.end(), hidden.begin(), hidden.end());
+        widths.push_back(shape.head_width());
+        shape.widths = widths.data();
+        shape.layers = widths.size() - 1;
+        if (bounds) bound(*bounds);
     }
+
+    Described(const Described&) = delete;
+    Described& operator=(const Described&) = delete;
 
     size_t parameters() const {
         size_t sum = 0;
@@ -62,77 +73,115 @@ struct Described {
         return sum;
     }
 
-    void require_theta(const Vector& theta) const {
-        require(theta.shape(0) == parameters(), "theta must have " + std::to_string(parameters()) + " numbers; got " +
-                                                    std::to_string(theta.shape(0)) + ".");
+    void require_theta(size_t length) const {
+        require(length == parameters(),
+                "theta must have " + std::to_string(parameters()) + " numbers; got " + std::to_string(length) + ".");
     }
 
-    TrainingRows rows(const Table& x, const Vector& y, const Vector& weight) const {
-        require(x.shape(1) == widths.front() && y.shape(0) == x.shape(0) && weight.shape(0) == x.shape(0),
-                "x must have shape (n, " + std::to_string(widths.front()) + "), y and weight (n,).");
+    TrainingRows rows(const Table& x, const Table& y, const Vector& weight) const {
+        require(x.shape(1) == shape.columns && y.shape(1) == shape.outputs && y.shape(0) == x.shape(0) && weight.shape(0) == x.shape(0),
+                "x must have shape (n, " + std::to_string(shape.columns) + "), y (n, " + std::to_string(shape.outputs) +
+                    ") and weight (n,).");
+        require(x.shape(0) > 0 && x.shape(0) < (size_t{1} << 32), "there must be between 1 and 2^32 rows.");
         return {x.data(), y.data(), weight.data(), x.shape(0)};
     }
 
-    std::vector<size_t> widths;
     NetworkShape shape{};
+
+private:
+    void encode(const std::vector<std::vector<double>>& edges) {
+        require(edges.size() == shape.columns, "edges must be given for every column.");
+        for (const std::vector<double>& of_column : edges) {
+            bin_counts.push_back(of_column.empty() ? 0 : of_column.size() - 1);
+            for (size_t i = 0; i + 1 < of_column.size(); ++i) {
+                require(of_column[i] < of_column[i + 1], "edges must increase.");
+                bins.push_back({static_cast<float>(of_column[i]), static_cast<float>(2.0 / (of_column[i + 1] - of_column[i]))});
+            }
+        }
+        shape.bin_counts = bin_counts.data();
+        shape.bins = bins.data();
+    }
+
+    void bound(const std::pair<std::vector<double>, double>& bounds) {
+        require(bounds.first.size() == shape.outputs, "the lower bound of log sigma must be given for every output.");
+        for (const double low : bounds.first) {
+            lows.push_back(static_cast<float>(low));
+            ranges.push_back(static_cast<float>(std::exp(std::min(bounds.second - low, 88.0))));
+        }
+        shape.bounded = true;
+        shape.log_scale_low = lows.data();
+        shape.range = ranges.data();
+        shape.smallest_inverse = static_cast<float>(std::exp(-bounds.second));
+    }
+
+    std::vector<size_t> widths, bin_counts;
+    std::vector<Bin> bins;
+    std::vector<float> lows, ranges;
 };
+
+using Network = std::shared_ptr<Described>;
+
+template <class Number>
+Doubles to_array(const Number* values, size_t count) {
+    double* copy = new double[count];
+    std::copy(values, values + count, copy);
+    nb::capsule owner(copy, [](void* memory) noexcept { delete[] static_cast<double*>(memory); });
+    return Doubles(copy, {count}, owner);
+}
 
 template <class Number>
 Doubles to_array(const std::vector<Number>& values) {
-    double* copy = new double[values.size()];
-    std::copy(values.begin(), values.end(), copy);
-    nb::capsule owner(copy, [](void* memory) noexcept { delete[] static_cast<double*>(memory); });
-    return Doubles(copy, {values.size()}, owner);
+    return to_array(values.data(), values.size());
 }
 
-using Bounds = std::optional<std::pair<double, double>>;
-
-std::pair<double, Doubles> loss_and_gradient(std::vector<size_t> widths, size_t components, const std::string& activation,
-                                             const Bounds& bounds, const Vector& theta, const Table& x, const Vector& y,
+std::pair<double, Doubles> loss_and_gradient(const Network& network, const Vector& theta, const Table& x, const Table& y,
                                              const Vector& weight, double hinge, double lognormal, double ceiling) {
-    const Described network(std::move(widths), components, activation, bounds);
-    network.require_theta(theta);
-    const TrainingRows rows = network.rows(x, y, weight);
-    std::vector<float> scratch(kernels().network_scratch_size(network.shape)), gradient(network.parameters());
+    network->require_theta(theta.shape(0));
+    const TrainingRows rows = network->rows(x, y, weight);
+    std::vector<float> scratch(kernels().network_scratch_size(network->shape)), gradient(network->parameters());
     const LossSettings settings{static_cast<float>(hinge), static_cast<float>(lognormal), static_cast<float>(ceiling)};
-    const double loss = kernels().network_gradient(network.shape, theta.data(), {rows.x, rows.y, rows.weight, nullptr, rows.count},
+    const double loss = kernels().network_gradient(network->shape, theta.data(), {rows.x, rows.y, rows.weight, nullptr, rows.count},
                                                    settings, scratch.data(), gradient.data());
     return {loss, to_array(gradient)};
 }
 
-Doubles negative_log_density(std::vector<size_t> widths, size_t components, const std::string& activation, const Bounds& bounds,
-                             const Vector& theta, const Table& x, const Vector& y) {
-    const Described network(std::move(widths), components, activation, bounds);
-    network.require_theta(theta);
-    const std::vector<float> weight(y.shape(0), 1.0f);
-    require(x.shape(1) == network.widths.front() && y.shape(0) == x.shape(0), "x must have shape (n, d) and y (n,).");
-    std::vector<float> scratch(kernels().network_scratch_size(network.shape)), nll(y.shape(0));
-    kernels().network_nll(network.shape, theta.data(), {x.data(), y.data(), weight.data(), nullptr, y.shape(0)}, scratch.data(),
-                          nll.data());
+Doubles negative_log_density(const Network& network, const Vector& theta, const Table& x, const Table& y, const Vector& weight) {
+    network->require_theta(theta.shape(0));
+    const TrainingRows rows = network->rows(x, y, weight);
+    std::vector<float> scratch(kernels().network_scratch_size(network->shape)), nll(rows.count);
+    kernels().network_nll(network->shape, theta.data(), {rows.x, rows.y, rows.weight, nullptr, rows.count}, scratch.data(), nll.data());
     return to_array(nll);
 }
 
 // A run that Python drives, slice by slice. Keeps the caller's arrays alive.
 class Run {
 public:
-    Run(std::vector<size_t> widths, size_t components, const std::string& activation, const Bounds& bounds, const Vector& theta, Table x,
-        Vector y, Vector weight, Table held_out_x, Vector held_out_y, Vector held_out_weight, const std::string& solver,
-        double learning_rate, size_t warm_up, size_t batch_size, size_t max_steps, size_t check_every, size_t patience,
-        double tolerance, double weight_decay, double hinge, double lognormal, double ceiling, double max_gradient_norm, uint64_t seed)
-        : network_(std::move(widths), components, activation, bounds), tables_{std::move(x), std::move(held_out_x)},
-          vectors_{std::move(y), std::move(weight), std::move(held_out_y), std::move(held_out_weight)} {
-        network_.require_theta(theta);
-        const TrainingRows rows = network_.rows(tables_[0], vectors_[0], vectors_[1]);
-        const TrainingRows held_out = network_.rows(tables_[1], vectors_[2], vectors_[3]);
-        require(rows.count > 0 && rows.count < (size_t{1} << 32), "there must be between 1 and 2^32 rows.");
-        require(batch_size > 0 && check_every > 0 && patience > 0, "batch_size, check_every and patience must be > 0.");
-        const TrainingPlan plan{
-            one_of<Solver>(solver,
-                           {{"schedule_free_adamw", Solver::schedule_free_adamw}, {"adam", Solver::adam}, {"rmsprop", Solver::rmsprop}},
-                           "solver"),
-            learning_rate, warm_up, batch_size, max_steps, check_every, patience, tolerance, weight_decay,
-            {static_cast<float>(hinge), static_cast<float>(lognormal), static_cast<float>(ceiling)}, max_gradient_norm, seed};
-        trainer_.emplace(network_.widths, network_.shape, plan, theta.data(), rows, held_out);
+    Run(Network network, const Table& thetas, Table x, Table y, Vector weight, const std::vector<Index>& kept,
+        const std::vector<Index>& held_out, const std::vector<uint64_t>& seeds, const std::string& solver, double learning_rate,
+        size_t warm_up, size_t horizon, size_t batch_size, size_t max_steps, size_t check_every, size_t patience, size_t min_steps,
+        double tolerance, double weight_decay, double hinge, double lognormal, double ceiling, double max_gradient_norm,
+        double input_noise, double target_noise, size_t threads)
+        : network_(std::move(network)), x_(std::move(x)), y_(std::move(y)), weight_(std::move(weight)) {
+        network_->require_theta(thetas.shape(1));
+        const TrainingRows rows = network_->rows(x_, y_, weight_);
+        const size_t members = thetas.shape(0);
+        require(members > 0 && kept.size() == members && held_out.size() == members && seeds.size() == members,
+                "there must be as many kept and held-out rows, and seeds, as members.");
+        require(batch_size > 0 && check_every > 0 && patience > 0 && threads > 0,
+                "batch_size, check_every, patience and threads must be > 0.");
+        const TrainingPlan plan{one_of<Solver>(solver,
+                                               {{"schedule_free_adamw", Solver::schedule_free_adamw}, {"adamw", Solver::adamw},
+                                                {"adam", Solver::adam}, {"rmsprop", Solver::rmsprop}},
+                                               "solver"),
+                                learning_rate, warm_up, horizon, batch_size, max_steps, check_every, patience, min_steps, tolerance,
+                                weight_decay, {static_cast<float>(hinge), static_cast<float>(lognormal), static_cast<float>(ceiling)},
+                                max_gradient_norm, input_noise, target_noise};
+        std::vector<MemberStart> starts;
+        for (size_t i = 0; i < members; ++i) {
+            starts.push_back({thetas.data() + i * thetas.shape(1), rows_of(kept[i], rows.count), rows_of(held_out[i], rows.count), seeds[i]});
+            require(!starts.back().kept.empty(), "every member must keep at least one row.");
+        }
+        trainer_.emplace(network_->shape, plan, rows, std::move(starts), threads);
     }
 
     bool advance(double seconds) {
@@ -145,28 +194,61 @@ public:
         return names[static_cast<size_t>(trainer_->status())];
     }
 
+    nb::bytes save() {
+        const std::vector<uint8_t> state = trainer_->save();
+        return nb::bytes(state.data(), state.size());
+    }
+
+    void restore(const nb::bytes& state) { trainer_->restore(static_cast<const uint8_t*>(state.data()), state.size()); }
+    void carry_on(const nb::bytes& state) { trainer_->carry_on(static_cast<const uint8_t*>(state.data()), state.size()); }
+
+    Doubles theta(size_t member) const {
+        require(member < trainer_->members().size(), "there is no such member.");
+        return to_array(trainer_->members()[member].best(), network_->parameters());
+    }
+
     const Trainer& trainer() const { return *trainer_; }
 
 private:
-    Described network_;
-    Table tables_[2];
-    Vector vectors_[4];
+    static RowList rows_of(const Index& index, size_t count) {
+        RowList rows(index.shape(0));
+        for (size_t i = 0; i < rows.size(); ++i) {
+            require(index.data()[i] < count, "row indices must be below the number of rows.");
+            rows[i] = index.data()[i];
+        }
+        return rows;
+    }
+
+    Network network_;
+    Table x_, y_;
+    Vector weight_;
     std::optional<Trainer> trainer_;
 };
 
 }  // namespace
 
 void define_training(nb::module_& module) {
-    nb::class_<Run>(module, "TrainingRun", "A run of the training loop; see condensity.kernels.native.train.")
-        .def(nb::init<std::vector<size_t>, size_t, const std::string&, const Bounds&, const Vector&, Table, Vector, Vector, Table, Vector,
-                      Vector, const std::string&, double, size_t, size_t, size_t, size_t, size_t, double, double, double, double, double,
-                      double, uint64_t>())
+    nb::class_<Described>(module, "Network", "The shape of a network.")
+        .def(nb::new_([](size_t columns, std::vector<size_t> hidden, size_t components, size_t outputs, bool coupled,
+                         const std::string& activation, const Bounds& bounds, const Edges& edges) {
+            return std::make_shared<Described>(columns, std::move(hidden), components, outputs, coupled, activation, bounds, edges);
+        }), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none())
+        .def_prop_ro("n_parameters", &Described::parameters);
+    nb::class_<Run>(module, "TrainingRun", "A run of the training loop; see condensity.kernels.native.Run.")
+        .def(nb::init<Network, const Table&, Table, Table, Vector, const std::vector<Index>&, const std::vector<Index>&,
+                      const std::vector<uint64_t>&, const std::string&, double, size_t, size_t, size_t, size_t, size_t, size_t, size_t,
+                      double, double, double, double, double, double, double, double, size_t>())
         .def("advance", &Run::advance, "Train for about so many seconds, without the GIL; whether the run has ended.")
+        .def("save", &Run::save, "All that the run needs to go on, as bytes.")
+        .def("restore", &Run::restore, "Go on from saved bytes of the same run.")
+        .def("carry_on", &Run::carry_on, "Take the solvers over from another run of the same network.")
+        .def("theta", &Run::theta, "The best parameters of a member.")
         .def_prop_ro("status", &Run::status)
-        .def_prop_ro("theta", [](const Run& run) { return to_array(run.trainer().best()); }, nb::rv_policy::move)
         .def_prop_ro("n_steps", [](const Run& run) { return run.trainer().steps(); })
         .def_prop_ro("best_step", [](const Run& run) { return run.trainer().best_step(); })
         .def_prop_ro("n_clipped", [](const Run& run) { return run.trainer().clipped(); })
+        .def_prop_ro("held_out_log_density", [](const Run& run) { return to_array(run.trainer().held_out_log_density()); },
+                     nb::rv_policy::move)
         .def_prop_ro("step", [](const Run& run) { return to_array(run.trainer().history().step); }, nb::rv_policy::move)
         .def_prop_ro("train_loss", [](const Run& run) { return to_array(run.trainer().history().train_loss); }, nb::rv_policy::move)
         .def_prop_ro("validation_nll", [](const Run& run) { return to_array(run.trainer().history().validation_nll); }, nb::rv_policy::move);

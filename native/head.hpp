@@ -1,4 +1,4 @@
-// The mixture head: from 3K numbers a row (a, m, r) to the loss and, in their place, to its derivatives. One output.
+// The mixture head of one output: from 3K numbers a row (a, m, r) to the loss and, in their place, to its derivatives.
 // Twin of condensity/kernels/reference/network.py, whose letters these are.
 //
 //     π = softmax(a)    μ = m    log σ = clamp(r) = hi − softplus(hi − (lo + softplus(r − lo)))
@@ -18,11 +18,22 @@ constexpr float farthest_z = 1e15f;         // z² must stay within float32
 constexpr float log_scale_center = -1.0f;
 
 // Room for what one group of lanes keeps between passes, 5 numbers a component.
-constexpr size_t head_arrays = 5;
+inline size_t head_scratch(const NetworkShape& shape) { return 5 * shape.components * float_width; }
 
 struct RowLoss {
     Floats nll, penalty;
 };
+
+// A row's share in the gradient, less where its loss is above the ceiling, and its loss in the sum.
+struct Tempered {
+    Floats pull, loss;
+};
+
+inline Tempered temper(Floats nll, Floats part, const LossSettings& settings) {
+    const Floats ceiling = floats(settings.ceiling), one = floats(1.0f);
+    const Floats ratio = larger(nll / ceiling, one);
+    return {part / ratio, part * select_less(one, ratio, ceiling * (one + logarithm(ratio)), nll)};
+}
 
 // The rows of one group of lanes. `tile` is the head's output at the first of them; with `share` (each row's part of the mean)
 // it is overwritten by the derivatives, without (null) it is left.
@@ -33,7 +44,8 @@ inline RowLoss mixture_head(const NetworkShape& shape, const LossSettings& setti
     float *kept_z = scratch, *kept_inverse = kept_z + count * float_width, *kept_slope = kept_inverse + count * float_width,
           *kept_exponent = kept_slope + count * float_width, *kept_share = kept_exponent + count * float_width;
     const Floats one = floats(1.0f), zero = floats(0.0f), target = load_floats(y);
-    const Floats low = floats(shape.log_scale_low), smallest_inverse = floats(shape.smallest_inverse), range = floats(shape.range);
+    const Floats low = floats(shape.bounded ? shape.log_scale_low[0] : 0.0f), range = floats(shape.bounded ? shape.range[0] : 0.0f);
+    const Floats smallest_inverse = floats(shape.smallest_inverse);
     const bool penalised = settings.hinge > 0.0f || settings.lognormal > 0.0f;
 
     // Short loops, one after the other: a machine that looks ahead sees several components only if there is little to each.
@@ -75,11 +87,9 @@ inline RowLoss mixture_head(const NetworkShape& shape, const LossSettings& setti
     const Floats nll = (top - peak) + (logarithm(weights) - logarithm(densities)) + floats(half_log_2pi);
     if (share == nullptr) return {nll, zero};
 
-    const Floats part = load_floats(share), ceiling = floats(settings.ceiling);
-    const Floats ratio = larger(nll / ceiling, one);
-    const Floats pull = part / ratio;  // the tempered row's slope
-    const Floats tempered = select_less(one, ratio, ceiling * (one + logarithm(ratio)), nll);
-    const Floats per_weight = pull / weights, per_density = pull / densities;
+    const Floats part = load_floats(share);
+    const Tempered row = temper(nll, part, settings);
+    const Floats per_weight = row.pull / weights, per_density = row.pull / densities;
     const Floats hinge = floats(settings.hinge), lognormal = floats(settings.lognormal);
     for (size_t k = 0; penalised && k < count; ++k)  // log σ, in place of r
         store(r + k * tile_rows, -logarithm(load_floats(kept_inverse + k * float_width)));
@@ -98,7 +108,7 @@ inline RowLoss mixture_head(const NetworkShape& shape, const LossSettings& setti
         store(m + k * tile_rows, -gamma * z * inverse);
         store(r + k * tile_rows, d_log_scale * load_floats(kept_slope + k * float_width));
     }
-    return {tempered * part, penalty * part};
+    return {row.loss, penalty * part};
 }
 
 }  // namespace

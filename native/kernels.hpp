@@ -38,26 +38,39 @@ struct SampleRequest {
 
 enum class Activation { tanh, silu, relu };
 
-enum class Solver { schedule_free_adamw, adam, rmsprop };
+enum class Solver { schedule_free_adamw, adamw, adam, rmsprop };
 
-// A perceptron whose last layer gives 3K numbers a row. Layer i has a matrix (widths[i], widths[i + 1]) and a bias; θ is all of
-// them one after the other, matrices row by row.
+// One bin of a column's piecewise-linear encoding: 2 (x − low) / width − 1, held within ±1.
+struct Bin {
+    float low, slope;  // 2 / width
+};
+
+// A perceptron whose last layer gives, for each of K components, a logit, q means, q log σ and, where outputs of a component may
+// depend on each other, q(q − 1)/2 couplings. Layer i has a matrix (widths[i], widths[i + 1]) and a bias; θ is all of them one
+// after the other, matrices row by row. The first layer sees the columns and behind them their bins, column by column.
 struct NetworkShape {
     const size_t* widths;  // layers + 1 of them
     size_t layers;
-    size_t components;
+    size_t columns;
+    const size_t* bin_counts;  // of every column; null where there are none
+    const Bin* bins;
+    size_t components, outputs;
+    bool coupled;
     Activation activation;
-    bool bounded;            // whether log σ is held between two bounds, low and high, by the soft clamp
-    float log_scale_low;
-    float smallest_inverse;  // e^−high
-    float range;             // e^(high − low)
+    bool bounded;                // whether log σ is held between two bounds, low and high, by the soft clamp
+    const float* log_scale_low;  // of every output
+    const float* range;          // e^(high − low) of every output
+    float smallest_inverse;      // e^−high
+
+    size_t couplings() const { return coupled ? outputs * (outputs - 1) / 2 : 0; }
+    size_t head_width() const { return components * (1 + 2 * outputs + couplings()); }
 };
 
 struct LossSettings {
     float hinge, lognormal, ceiling;
 };
 
-// Standardised rows: x (·, d), y, weight; and which of them the batch holds, in order, or all (null).
+// Standardised rows: x (·, columns), y (·, outputs), weight; and which of them the batch holds, in order, or all (null).
 struct RowBatch {
     const float *x, *y, *weight;
     const uint32_t* order;
@@ -72,7 +85,7 @@ struct OptimizerStep {
     const float *gradient, *decay_mask;
     float rate, beta1, beta2;
     float correction1, correction2;  // 1 / (1 − β^t)
-    float share;                     // of the new point in the average
+    float share;                     // of the new point in the averaged model
     float decay;
     float gradient_scale;            // below 1 where the gradient was too long
 };

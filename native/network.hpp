@@ -1,7 +1,9 @@
 // A mixture density network on batches of rows: mean loss, and its gradient. Twin of condensity/kernels/reference/network.py.
 #pragma once
 
+#include "encoding.hpp"
 #include "head.hpp"
+#include "head_several.hpp"
 
 namespace condensity::CONDENSITY_ISA {
 namespace {
@@ -23,8 +25,8 @@ inline size_t parameter_count(const NetworkShape& shape) {
 
 // Numbers of scratch: what the layers keep, the head's output, y, shares, and the head's own.
 inline size_t network_scratch_size(const NetworkShape& shape) {
-    const size_t units = kept_units(shape) + shape.widths[shape.layers] + 2;
-    return units * tile_rows + head_arrays * shape.components * float_width;
+    const size_t units = kept_units(shape) + shape.widths[shape.layers] + shape.outputs + 1;
+    return units * tile_rows + (shape.outputs == 1 ? head_scratch(shape) : head_several_scratch(shape));
 }
 
 // The rows of one tile, and where its numbers are.
@@ -42,7 +44,7 @@ inline Tile place_tile(const NetworkShape& shape, float* scratch) {
     tile.inputs = scratch;
     tile.output = tile.inputs + kept_units(shape) * tile_rows;
     tile.y = tile.output + shape.widths[shape.layers] * tile_rows;
-    tile.share = tile.y + tile_rows;
+    tile.share = tile.y + shape.outputs * tile_rows;
     tile.head = tile.share + tile_rows;
     tile.rows = 0;
     float* inputs = tile.inputs;
@@ -55,15 +57,23 @@ inline Tile place_tile(const NetworkShape& shape, float* scratch) {
 
 // Rows first … first + count of the batch, padded with zeros; each row's share is its weight / the batch's size.
 inline void gather_tile(const NetworkShape& shape, const RowBatch& batch, size_t first, size_t count, Tile& tile) {
-    const size_t inputs = shape.widths[0];
+    const size_t columns = shape.columns, outputs = shape.outputs;
     tile.rows = (count + stripe - 1) / stripe * stripe;
     for (size_t i = 0; i < tile.rows; ++i) {
         const bool real = i < count;
         const size_t row = real ? (batch.order ? batch.order[first + i] : first + i) : 0;
-        for (size_t j = 0; j < inputs; ++j) tile.inputs[j * tile_rows + i] = real ? batch.x[row * inputs + j] : 0.0f;
-        tile.y[i] = real ? batch.y[row] : 0.0f;
+        for (size_t j = 0; j < columns; ++j) tile.inputs[j * tile_rows + i] = real ? batch.x[row * columns + j] : 0.0f;
+        for (size_t j = 0; j < outputs; ++j) tile.y[j * tile_rows + i] = real ? batch.y[row * outputs + j] : 0.0f;
         tile.share[i] = real ? batch.weight[row] / static_cast<float>(batch.rows) : 0.0f;
     }
+    if (shape.bin_counts != nullptr) encode_tile(shape, tile.inputs, tile.rows);
+}
+
+// The head on one group of lanes.
+inline RowLoss run_head(const NetworkShape& shape, const LossSettings& settings, const Tile& tile, size_t row, bool backward) {
+    const float* share = backward ? tile.share + row : nullptr;
+    const auto head = shape.outputs == 1 ? mixture_head : mixture_head_several;
+    return head(shape, settings, tile.output + row, tile.y + row, share, tile.head);
 }
 
 // Forward through all layers.
@@ -123,7 +133,7 @@ inline double network_gradient(const NetworkShape& shape, const float* theta, co
         gather_tile(shape, batch, first, count, tile);
         run_forward(shape, theta, tile);
         for (size_t row = 0; row < tile.rows; row += float_width) {
-            const RowLoss rows = mixture_head(shape, settings, tile.output + row, tile.y + row, tile.share + row, tile.head);
+            const RowLoss rows = run_head(shape, settings, tile, row, true);
             store(values[0], rows.nll);
             store(values[1], rows.penalty);
             for (size_t lane = 0; lane < float_width && row + lane < count; ++lane)
@@ -144,7 +154,7 @@ inline void network_nll(const NetworkShape& shape, const float* theta, const Row
         gather_tile(shape, batch, first, count, tile);
         run_forward(shape, theta, tile);
         for (size_t row = 0; row < tile.rows; row += float_width) {
-            store(values, mixture_head(shape, none, tile.output + row, tile.y + row, nullptr, tile.head).nll);
+            store(values, run_head(shape, none, tile, row, false).nll);
             for (size_t lane = 0; lane < float_width && row + lane < count; ++lane) nll[first + row + lane] = values[lane];
         }
     }

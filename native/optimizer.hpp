@@ -29,6 +29,24 @@ inline void schedule_free_step(const OptimizerStep& s) {
     }
 }
 
+// AdamW: `query` is θ, and the model its running average.
+inline void adamw_step(const OptimizerStep& s) {
+    const Floats beta1 = floats(s.beta1), rest1 = floats(1.0f - s.beta1), beta2 = floats(s.beta2), rest2 = floats(1.0f - s.beta2);
+    const Floats rate = floats(s.rate), correction1 = floats(s.correction1), correction2 = floats(s.correction2);
+    const Floats decay = floats(s.decay), share = floats(s.share), clip = floats(s.gradient_scale), epsilon = floats(optimizer_epsilon);
+    for (size_t i = 0; i < s.length; i += float_width) {
+        const Floats g = load_floats(s.gradient + i) * clip, theta = load_floats(s.query + i);
+        const Floats m = fused(beta1, load_floats(s.first + i), rest1 * g), v = fused(beta2, load_floats(s.second + i), rest2 * g * g);
+        store(s.first + i, m);
+        store(s.second + i, v);
+        const Floats adaptive = m * correction1 / (square_root(v * correction2) + epsilon);
+        const Floats moved = theta - rate * fused(decay * load_floats(s.decay_mask + i), theta, adaptive);
+        const Floats average = load_floats(s.model + i);
+        store(s.query + i, moved);
+        store(s.model + i, fused(share, moved - average, average));
+    }
+}
+
 inline void adam_step(const OptimizerStep& s) {
     const Floats beta1 = floats(s.beta1), rest1 = floats(1.0f - s.beta1), beta2 = floats(s.beta2), rest2 = floats(1.0f - s.beta2);
     const Floats rate = floats(s.rate * s.correction1), correction = floats(s.correction2), decay = floats(s.decay);
@@ -57,6 +75,7 @@ inline void rmsprop_step(const OptimizerStep& s) {
 
 inline void optimizer_step(const OptimizerStep& s) {
     if (s.solver == Solver::schedule_free_adamw) return schedule_free_step(s);
+    if (s.solver == Solver::adamw) return adamw_step(s);
     if (s.solver == Solver::adam) return adam_step(s);
     rmsprop_step(s);
 }

@@ -1,18 +1,18 @@
-// The training loop: shuffle, batches, warm-up, held-out checks, patience, best parameters kept. Twin of
-// condensity/kernels/reference/trainer.py. One thread; the state is an object that goes on where it stopped.
+// The training loop: networks side by side, in step with each other; held-out checks, patience, best parameters kept. Twin of
+// condensity/kernels/reference/trainer.py. The state is an object that goes on where it stopped.
 #pragma once
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <numeric>
 #include <utility>
 #include <vector>
 
-#include "dispatch.hpp"
+#include "member.hpp"
+#include "state.hpp"
+#include "threads.hpp"
 
 #if defined(__SSE2__) || defined(_M_X64)
 #include <xmmintrin.h>
@@ -37,22 +37,6 @@ public:
     FlushDenormals& operator=(const FlushDenormals&) = delete;
 };
 
-struct TrainingPlan {
-    Solver solver;
-    double learning_rate;
-    std::size_t warm_up, batch_size, max_steps, check_every, patience;
-    double tolerance, weight_decay;
-    LossSettings loss;
-    double max_gradient_norm;
-    std::uint64_t seed;
-};
-
-// Rows of the caller, who keeps them alive.
-struct TrainingRows {
-    const float *x, *y, *weight;
-    std::size_t count;
-};
-
 enum class TrainingStatus { running, patience, max_steps, diverged };
 
 struct TrainingHistory {
@@ -60,190 +44,183 @@ struct TrainingHistory {
     std::vector<double> train_loss, validation_nll;
 };
 
+// Where a member starts, and what it sees.
+struct MemberStart {
+    const float* theta;
+    RowList kept, held_out;
+    std::uint64_t seed;
+};
+
 class Trainer {
 public:
     // A held-out row counts for at most this many nats, so that one wild row cannot choose the stopping point.
-    static constexpr float row_loss_ceiling = 20.0f;
+    static constexpr double row_loss_ceiling = 20.0;
 
-    Trainer(std::vector<std::size_t> widths, NetworkShape shape, const TrainingPlan& plan, const float* theta, TrainingRows rows,
-            TrainingRows held_out)
-        : kernels_(kernels()), widths_(std::move(widths)), shape_(shape), plan_(plan), rows_(rows), held_out_(held_out),
-          random_(plan.seed) {
-        shape_.widths = widths_.data();
-        shape_.layers = widths_.size() - 1;
-        for (std::size_t i = 0; i < shape_.layers; ++i) parameters_ += (widths_[i] + 1) * widths_[i + 1];
-        const std::size_t padded = (parameters_ + 15) / 16 * 16;  // whole lanes of every instruction set
-        for (std::vector<float>* vector : {&model_, &query_, &first_, &second_, &gradient_, &mask_}) vector->assign(padded, 0.0f);
-        std::copy(theta, theta + parameters_, model_.begin());
-        query_ = model_;
-        if (plan_.solver == Solver::schedule_free_adamw) first_ = model_;
-        if (plan_.solver == Solver::rmsprop) std::fill(second_.begin(), second_.end(), 1.0f);
-        std::size_t start = 0;
-        for (std::size_t i = 0; i < shape_.layers; ++i) {
-            std::fill_n(mask_.begin() + static_cast<std::ptrdiff_t>(start), widths_[i] * widths_[i + 1], 1.0f);
-            start += (widths_[i] + 1) * widths_[i + 1];
+    // The shape's arrays must outlive the trainer.
+    Trainer(const NetworkShape& shape, const TrainingPlan& plan, const TrainingRows& rows, std::vector<MemberStart> starts,
+            std::size_t threads)
+        : shape_(shape), plan_(plan), rows_(rows), threads_(threads) {
+        for (MemberStart& start : starts) {
+            holds_out_ = holds_out_ || !start.held_out.empty();
+            members_.emplace_back(shape_, plan_, start.theta, rows_, std::move(start.kept), std::move(start.held_out), start.seed);
         }
-        best_.assign(model_.begin(), model_.begin() + static_cast<std::ptrdiff_t>(parameters_));
-        scratch_.resize(kernels_.network_scratch_size(shape_));
-        nll_.resize(std::max(held_out_.count, batch_rows()));
-        batches_ = (rows_.count + plan_.batch_size - 1) / plan_.batch_size;
-        batch_ = batches_;
-        if (batches_ > 1) {
-            order_.resize(rows_.count);
-            std::iota(order_.begin(), order_.end(), 0u);
+        if (holds_out_) {
+            seen_by_.assign(rows.count, 0.0f);
+            for (const Member& member : members_)
+                for (const std::uint32_t row : member.held_out()) seen_by_[row] += 1.0f;
+            row_log_density_.assign(rows.count, 0.0f);
+            best_log_density_.assign(rows.count, std::numeric_limits<float>::quiet_NaN());
         }
         if (plan_.max_steps == 0) status_ = TrainingStatus::max_steps;
     }
 
+    Trainer(const Trainer&) = delete;
+    Trainer& operator=(const Trainer&) = delete;
+
     // Train for about so many seconds; whether that was the end.
     bool advance(double seconds) {
-        const FlushDenormals flush;
-        const auto start = std::chrono::steady_clock::now();
+        const Clock::time_point deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
         while (status_ == TrainingStatus::running) {
-            take_step();
-            if (std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() > seconds) break;
+            const std::size_t target = std::min(plan_.max_steps, (checked_ / plan_.check_every + 1) * plan_.check_every);
+            std::vector<char> arrived(members_.size());
+            for_members([&](std::size_t i) { arrived[i] = members_[i].run_until(target, deadline) ? 1 : 0; });
+            if (std::count(arrived.begin(), arrived.end(), 0) > 0) break;
+            check(target);
+            if (Clock::now() > deadline) break;
         }
         return status_ != TrainingStatus::running;
     }
 
     TrainingStatus status() const { return status_; }
-    std::size_t steps() const { return step_; }
+    std::size_t steps() const {
+        std::size_t steps = 0;
+        for (const Member& member : members_) steps = std::max(steps, member.steps());
+        return steps;
+    }
+    std::size_t clipped() const {
+        std::size_t clipped = 0;
+        for (const Member& member : members_) clipped += member.clipped();
+        return clipped;
+    }
     std::size_t best_step() const { return best_step_; }
-    std::size_t clipped() const { return clipped_; }
-    const std::vector<float>& best() const { return best_; }
+    const std::vector<Member>& members() const { return members_; }
     const TrainingHistory& history() const { return history_; }
+    // Of every row, under the best models that did not see it; NaN where all did. Empty where nothing is held out.
+    const std::vector<float>& held_out_log_density() const { return best_log_density_; }
+
+    std::vector<std::uint8_t> save() {
+        StateWriter state;
+        visit(state);
+        return state.bytes();
+    }
+
+    void restore(const std::uint8_t* bytes, std::size_t size) {
+        StateReader state(bytes, size);
+        visit(state);
+    }
+
+    // Take only the solvers from the state of another run of the same network.
+    void carry_on(const std::uint8_t* bytes, std::size_t size) {
+        StateReader state(bytes, size);
+        for (Member& member : members_) member.visit_solver(state);
+        checked_ = steps();
+    }
 
 private:
-    std::size_t batch_rows() const { return std::min(plan_.batch_size, rows_.count); }
-
-    // SplitMix64.
-    std::uint64_t next_random() {
-        std::uint64_t z = random_ += 0x9e3779b97f4a7c15;
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-        return z ^ (z >> 31);
-    }
-
-    // The next batch; at the end of an epoch the rows are shuffled first. Sizes differ by at most one.
-    RowBatch next_batch() {
-        if (batches_ == 1) return {rows_.x, rows_.y, rows_.weight, nullptr, rows_.count};
-        if (batch_ == batches_) {
-            batch_ = position_ = 0;
-            for (std::size_t i = order_.size() - 1; i > 0; --i)
-                std::swap(order_[i], order_[((next_random() >> 32) * (i + 1)) >> 32]);
-        }
-        const std::size_t size = rows_.count / batches_ + (batch_ < rows_.count % batches_ ? 1 : 0);
-        const RowBatch batch{rows_.x, rows_.y, rows_.weight, order_.data() + position_, size};
-        position_ += size;
-        ++batch_;
-        return batch;
-    }
-
-    void take_step() {
-        const RowBatch batch = next_batch();
-        const bool averaged = plan_.solver == Solver::schedule_free_adamw;
-        const float* at = averaged ? query_.data() : model_.data();
-        const double loss = kernels_.network_gradient(shape_, at, batch, plan_.loss, scratch_.data(), gradient_.data());
-        const double length = gradient_length();
-        if (!std::isfinite(loss) || !std::isfinite(length)) {
-            status_ = TrainingStatus::diverged;
+    template <class Work>
+    void for_members(Work work) {
+        const auto one = [&](std::size_t i) {
+            const FlushDenormals flush;
+            work(i);
+        };
+        if (threads_ == 1 || members_.size() == 1) {
+            for (std::size_t i = 0; i < members_.size(); ++i) one(i);
             return;
         }
-        const bool is_long = length > plan_.max_gradient_norm;
-        clipped_ += is_long ? 1 : 0;
-        ++step_;
-        loss_sum_ += loss;
-        ++losses_;
-        update(is_long ? plan_.max_gradient_norm / length : 1.0);
-        if (step_ % plan_.check_every == 0 || step_ == plan_.max_steps) check(batch);
-        if (status_ == TrainingStatus::running && step_ == plan_.max_steps) status_ = TrainingStatus::max_steps;
+        for_row_blocks(members_.size(), 1, threads_, [&] { return [&](std::size_t i, std::size_t) { one(i); }; }, [] { return false; });
     }
 
-    // Eight sums side by side, since one alone waits for every addition.
-    double gradient_length() const {
-        double sums[8] = {};
-        for (std::size_t i = 0; i < gradient_.size(); i += 8)
-            for (std::size_t j = 0; j < 8; ++j) sums[j] += static_cast<double>(gradient_[i + j]) * static_cast<double>(gradient_[i + j]);
-        return std::sqrt(((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7])));
-    }
-
-    void update(double gradient_scale) {
-        const double warm = plan_.warm_up == 0 ? 1.0 : std::min(1.0, static_cast<double>(step_) / static_cast<double>(plan_.warm_up));
-        const double rate = plan_.learning_rate * warm, t = static_cast<double>(step_);
-        const double beta1 = 0.9, beta2 = plan_.solver == Solver::rmsprop ? 0.9 : 0.999;
-        rate_square_sum_ += rate * rate;
-        OptimizerStep s{};
-        s.solver = plan_.solver;
-        s.length = parameters_;
-        s.model = model_.data();
-        s.query = query_.data();
-        s.first = first_.data();
-        s.second = second_.data();
-        s.gradient = gradient_.data();
-        s.decay_mask = mask_.data();
-        s.rate = static_cast<float>(std::min(rate, 1e30));
-        s.beta1 = static_cast<float>(beta1);
-        s.beta2 = static_cast<float>(beta2);
-        s.correction1 = static_cast<float>(1.0 / (1.0 - std::pow(beta1, t)));
-        s.correction2 = static_cast<float>(1.0 / (1.0 - std::pow(beta2, t)));
-        s.share = static_cast<float>(rate_square_sum_ > 0.0 ? rate * rate / rate_square_sum_ : 0.0);
-        s.decay = static_cast<float>(plan_.weight_decay);
-        s.gradient_scale = static_cast<float>(gradient_scale);
-        kernels_.optimizer_step(s);
-    }
-
-    // Weighted mean NLL of the model, each row's limited.
-    double limited_loss(const RowBatch& batch) {
-        kernels_.network_nll(shape_, model_.data(), batch, scratch_.data(), nll_.data());
-        double sum = 0.0, weights = 0.0;
-        for (std::size_t i = 0; i < batch.rows; ++i) {
-            const double weight = static_cast<double>(batch.weight[batch.order ? batch.order[i] : i]);
-            // NaN stays: every comparison with it is false.
-            sum += weight * static_cast<double>(nll_[i] > row_loss_ceiling ? row_loss_ceiling : nll_[i]);
+    // Log mean density of every held-out row under the models that do not see it, and its limited mean loss.
+    double held_out_loss() {
+        constexpr float nothing = -std::numeric_limits<float>::infinity();
+        std::fill(row_log_density_.begin(), row_log_density_.end(), nothing);
+        for (const Member& member : members_)
+            for (std::size_t i = 0; i < member.held_out().size(); ++i) {
+                float& sum = row_log_density_[member.held_out()[i]];
+                const float term = -member.nll()[i];
+                const float top = term < sum ? sum : term, gap = term < sum ? term - sum : sum - term;
+                sum = sum == nothing ? term : top + std::log1p(std::exp(gap));
+            }
+        double total = 0.0, weights = 0.0;
+        for (std::size_t row = 0; row < rows_.count; ++row) {
+            if (seen_by_[row] == 0.0f) continue;
+            if (seen_by_[row] > 1.0f) row_log_density_[row] -= std::log(seen_by_[row]);
+            const double loss = -static_cast<double>(row_log_density_[row]), weight = static_cast<double>(rows_.weight[row]);
+            total += weight * (loss > row_loss_ceiling ? row_loss_ceiling : loss);  // NaN stays
             weights += weight;
         }
-        return sum / weights;
+        return total / weights;
     }
 
-    // Look at the model, on the last batch where nothing is held out.
-    void check(const RowBatch& batch) {
-        const bool holds_out = held_out_.count > 0;
-        const double loss = limited_loss(holds_out ? RowBatch{held_out_.x, held_out_.y, held_out_.weight, nullptr, held_out_.count} : batch);
-        history_.step.push_back(step_);
-        history_.train_loss.push_back(loss_sum_ / static_cast<double>(losses_));
-        history_.validation_nll.push_back(holds_out ? loss : std::numeric_limits<double>::quiet_NaN());
-        loss_sum_ = 0.0;
-        losses_ = 0;
-        // Infinite parameters can have a finite loss, since z is held within float32.
-        if (std::isnan(loss) || !std::all_of(model_.begin(), model_.end(), [](float value) { return std::isfinite(value); })) {
+    // Look at the models, all of which have taken `step` steps.
+    void check(std::size_t step) {
+        checked_ = step;
+        if (!any_diverged()) for_members([&](std::size_t i) { members_[i].evaluate(); });
+        const double loss = any_diverged() || !holds_out_ ? std::numeric_limits<double>::quiet_NaN() : held_out_loss();
+        if (std::any_of(members_.begin(), members_.end(), [&](const Member& member) { return member.steps() < step; })) {
             status_ = TrainingStatus::diverged;
             return;
         }
-        if (!holds_out || loss < best_loss_) {
-            std::copy(model_.begin(), model_.begin() + static_cast<std::ptrdiff_t>(parameters_), best_.begin());
-            best_step_ = step_;
+        double train_loss = 0.0;
+        for (Member& member : members_) train_loss += member.take_mean_loss() / static_cast<double>(members_.size());
+        history_.step.push_back(step);
+        history_.train_loss.push_back(train_loss);
+        history_.validation_nll.push_back(loss);
+        if (any_diverged() || (holds_out_ && std::isnan(loss))) {
+            status_ = TrainingStatus::diverged;
+            return;
+        }
+        if (!holds_out_ || loss < best_loss_) {
+            for (Member& member : members_) member.keep_as_best();
+            if (holds_out_) keep_log_density();
+            best_step_ = step;
             best_loss_ = loss;
         }
-        if (!holds_out) return;
+        if (step == plan_.max_steps) status_ = TrainingStatus::max_steps;
+        if (!holds_out_) return;
         stale_ = loss < reference_loss_ - plan_.tolerance ? 0 : stale_ + 1;
         if (stale_ == 0) reference_loss_ = loss;
-        if (stale_ >= plan_.patience) status_ = TrainingStatus::patience;
+        if (stale_ >= plan_.patience && step >= plan_.min_steps) status_ = TrainingStatus::patience;
     }
 
-    const Kernels& kernels_;
-    std::vector<std::size_t> widths_;
+    void keep_log_density() {
+        for (std::size_t row = 0; row < rows_.count; ++row)
+            if (seen_by_[row] > 0.0f) best_log_density_[row] = row_log_density_[row];
+    }
+
+    bool any_diverged() const {
+        return std::any_of(members_.begin(), members_.end(), [](const Member& member) { return member.diverged(); });
+    }
+
+    template <class State>
+    void visit(State& state) {
+        for (Member& member : members_) member.visit_solver(state);
+        for (Member& member : members_) member.visit_rest(state);
+        state(best_log_density_);
+        state(checked_), state(best_step_), state(stale_), state(best_loss_), state(reference_loss_), state(status_);
+        state.resizable(history_.step), state.resizable(history_.train_loss), state.resizable(history_.validation_nll);
+    }
+
     NetworkShape shape_;
     TrainingPlan plan_;
-    TrainingRows rows_, held_out_;
-    std::size_t parameters_ = 0;
-    std::vector<float> model_, query_, first_, second_, gradient_, mask_, best_, scratch_, nll_;
-    std::vector<std::uint32_t> order_;
-    std::size_t batches_ = 0, batch_ = 0, position_ = 0;
-    std::uint64_t random_;
-    TrainingStatus status_ = TrainingStatus::running;
-    std::size_t step_ = 0, best_step_ = 0, clipped_ = 0, losses_ = 0, stale_ = 0;
-    double loss_sum_ = 0.0, rate_square_sum_ = 0.0;
+    TrainingRows rows_;
+    std::size_t threads_;
+    std::vector<Member> members_;
+    bool holds_out_ = false;
+    std::vector<float> seen_by_, row_log_density_, best_log_density_;
+    std::size_t checked_ = 0, best_step_ = 0, stale_ = 0;
     double best_loss_ = std::numeric_limits<double>::infinity(), reference_loss_ = std::numeric_limits<double>::infinity();
+    TrainingStatus status_ = TrainingStatus::running;
     TrainingHistory history_;
 };
 

@@ -36,6 +36,9 @@ class JointFit:
     n_iter : int
     history : dict of lists
         'objective': penalised mean log likelihood before every iteration and at the end.
+    held_out_log_density : ndarray (n,)
+        All nan: every row was trained on.
+    log_scale_bounds : None
     """
 
     parameters: GaussianMixtureParameters
@@ -43,6 +46,8 @@ class JointFit:
     outcome: str
     n_iter: int
     history: dict
+    held_out_log_density: np.ndarray
+    log_scale_bounds: None = None
 
 
 def predict(parameters: GaussianMixtureParameters, x) -> Mixture:
@@ -100,12 +105,13 @@ def fit_joint(settings: Settings, rows, n_components, rng, start=None) -> JointF
         outcome=_describe(fit, n_components),
         n_iter=fit.n_iter,
         history={"objective": list(fit.objective_path)},
+        held_out_log_density=np.full(len(rows.y), np.nan),
     )
 
 
 def held_out_score(fit: JointFit, rows) -> float:
     """Weighted mean of log p(y | x) on held-out rows, one row's share limited by `ROW_LOSS_CEILING`."""
-    log_density = predict(fit.parameters, rows.x).logpdf(rows.y)
+    log_density = predict(fit.parameters, rows.x).logpdf(rows.y[:, 0])
     return float(np.average(np.maximum(log_density, -ROW_LOSS_CEILING), weights=rows.weight))
 
 

@@ -51,9 +51,11 @@ class Standardizer:
             z = (values - self.center) / self.scale
         return np.where(self.constant, 0.0, np.clip(z, -FARTHEST, FARTHEST))
 
-    def restore(self, dist: Mixture) -> Mixture:
-        """A `Mixture` in standardised units, carried to data units (one output)."""
-        return dist.affine(self.scale[0], self.center[0])
+    def restore(self, dist: Mixture, output_names=None) -> Mixture:
+        """A `Mixture` in standardised units, carried to data units, with names for its outputs."""
+        if dist.n_outputs == 1:
+            return dist.affine(self.scale[0], self.center[0])
+        return dist.affine(self.scale, self.center).named(output_names)
 
 
 def resolution(z) -> float:

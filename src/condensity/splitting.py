@@ -19,9 +19,18 @@ def held_out_splits(n, fraction, rng) -> list:
         Share of a single held-out part, which has `MIN_HELD_OUT_ROWS` rows at least.
     rng : numpy Generator
     """
+    if n < SMALL_N:
+        return fold_splits(n, min(N_FOLDS, n), rng)
     order = rng.permutation(n)
-    if n >= SMALL_N:
-        n_held_out = min(max(MIN_HELD_OUT_ROWS, round(fraction * n)), n - 1)
-        return [(order[n_held_out:], order[:n_held_out])]
-    parts = np.array_split(order, min(N_FOLDS, n))
-    return [(np.concatenate(parts[:j] + parts[j + 1 :]), part) for j, part in enumerate(parts)]
+    n_held_out = min(max(MIN_HELD_OUT_ROWS, round(fraction * n)), n - 1)
+    return [(order[n_held_out:], order[:n_held_out])]
+
+
+def fold_splits(n, n_members, rng) -> list:
+    """A split for each member of an ensemble: fold after fold of as many random partitions as it takes."""
+    folds = min(N_FOLDS, n)
+    pairs: list[tuple] = []
+    while len(pairs) < n_members:
+        parts = np.array_split(rng.permutation(n), folds)
+        pairs += [(np.concatenate(parts[:j] + parts[j + 1 :]), part) for j, part in enumerate(parts)]
+    return pairs[:n_members]

@@ -100,7 +100,7 @@ def warn_about_oddities(x, y, constant, columns=None):
     Parameters
     ----------
     x : ndarray (n, d)
-    y : ndarray (n,)
+    y : ndarray (n, q)
     constant : bool ndarray (d,)
     columns : sequence of str, optional
     """
@@ -112,14 +112,20 @@ def warn_about_oddities(x, y, constant, columns=None):
     for label, column, flag in zip(labels, x.T, constant, strict=True):
         if not flag and first_of.setdefault(column.tobytes(), label) != label:
             warn_user(f"Columns {first_of[column.tobytes()]} and {label} of X are equal; one of them says nothing new.")
-    if y.min() == y.max():
-        warn_user(f"y is constant ({y[0]:g}); the fitted density is a narrow peak there, whose width means nothing.")
+    y_constant = y.min(axis=0) == y.max(axis=0)
+    for j in np.flatnonzero(y_constant):
+        what = "y" if y.shape[1] == 1 else f"Column {j} of y"
+        warn_user(
+            f"{what} is constant ({y[0, j]:g}); the fitted density is a narrow peak there, whose width means nothing."
+        )
     sample = slice(0, DUPLICATE_SAMPLE)
     n_rows = len(y[sample])
-    n_distinct = len(np.unique(y[sample]))  # rows are at least as many; comparing whole rows takes twenty times as long
+    n_distinct = len(
+        np.unique(y[sample, 0])
+    )  # rows are at least as many; comparing whole rows takes twenty times as long
     if n_distinct < n_rows / 2:
         n_distinct = len(np.unique(np.column_stack([x, y])[sample], axis=0))
-    if n_distinct < n_rows / 2 and y.min() != y.max():
+    if n_distinct < n_rows / 2 and not y_constant.all():
         warn_user(
             f"Only {n_distinct} of {n_rows} rows are distinct; held-out rows then repeat training rows, and the "
             "density may be too sharp. Count copies with sample_weight instead."
@@ -131,10 +137,10 @@ def warn_about_outliers(y):
 
     Parameters
     ----------
-    y : ndarray (n,)
+    y : ndarray (n, q)
         Standardised.
     """
-    far = np.abs(y) > OUTLIER_DISTANCE
+    far = (np.abs(y) > OUTLIER_DISTANCE).any(axis=1)
     if far.any():
         warn_user(
             f"{int(far.sum())} of {len(y)} values of y lie more than {OUTLIER_DISTANCE:g} times its usual spread from the "

@@ -8,8 +8,15 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_consistent_length
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    _get_feature_names,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
 
+from condensity.health import examine, gather_evidence
 from condensity.kernels.reference.trainer import Rows
 from condensity.kernels.rng import as_generator
 from condensity.mixture import Mixture
@@ -21,6 +28,9 @@ from condensity.table import (
     warn_about_oddities,
     warn_about_outliers,
 )
+
+#: More outputs than this are refused: a full covariance has as many parameters as their square.
+MOST_OUTPUTS = 100
 
 
 class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta):
@@ -40,9 +50,15 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         Where X had column names.
     """
 
+    #: Whether y may have several columns.
+    _several_outputs = False
+
     @abstractmethod
-    def _fit_standardised(self, rows, rng, validation) -> Any:
-        """Fit standardised `Rows`; the result has converged, outcome, n_iter and history."""
+    def _fit_standardised(self, rows, rng, validation, goes_on) -> Any:
+        """Fit standardised `Rows`, or go on with the last fit.
+
+        The result has converged, outcome, n_iter, history, held_out_log_density (n,) and log_scale_bounds.
+        """
 
     @abstractmethod
     def _predict_standardised(self, x) -> Mixture:
@@ -56,11 +72,11 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         ----------
         X : array-like or data frame (n, d)
             Finite numbers.
-        y : array-like (n,) or (n, 1)
-            Finite numbers; predictions take its shape.
+        y : array-like (n,), (n, 1) or, where the model has several outputs, (n, q)
+            Finite numbers; predictions take its shape, and column names, if any, name the outputs of distributions.
         sample_weight : array-like (n,), optional
             Not negative; a weight of 0 is as good as an absent row.
-        X_val, y_val : array-like (v, d), (v,), optional
+        X_val, y_val : array-like (v, d), (v,) or (v, q), optional
             Your own held-out rows, for time-ordered or grouped data: they replace the random split.
 
         Returns
@@ -79,28 +95,66 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         UserWarning
             For constant or repeated columns, a constant target, mostly repeated rows, and targets far from the rest.
         """
+        goes_on = self._goes_on()
         self._forget()
         self._validate_params()
-        x, y, weight = self._check_training_data(X, y, sample_weight)
-        self._check_size(*x.shape)
-        x_scaler, y_scaler = Standardizer.fit(x, weight), Standardizer.fit(y[:, None], weight)
-        warn_about_oddities(x, y, x_scaler.constant, getattr(self, "feature_names_in_", None))
-        rows = Rows(x_scaler.transform(x), y_scaler.transform(y[:, None])[:, 0], weight)
-        warn_about_outliers(rows.y)
-        validation = self._check_validation_data(X_val, y_val, x_scaler, y_scaler)
-        fit = self._fit_standardised(rows, as_generator(self.random_state, "fit"), validation)
-        self._x_scaler, self._y_scaler, self._fit = x_scaler, y_scaler, fit
+        rows = self._standardised_rows(X, y, sample_weight, keep_units=goes_on)
+        validation = self._check_validation_data(X_val, y_val)
+        fit = self._fit_standardised(rows, as_generator(self.random_state, "fit"), validation, goes_on)
+        self._fit = fit
         self.n_iter_, self.history_, self.outcome_ = fit.n_iter, fit.history, fit.outcome
+        self._health, self._evidence = None, gather_evidence(
+            rows, fit.outcome, converged=fit.converged, held_out_log_density=fit.held_out_log_density
+        )
         self.converged_ = fit.converged
-        if not fit.converged:
-            warnings.warn(fit.outcome, ConvergenceWarning, stacklevel=2)
+        bad = [finding for finding in self._evidence.findings if finding.serious and finding.name != "held-out rows"]
+        if bad:
+            warnings.warn(" ".join(finding.sentence for finding in bad), ConvergenceWarning, stacklevel=2)
         return self
+
+    def _goes_on(self):
+        """Whether the next fit starts from what the last one learned."""
+        return bool(getattr(self, "warm_start", False)) and self.__sklearn_is_fitted__()
 
     def _forget(self):
         """Drop what an earlier fit learned, so that a failed fit leaves nothing half-fitted."""
         for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
             delattr(self, name)
         self._y_shape = ()
+
+    def _standardised_rows(self, X, y, sample_weight, *, keep_units=False) -> Rows:
+        """Checked training data in standardised units, which are learned from it unless they are kept."""
+        x, y, weight = self._check_training_data(X, y, sample_weight)
+        self._check_size(*x.shape)
+        if not keep_units:
+            self._x_scaler, self._y_scaler = Standardizer.fit(x, weight), Standardizer.fit(y, weight)
+        units = (x.shape[1], y.shape[1])
+        if units != (self._x_scaler.scale.size, self._y_scaler.scale.size):
+            raise ValueError(
+                f"warm_start=True and partial_fit need as many columns as before, {self._x_scaler.scale.size} of X and "
+                f"{self._y_scaler.scale.size} of y; got {units[0]} and {units[1]}."
+            )
+        warn_about_oddities(x, y, self._x_scaler.constant, getattr(self, "feature_names_in_", None))
+        rows = Rows(self._x_scaler.transform(x), self._y_scaler.transform(y), weight)
+        warn_about_outliers(rows.y)
+        return rows
+
+    @property
+    def health_(self) -> list:
+        """What the fitted model is like, in words with numbers: a list of `condensity.health.Finding`.
+
+        Worked out when first asked for. Empty after `partial_fit`.
+        """
+        check_is_fitted(self)
+        if self._health is None:
+            self._health = [] if self._evidence is None else self._examine()
+        return self._health
+
+    def _examine(self):
+        columns = getattr(self, "feature_names_in_", None)
+        return examine(
+            self._evidence, self._predict_standardised, log_scale_bounds=self._fit.log_scale_bounds, columns=columns
+        )
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "converged_")
@@ -109,7 +163,7 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         """Refuse or warn of hyper-parameters that n rows cannot carry."""
 
     def _check_training_data(self, X, y, sample_weight):
-        """Float64 x (n, d), y (n,), weight (n,) with mean one, zero weights dropped."""
+        """Float64 x (n, d), y (n, q), weight (n,) with mean one, zero weights dropped."""
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         require_numeric("X", X)
@@ -118,9 +172,10 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         y = self._check_target(y)
         check_consistent_length(X, y)
         if sample_weight is None:
+            self._present = None
             return X, y, np.ones(len(y))
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        present = weight > 0
+        present = self._present = weight > 0
         if present.sum() < 2:
             raise ValueError(
                 f"sample_weight must be non-zero in at least 2 rows; it is in {int(present.sum())} of {len(y)}."
@@ -129,15 +184,47 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         return X[present], y[present], weight / weight.mean()
 
     def _check_target(self, y):
-        """Float64 y (n,); its shape is remembered, so that predictions can take it."""
-        y = _one_output(y, "y")
-        self._y_shape = y.shape[1:]
-        y = column_or_1d(y, warn=True)
-        require_finite("y", y)
-        require_moderate("y", y)
+        """Float64 y (n, q); its shape and column names are remembered, so that predictions can take them."""
+        names = _get_feature_names(y) if getattr(y, "ndim", 1) == 2 else None
+        columns = self._target_columns(y, "y")
+        if columns.ndim == 2 and not self._several_outputs:
+            column_or_1d(columns, warn=True)
+        self._y_shape = columns.shape[1:]
+        columns = columns.reshape(len(columns), -1)
+        self._output_names = None if names is None or columns.shape[1] == 1 else [str(name) for name in names]
+        require_finite("y", columns if columns.shape[1] > 1 else columns[:, 0], self._output_names)
+        require_moderate("y", columns)
+        return columns
+
+    def _target_columns(self, y, name):
+        """Float64 (n,) or (n, q), not looked at for NaN; of as many columns as were fitted, once fitted."""
+        require_numeric(name, y)
+        y = check_array(y, ensure_2d=False, ensure_all_finite=False, input_name=name, dtype="numeric", allow_nd=True)
+        most = MOST_OUTPUTS if self._several_outputs else 1
+        if y.ndim > 2 or (y.ndim == 2 and not 1 <= y.shape[1] <= most):
+            shapes = f"(n,) or (n, q) with q <= {most}" if self._several_outputs else "(n,) or (n, 1)"
+            remedy = "" if self._several_outputs else " This model fits one output at a time: fit one model a column."
+            raise ValueError(f"{name} must have shape {shapes}; got {y.shape}.{remedy}")
+        return y.astype(np.float64)
+
+    def _check_known_target(self, y, name):
+        """Float64 (n, q), finite, of as many columns as were fitted."""
+        y = self._target_columns(y, name)
+        y = y.reshape(len(y), -1)
+        if y.shape[1] != self._y_scaler.scale.size:
+            raise ValueError(f"{name} must have {self._y_scaler.scale.size} columns, as in fit; got {y.shape[1]}.")
+        require_finite(name, y if y.shape[1] > 1 else y[:, 0], self._output_names)
         return y
 
-    def _check_validation_data(self, X_val, y_val, x_scaler, y_scaler):
+    def _in_given_order(self, values):
+        """Values (n,) of the rows that were trained on, at the places where they were given; nan at weights of 0."""
+        if self._present is None:
+            return values
+        result = np.full(len(self._present), np.nan)
+        result[self._present] = values
+        return result
+
+    def _check_validation_data(self, X_val, y_val):
         """Standardised `Rows` of the caller's validation data, or None."""
         if X_val is None and y_val is None:
             return None
@@ -146,10 +233,9 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
                 f"Give both X_val and y_val, or neither; {'X_val' if X_val is None else 'y_val'} is missing."
             )
         x = self._check_inputs(X_val, name="X_val")
-        y = column_or_1d(_one_output(y_val, "y_val"))
-        require_finite("y_val", y)
+        y = self._check_known_target(y_val, "y_val")
         _require_same_length("X_val", x, "y_val", y)
-        return Rows(x_scaler.transform(x), y_scaler.transform(y[:, None])[:, 0], np.ones(len(y)))
+        return Rows(self._x_scaler.transform(x), self._y_scaler.transform(y), np.ones(len(y)))
 
     def _check_inputs(self, X, name="X"):
         """Float64 x (n, d) for a fitted schema."""
@@ -180,10 +266,10 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         """
         check_is_fitted(self)
         x = self._x_scaler.transform(self._check_inputs(X))
-        return self._y_scaler.restore(self._predict_standardised(x))
+        return self._y_scaler.restore(self._predict_standardised(x), self._output_names)
 
     def predict(self, X):
-        """Conditional mean of y, in the shape of the y that was fitted: (n,) or (n, 1)."""
+        """Conditional mean of y, in the shape of the y that was fitted: (n,), (n, 1) or (n, q)."""
         mean = self.predict_dist(X).mean()
         return mean.reshape(len(mean), *self._y_shape)
 
@@ -196,7 +282,7 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         return self.predict_dist(X).interval(level)
 
     def sample(self, X, n_samples=1, *, random_state=None):
-        """Draw y from p(y | x) for each row of X, (n, n_samples).
+        """Draw y from p(y | x) for each row of X, (n, n_samples) or, of several outputs, (n, n_samples, q).
 
         An integer `random_state` gives the same draws every time; None gives new ones.
         """
@@ -211,10 +297,9 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         dist = self.predict_dist(X)
         if y is None:
             return dist.logpdf(dist.mean())
-        y = column_or_1d(_one_output(y, "y"))
-        require_finite("y", y)
+        y = self._check_known_target(y, "y")
         _require_same_length("X", dist, "y", y)
-        return dist.logpdf(y)
+        return dist.logpdf(y if y.shape[1] > 1 else y[:, 0])
 
     def score(self, X, y, sample_weight=None):
         """Mean of log p(y | x) in nats: larger is better. Not R²."""
@@ -228,20 +313,9 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = self._several_outputs
         tags.regressor_tags.poor_score = True  # the score is a log density, where scikit-learn expects R²
         return tags
-
-
-def _one_output(y, name):
-    """Float64 (n,) or (n, 1), not looked at for NaN."""
-    require_numeric(name, y)
-    y = check_array(y, ensure_2d=False, ensure_all_finite=False, input_name=name, dtype="numeric", allow_nd=True)
-    if y.ndim > 2 or (y.ndim == 2 and y.shape[1] != 1):
-        raise ValueError(
-            f"{name} must have one output, shape (n,) or (n, 1); got {y.shape}. This version fits one output at a time: "
-            "fit one model a column."
-        )
-    return y.astype(np.float64)
 
 
 def _require_same_length(x_name, x, y_name, y):

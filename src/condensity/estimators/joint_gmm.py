@@ -104,7 +104,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
                 "use fewer components or 'auto'."
             )
 
-    def _fit_standardised(self, rows, rng, validation):
+    def _fit_standardised(self, rows, rng, validation, goes_on):
         settings = em.Settings(**{field.name: getattr(self, field.name) for field in fields(em.Settings)})
         if self.n_components != "auto":
             self.selection_ = None

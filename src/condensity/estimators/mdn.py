@@ -1,16 +1,21 @@
 """`MDNRegressor`: a mixture density network."""
 
+import hashlib
+import time
 from dataclasses import fields
 from numbers import Integral, Real
+from os import PathLike
 from typing import ClassVar
 
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from condensity import kernels, training
 from condensity.estimators.base import AbstractDensityRegressor
 from condensity.kernels.reference.network import ACTIVATIONS
 from condensity.kernels.reference.optimizer import SOLVERS
+from condensity.kernels.rng import as_generator
 from condensity.table import warn_user
 
 
@@ -68,6 +73,7 @@ class MDNRegressor(AbstractDensityRegressor):
     (1, 2)
     """
 
+    _several_outputs = True
     _parameter_constraints: ClassVar[dict] = {
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "hidden_layer_sizes": [
@@ -76,7 +82,9 @@ class MDNRegressor(AbstractDensityRegressor):
             StrOptions({"auto"}),
         ],
         "activation": [StrOptions(set(ACTIVATIONS))],
+        "covariance_type": [StrOptions({"full", "diag"})],
         "solver": [StrOptions({"auto", *SOLVERS})],
+        "numeric_encoding": [StrOptions({"auto", "piecewise"}), None],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto", "full"})],
         "max_iter": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
@@ -84,12 +92,20 @@ class MDNRegressor(AbstractDensityRegressor):
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "scale_prior": [Interval(Real, 0, None, closed="left")],
         "scale_bounds": ["array-like", StrOptions({"auto"}), None],
+        "noise": [Interval(Real, 0, None, closed="left")],
         "init": [StrOptions({"quantile", "xavier"})],
+        "n_members": [Interval(Integral, 1, None, closed="left")],
+        "refit": ["boolean"],
         "engine": [StrOptions({"auto", "native", "reference"})],
         "random_state": ["random_state", np.random.Generator],
+        "n_jobs": [Integral, None],
+        "warm_start": ["boolean"],
+        "checkpoint": [str, PathLike, None],
+        "callback": [callable, None],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -98,7 +114,9 @@ class MDNRegressor(AbstractDensityRegressor):
         *,
         hidden_layer_sizes="auto",
         activation="silu",
+        covariance_type="full",
         solver="auto",
+        numeric_encoding="auto",
         learning_rate_init="auto",
         batch_size="auto",
         max_iter="auto",
@@ -106,17 +124,27 @@ class MDNRegressor(AbstractDensityRegressor):
         validation_fraction=0.15,
         n_iter_no_change=8,
         tol=1e-4,
-        weight_decay=0.01,
+        weight_decay="auto",
         scale_prior=1.0,
         scale_bounds="auto",
+        noise=0.0,
         init="quantile",
+        n_members=1,
+        refit=True,
         engine="auto",
         random_state=None,
+        n_jobs=None,
+        warm_start=False,
+        checkpoint=None,
+        callback=None,
+        verbose=0,
     ):
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
+        self.covariance_type = covariance_type
         self.solver = solver
+        self.numeric_encoding = numeric_encoding
         self.learning_rate_init = learning_rate_init
         self.batch_size = batch_size
         self.max_iter = max_iter
@@ -127,9 +155,17 @@ class MDNRegressor(AbstractDensityRegressor):
         self.weight_decay = weight_decay
         self.scale_prior = scale_prior
         self.scale_bounds = scale_bounds
+        self.noise = noise
         self.init = init
+        self.n_members = n_members
+        self.refit = refit
         self.engine = engine
         self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.warm_start = warm_start
+        self.checkpoint = checkpoint
+        self.callback = callback
+        self.verbose = verbose
 
     @classmethod
     def from_blog(cls, *, regularised=False, **overrides):
@@ -158,7 +194,9 @@ class MDNRegressor(AbstractDensityRegressor):
             "weight_decay": BLOG_L2 if regularised else 0.0,
             "scale_prior": 0.0,
             "scale_bounds": None,
+            "numeric_encoding": None,
             "init": "xavier",
+            "refit": False,
         }
         return cls(**{**blog, **overrides})
 
@@ -184,13 +222,90 @@ class MDNRegressor(AbstractDensityRegressor):
             if not numeric or not 0 < low_high[0] < low_high[1] < np.inf:
                 raise ValueError(f"scale_bounds must be (low, high) with 0 < low < high; got {bounds!r}.")
 
-    def _fit_standardised(self, rows, rng, validation):
-        settings = training.Settings(**{field.name: getattr(self, field.name) for field in fields(training.Settings)})
-        return training.fit_mdn(settings, rows, rng, validation, engine=self.engine)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train for one epoch on these rows, going on where the last call, or `fit`, ended.
+
+        Units, the network's shape and the solver's state are those of the first call, so its rows should be typical. There
+        is no held-out check: when to stop is the caller's to judge, for example by `score` on rows of their own.
+
+        Parameters
+        ----------
+        X, y, sample_weight : as in `fit`
+
+        Returns
+        -------
+        self
+        """
+        first = not self.__sklearn_is_fitted__()
+        if first:
+            self._forget()
+        self._validate_params()
+        rows = self._standardised_rows(X, y, sample_weight, keep_units=not first)
+        earlier, state = (None, None) if first else (self._fit, self._solver_state)
+        rng = as_generator(self.random_state, "fit" if state is None else f"fit {state[0]}")
+        self._fit, self._solver_state = training.train_one_epoch(
+            self._settings(), rows, rng, earlier, state, engine=self.engine
+        )
+        self.n_iter_, self.history_, self.outcome_ = self._fit.n_iter, self._fit.history, self._fit.outcome
+        self._health, self._evidence, self.candidates_, self.converged_ = None, None, [], False
+        self.oof_score_samples_ = self._in_given_order(self._fit.held_out_log_density)
+        return self
+
+    def _fit_standardised(self, rows, rng, validation, goes_on):
+        earlier = self._fit if goes_on else None
+        journal = training.Journal(self.checkpoint, self._fingerprint(rows, validation, earlier), self._watcher())
+        fit = training.fit_mdn(
+            self._settings(),
+            rows,
+            rng,
+            validation,
+            engine=self.engine,
+            n_threads=effective_n_jobs(self.n_jobs),
+            journal=journal,
+            earlier=earlier,
+        )
+        if not fit.ended_by_user:
+            journal.close()
+        self._solver_state = None
+        self.oof_score_samples_ = self._in_given_order(fit.held_out_log_density - np.log(self._y_scaler.scale).sum())
+        self.candidates_ = fit.candidates
+        return fit
+
+    def _settings(self):
+        return training.Settings(**{field.name: getattr(self, field.name) for field in fields(training.Settings)})
+
+    def _fingerprint(self, rows, validation, earlier):
+        """Of everything that decides the bits of a fit, so that a checkpoint is never used for another."""
+        if self.checkpoint is None:
+            return ""
+        if kernels.resolve_engine(self.engine, operation="train") != "native":
+            raise ValueError("checkpoint needs the native engine; the reference engine cannot be resumed.")
+        digest = hashlib.sha256(f"{kernels.native.SOURCE_HASH} {self._settings()}".encode())
+        for part in (*rows, *(validation or ()), *(() if earlier is None else (earlier.thetas,))):
+            digest.update(np.ascontiguousarray(part))
+        return digest.hexdigest()
+
+    def _watcher(self):
+        """The caller's callback, after a line on the terminal where verbose asks for it."""
+        if not self.verbose:
+            return self.callback
+        last = [time.perf_counter()]
+
+        def look(progress):
+            if time.perf_counter() - last[0] > SECONDS_PER_LINE / self.verbose:
+                last[0] = time.perf_counter()
+                losses = f"train loss {progress.train_loss:.4f}, held-out NLL {progress.validation_nll:.4f}"
+                print(f"[{progress.stage}] step {progress.n_steps} of {progress.max_steps}: {losses}", flush=True)  # noqa: T201
+            return None if self.callback is None else self.callback(progress)
+
+        return look
 
     def _predict_standardised(self, x):
-        return training.predict(self._fit, x)
+        return training.predict(self._fit.thetas, self._fit.network, x)
 
+
+#: Seconds between lines at verbose=1.
+SECONDS_PER_LINE = 1.0
 
 #: Strength of the regularised variant's L2. The post gives no number; this one is large enough to be seen in its figures.
 BLOG_L2 = 1e-3

@@ -57,7 +57,7 @@ _ENGINES: dict[str, dict[str, Callable]] = {
         "mixture_quantile": _blocked(_reference.mixture_quantile),
         "mixture_crps": _scores.mixture_crps,
         "mixture_sample": _sampling.mixture_sample,
-        "train": _trainer.train,
+        "train": _trainer.Run,
         "fit_gmm": _em.fit_gmm,
     },
 }
@@ -111,7 +111,7 @@ def resolve_engine(name: str, *, operation: str) -> str:
 
 
 def operation(name: str, *, engine: str = "auto") -> Callable:
-    """The function that runs an operation, such as "train", on an engine; "auto" asks the environment first."""
+    """The function, or class of runs, behind an operation such as "train", on an engine; "auto" asks the environment."""
     return _ENGINES[_chosen(name, engine)][name]
 
 

@@ -25,60 +25,101 @@ from condensity.kernels.reference.trainer import Training
 _KERNELS = (mixture_logpdf, mixture_logcdf, mixture_logsf, mixture_quantile, mixture_crps, mixture_sample)
 
 
-#: How long the training loop works before Python has a look: Ctrl-C is obeyed as soon.
-SLICE_SECONDS = 0.1
-
-
 # -------------------------------------------------------------------------------------------------------- training
-def train(theta, network, plan, rng, rows, validation=None) -> Training:
-    """The native twin of `reference.trainer.train`, in float32 but for sums over rows; shuffles with numbers of its own."""
-    held_out = rows.take(slice(0, 0)) if validation is None else validation
-    arrays = [_float32(part) for part in (theta, *rows, *held_out)]
-    with np.errstate(over="ignore"):
-        seed = int(rng.integers(2**64, dtype=np.uint64))
-    run = _native.TrainingRun(
-        *_describe(network), *arrays, plan.solver, plan.learning_rate, plan.warm_up, plan.batch_size, plan.max_steps,
-        plan.check_every, plan.patience, plan.tolerance, plan.weight_decay, *plan.penalty, plan.max_gradient_norm, seed,
-    )  # fmt: skip
-    status = None
-    try:
-        while not run.advance(SLICE_SECONDS):
-            pass  # between slices Python looks for signals
-    except KeyboardInterrupt:
-        if run.best_step == 0:
-            raise
-        status = "interrupted"
-    history = {
-        "step": run.step.astype(int).tolist(),
-        "train_loss": run.train_loss.tolist(),
-        "validation_nll": run.validation_nll.tolist(),
-    }
-    return Training(run.theta, status or run.status, run.n_steps, run.best_step, run.n_clipped, history)
+class Run:
+    """The native twin of `reference.trainer.Run`, in float32 but for sums over rows; shuffles with numbers of its own.
+
+    `save` gives its whole state as bytes; a run built from the same arguments that `restore`s them goes on to the bits that
+    the first would have reached. `carry_on` takes only parameters and solver from a run of the same network, on whatever
+    rows.
+    """
+
+    def __init__(self, thetas, network, plan, rng, rows, splits, n_threads=1):
+        with np.errstate(over="ignore"):
+            seeds = rng.integers(2**64, dtype=np.uint64, size=len(splits)).tolist()
+        self._n_rows = len(rows.y)
+        self._run = _native.TrainingRun(
+            _describe(network), *(_float32(part) for part in (thetas, *rows)),
+            [_index(split.kept) for split in splits], [_index(split.held_out) for split in splits], seeds,
+            plan.solver, plan.learning_rate, plan.warm_up, plan.horizon, plan.batch_size, plan.max_steps, plan.check_every,
+            plan.patience, plan.min_steps, plan.tolerance, plan.weight_decay, *plan.penalty, plan.max_gradient_norm,
+            plan.input_noise, plan.target_noise, n_threads,
+        )  # fmt: skip
+        self.advance, self.save = self._run.advance, self._run.save
+        self.restore, self.carry_on = self._run.restore, self._run.carry_on
+        self._n_members = len(splits)
+
+    @property
+    def n_steps(self) -> int:
+        """Steps taken."""
+        return self._run.n_steps
+
+    @property
+    def best_step(self) -> int:
+        """Step of the best parameters so far; 0 if none have been looked at."""
+        return self._run.best_step
+
+    @property
+    def history(self) -> dict:
+        """One entry a check, as in the reference."""
+        run = self._run
+        return {
+            "step": run.step.astype(int).tolist(),
+            "train_loss": run.train_loss.tolist(),
+            "validation_nll": run.validation_nll.tolist(),
+        }
+
+    def result(self, status=None) -> Training:
+        """What there is so far."""
+        run = self._run
+        log_density = run.held_out_log_density
+        return Training(
+            np.array([run.theta(member) for member in range(self._n_members)]),
+            status or run.status,
+            run.n_steps,
+            run.best_step,
+            run.n_clipped,
+            self.history,
+            log_density if log_density.size else np.full(self._n_rows, np.nan),
+        )
 
 
 def loss_and_gradient(theta, network, x, y, row_weight, penalty):
     """The native twin of `reference.network.loss_and_gradient`, in float32."""
     arrays = (_float32(part) for part in (theta, x, y, row_weight))
-    return _native.loss_and_gradient(*_describe(network), *arrays, *penalty)
+    return _native.loss_and_gradient(_describe(network), *arrays, *penalty)
 
 
 def log_density(theta, network, x, y):
     """The native twin of `reference.network.log_density`, in float32."""
-    return -_native.negative_log_density(*_describe(network), _float32(theta), _float32(x), _float32(y))
+    arrays = (_float32(part) for part in (theta, x, y, np.ones(len(x))))
+    return -_native.negative_log_density(_describe(network), *arrays)
 
 
 def _describe(network):
-    widths = [network.n_inputs, *network.hidden, 3 * network.n_components]
-    return widths, network.n_components, network.activation, network.log_scale_bounds
+    bounds = network.log_scale_bounds
+    if bounds is not None:
+        low, high = bounds
+        bounds = (np.broadcast_to(low, network.n_outputs).tolist(), high)
+    edges = None if network.edges is None else [np.asarray(edge).tolist() for edge in network.edges]
+    return _native.Network(
+        network.n_inputs, list(network.hidden), network.n_components, network.n_outputs, network.coupled,
+        network.activation, bounds, edges,
+    )  # fmt: skip
 
 
 def _float32(array):
     return np.ascontiguousarray(array, dtype=np.float32)
 
 
+def _index(array):
+    return np.ascontiguousarray(array, dtype=np.uint32)
+
+
 #: What the native engine can do, the mixture kernels with `threads=`; `condensity.kernels.resolve_engine` reads it.
-OPERATIONS = {kernel.__name__: kernel for kernel in (*_KERNELS, train)}
+OPERATIONS = {**{kernel.__name__: kernel for kernel in _KERNELS}, "train": Run}
 
 __all__ = [
-    "OPERATIONS", "SOURCE_HASH", "available_isas", "isa", "log_density", "loss_and_gradient", "use_isa", *OPERATIONS,
+    "OPERATIONS", "SOURCE_HASH", "Run", "available_isas", "isa", "log_density", "loss_and_gradient", "use_isa",
+    *(kernel.__name__ for kernel in _KERNELS),
 ]  # fmt: skip

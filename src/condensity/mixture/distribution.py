@@ -8,7 +8,15 @@ from scipy.special import logsumexp
 from condensity import kernels
 from condensity.kernels.rng import as_generator
 from condensity.mixture import arguments, conversion, energy, gaussian, modes, shape
-from condensity.mixture.parameters import MASS_TOLERANCE, Parameters, side_by_side, squeezed, stacked, validated
+from condensity.mixture.parameters import (
+    MASS_TOLERANCE,
+    Parameters,
+    settle_mass,
+    side_by_side,
+    squeezed,
+    stacked,
+    validated,
+)
 
 
 class Mixture:
@@ -88,6 +96,11 @@ class Mixture:
         self = cls.__new__(cls)
         self._set(parameters, output_names)
         return self
+
+    @classmethod
+    def _from_factors(cls, log_weights, means, factors) -> "Mixture":
+        """For models, whose numbers need no validation: standard deviations or lower Cholesky factors, as `Parameters`."""
+        return cls._trusted(Parameters(*settle_mass(log_weights), *squeezed(means, factors)), None)
 
     @property
     def _parameters(self) -> Parameters:
@@ -439,6 +452,10 @@ class Mixture:
                 "The result leaves the range of float64: means or scales overflow, or scales underflow to 0."
             )
         return Mixture._trusted(self._parameters._replace(means=means, factors=factors), self._output_names)
+
+    def named(self, output_names) -> "Mixture":
+        """The same distribution, its outputs under other names: q different ones, or None."""
+        return Mixture._trusted(self._parameters, arguments.names(output_names, self.n_outputs))
 
     def normalized(self) -> "Mixture":
         """The known part alone, with weights that sum to one.

@@ -1,20 +1,29 @@
-"""The mixture density network: forward pass, loss, hand-written gradients. One output, NumPy float64, standardised units.
+"""The mixture density network: forward pass, loss, hand-written gradients. NumPy float64, standardised units.
 
-Letters: n rows, d inputs, K components. The network is an MLP whose linear head gives 3K numbers a row, a, m, r:
+Letters: n rows, d inputs, q outputs, K components. The network is an MLP whose linear head gives, for each component, a
+logit a, q means m, q numbers r and, where the outputs of a component may depend on each other, q(q − 1)/2 couplings c:
 
-    log π_k = a_k − logsumexp(a)        μ_k = m_k        log σ_k = clamp(r_k)
+    log π_k = a_k − logsumexp(a)        μ_k = m_k        log σ_ki = clamp(r_ki)
 
-    ℓ_k = log π_k − ½ z_k² − log σ_k − ½ log 2π,   z_k = (y − μ_k) / σ_k,   γ = softmax(ℓ)
+    u = y − μ_k        v_i = u_i + Σ_{j<i} c_kij u_j        z_i = v_i / σ_ki
+    ℓ_k = log π_k − Σ_i log σ_ki − ½ |z|² − q/2 log 2π,   γ = softmax(ℓ)
     NLL = −logsumexp_k ℓ_k
 
-    ∂NLL/∂a_k = π_k − γ_k        ∂NLL/∂μ_k = −γ_k z_k / σ_k        ∂NLL/∂log σ_k = γ_k (1 − z_k²)
+    ∂NLL/∂a_k = π_k − γ_k        ∂NLL/∂log σ_ki = γ_k (1 − z_i²)        ∂NLL/∂c_kij = γ_k z_i u_j / σ_ki
+    ∂NLL/∂μ_kj = −γ_k (z_j / σ_kj + Σ_{i>j} c_kij z_i / σ_ki)
 
-Two penalties act on every σ_k(x), whatever its weight π_k(x): a component that nobody uses gets no gradient from the
+With one output that is z = (y − μ) / σ. With several, D⁻¹(I + C) with D = diag(σ) is the Cholesky factor of the precision
+(Williams 1996), written so that −c are the regression coefficients of an output on those before it and σ the standard
+deviation that is left (Pourahmadi 1999): both keep their size when a component becomes narrow, as the factor does not.
+
+Two penalties act on every σ_ki(x), whatever its weight π_k(x): a component that nobody uses gets no gradient from the
 likelihood (γ_k → 0), and its σ would drift wherever the shared hidden layer takes it. That is the spike of the blog post.
 
-    penalty = mean_x Σ_k [ hinge · ½ max(0, log σ_k)² + lognormal · ½ (log σ_k + 1)² ]
+    penalty = mean_x Σ_ki [ hinge · ½ max(0, log σ_ki)² + lognormal · ½ (log σ_ki + 1)² ]
 
-Sources: Bishop (1994), "Mixture density networks", NCRG/94/004, for model and likelihood gradients.
+Sources: Bishop (1994), "Mixture density networks", NCRG/94/004, for model and likelihood gradients; Williams (1996), "Using
+neural networks to model conditional multivariate densities", Neural Computation 8; Pourahmadi (1999), Biometrika 86, for
+the modified Cholesky factor.
 """
 
 from itertools import pairwise
@@ -35,15 +44,21 @@ class Network(NamedTuple):
     Attributes
     ----------
     n_inputs : int
-        d.
+        d, columns of x.
     hidden : tuple of int
         Widths of the hidden layers; () is a linear model.
     n_components : int
         K.
     activation : str
         A key of `ACTIVATIONS`.
-    log_scale_bounds : (float, float) or None
-        Where the soft clamp holds log σ; None is a plain exponential.
+    log_scale_bounds : (float or tuple of q floats, float) or None
+        Where the soft clamp holds log σ, low and high; None is a plain exponential.
+    n_outputs : int
+        q.
+    coupled : bool
+        Whether outputs of a component may depend on each other (full covariance) or not (diagonal).
+    edges : tuple of arrays, or None
+        Bin edges of every column, which the first layer then sees as `encode` gives it.
     """
 
     n_inputs: int
@@ -51,17 +66,39 @@ class Network(NamedTuple):
     n_components: int
     activation: str
     log_scale_bounds: tuple | None
+    n_outputs: int = 1
+    coupled: bool = True
+    edges: tuple | None = None
+
+    @property
+    def n_features(self) -> int:
+        """What the first layer sees: columns and their bins."""
+        return self.n_inputs + sum(max(len(edge) - 1, 0) for edge in self.edges or ())
+
+    @property
+    def n_couplings(self) -> int:
+        """Couplings of a component."""
+        return self.n_outputs * (self.n_outputs - 1) // 2 if self.coupled else 0
 
     @property
     def layer_shapes(self) -> list:
         """Shapes (inputs, outputs) of the weight matrices, first to last."""
-        widths = [self.n_inputs, *self.hidden, 3 * self.n_components]
-        return list(pairwise(widths))
+        head = self.n_components * (1 + 2 * self.n_outputs + self.n_couplings)
+        return list(pairwise([self.n_features, *self.hidden, head]))
 
     @property
     def n_parameters(self) -> int:
         """Length of θ."""
         return sum((rows + 1) * columns for rows, columns in self.layer_shapes)
+
+
+class Head(NamedTuple):
+    """Mixture of every row: log_weights (n, K), means and log_scales (n, K, q), couplings (n, K, q(q − 1)/2 or 0)."""
+
+    log_weights: np.ndarray
+    means: np.ndarray
+    log_scales: np.ndarray
+    couplings: np.ndarray
 
 
 class Penalty(NamedTuple):
@@ -132,43 +169,62 @@ def soft_clamp(r, bounds):
 
 
 # ---------------------------------------------------------------------------------------------------------- forward
-def forward(theta, network, x):
-    """Mixture of every row: (log_weights, means, log_scales), each (n, K), from x (n, d)."""
-    *_, mixture = _forward(theta, network, x)
-    log_weights, means, log_scales, _ = mixture
-    return log_weights, means, log_scales
+def encode(x, edges):
+    """Columns (n, d) and behind them their bins: −1 below a bin, 1 above it, a line inside (Gorishniy et al. 2022)."""
+    parts = [x]
+    for column, edge in zip(x.T, edges, strict=True):
+        if len(edge) > 1:
+            parts.append(np.clip(2.0 * (column[:, None] - edge[:-1]) / np.diff(edge) - 1.0, -1.0, 1.0))
+    return np.concatenate(parts, axis=1)
+
+
+def forward(theta, network, x) -> Head:
+    """Mixture of every row, from x (n, d)."""
+    *_, head, _ = _forward(theta, network, x)
+    return head
 
 
 def _forward(theta, network, x):
-    """Layer inputs, activation slopes, and the head's (log_weights, means, log_scales, clamp slope)."""
+    """Layer inputs, activation slopes, the `Head`, and the clamp's slope."""
     layers, activation = split(theta, network), ACTIVATIONS[network.activation]
-    inputs, slopes = [x], []
+    inputs, slopes = [encode(x, network.edges) if network.edges else x], []
     for weight, bias in layers[:-1]:
         h, slope = activation(inputs[-1] @ weight + bias)
         inputs.append(h)
         slopes.append(slope)
     weight, bias = layers[-1]
-    a, means, r = np.split(inputs[-1] @ weight + bias, 3, axis=1)
-    log_scales, clamp_slope = soft_clamp(r, network.log_scale_bounds)
+    k, q = network.n_components, network.n_outputs
+    a, means, r, couplings = np.split(inputs[-1] @ weight + bias, [k, k + k * q, k + 2 * k * q], axis=1)
+    log_scales, clamp_slope = soft_clamp(r.reshape(-1, k, q), network.log_scale_bounds)
     a = a - a.max(axis=1, keepdims=True)
     log_weights = a - np.log(np.exp(a).sum(axis=1, keepdims=True))
-    return inputs, slopes, (log_weights, means, log_scales, clamp_slope)
+    head = Head(log_weights, means.reshape(-1, k, q), log_scales, couplings.reshape(len(x), k, network.n_couplings))
+    return inputs, slopes, head, clamp_slope
 
 
-def row_log_density(log_weights, means, log_scales, y):
-    """Log p(y | x) of every row, (n,), and the responsibilities γ and z, each (n, K), for y (n,)."""
-    z = (y[:, None] - means) * np.exp(-log_scales)
-    terms = log_weights - 0.5 * z * z - log_scales - HALF_LOG_2PI
+def coupling_matrix(couplings, n_outputs):
+    """C, strictly lower triangular (n, K, q, q), from couplings (n, K, q(q − 1)/2) row by row; zeros where there are none."""
+    matrix = np.zeros((*couplings.shape[:2], n_outputs, n_outputs))
+    if couplings.shape[2]:
+        matrix[:, :, *np.tril_indices(n_outputs, -1)] = couplings
+    return matrix
+
+
+def row_log_density(head, y):
+    """Log p(y | x) of every row, (n,), responsibilities γ (n, K), and u and z, each (n, K, q), for y (n, q)."""
+    u = y[:, None, :] - head.means
+    v = u + np.einsum("nkij,nkj->nki", coupling_matrix(head.couplings, y.shape[1]), u) if head.couplings.size else u
+    z = v * np.exp(-head.log_scales)
+    terms = head.log_weights - 0.5 * (z * z).sum(axis=2) - head.log_scales.sum(axis=2) - y.shape[1] * HALF_LOG_2PI
     top = terms.max(axis=1, keepdims=True)
     share = np.exp(terms - top)
     total = share.sum(axis=1, keepdims=True)
-    return (top + np.log(total))[:, 0], share / total, z
+    return (top + np.log(total))[:, 0], share / total, u, z
 
 
 def log_density(theta, network, x, y):
     """Log p(y | x) of every row, (n,)."""
-    log_weights, means, log_scales = forward(theta, network, x)
-    return row_log_density(log_weights, means, log_scales, y)[0]
+    return row_log_density(forward(theta, network, x), y)[0]
 
 
 # --------------------------------------------------------------------------------------------------------- gradient
@@ -185,7 +241,7 @@ def loss_and_gradient(theta, network, x, y, row_weight, penalty):
     ----------
     theta : ndarray (n_parameters,)
     x : ndarray (n, d)
-    y : ndarray (n,)
+    y : ndarray (n, q)
     row_weight : ndarray (n,)
         Non-negative; mean one over the whole table, though not over each batch, so that batches stay unbiased.
     penalty : Penalty
@@ -195,24 +251,32 @@ def loss_and_gradient(theta, network, x, y, row_weight, penalty):
     loss : float
     gradient : ndarray (n_parameters,)
     """
-    inputs, slopes, (log_weights, means, log_scales, clamp_slope) = _forward(theta, network, x)
-    row_log_p, responsibility, z = row_log_density(log_weights, means, log_scales, y)
-    share = (row_weight / len(row_weight))[:, None]
+    inputs, slopes, head, clamp_slope = _forward(theta, network, x)
+    log_weights, _, log_scales, couplings = head
+    row_log_p, responsibility, u, z = row_log_density(head, y)
+    n, share = len(y), (row_weight / len(row_weight))[:, None]
     row_loss, row_slope = temper(-row_log_p, penalty.ceiling)
 
     above, off_center = np.maximum(log_scales, 0.0), log_scales - LOG_SCALE_CENTER
     penalties = 0.5 * (penalty.hinge * above**2 + penalty.lognormal * off_center**2)
-    loss = float(np.sum(share * (penalties.sum(axis=1) + row_loss)[:, None]))
+    loss = float(np.sum(share[:, 0] * (penalties.sum(axis=(1, 2)) + row_loss)))
 
+    gamma = (row_slope * responsibility)[:, :, None]
+    pull = gamma * z * np.exp(-log_scales)
     d_logit = row_slope * (np.exp(log_weights) - responsibility)
-    d_mean = row_slope * -responsibility * z * np.exp(-log_scales)
-    d_log_scale = row_slope * responsibility * (1.0 - z * z) + penalty.hinge * above + penalty.lognormal * off_center
-    delta = share * np.concatenate([d_logit, d_mean, d_log_scale * clamp_slope], axis=1)
+    d_mean = -pull
+    if couplings.size:
+        d_mean = d_mean - np.einsum("nkij,nki->nkj", coupling_matrix(couplings, y.shape[1]), pull)
+    d_log_scale = gamma * (1.0 - z * z) + penalty.hinge * above + penalty.lognormal * off_center
+    rows, columns = np.tril_indices(y.shape[1], -1) if couplings.size else ([], [])
+    d_coupling = pull[:, :, rows] * u[:, :, columns]
+    parts = (d_logit, d_mean, d_log_scale * clamp_slope, d_coupling)
+    delta = share * np.concatenate([part.reshape(n, -1) for part in parts], axis=1)
     return loss, _backward(theta, network, inputs, slopes, delta)
 
 
 def _backward(theta, network, inputs, slopes, delta):
-    """Carry delta = ∂loss/∂(head output), (n, 3K), back to a flat gradient."""
+    """Carry delta = ∂loss/∂(head output), (n, width of the head), back to a flat gradient."""
     gradient = np.empty_like(theta)
     layers, gradients = split(theta, network), split(gradient, network)
     for level in range(len(layers) - 1, -1, -1):
@@ -230,8 +294,8 @@ def initialize(network, y_quantiles, rng):
 
     Parameters
     ----------
-    y_quantiles : ndarray (K,)
-        Quantiles (k − ½)/K of the standardised target.
+    y_quantiles : ndarray (K, q)
+        Quantiles (k − ½)/K of each standardised target.
     rng : numpy Generator
     """
     theta = np.zeros(network.n_parameters)
@@ -240,9 +304,9 @@ def initialize(network, y_quantiles, rng):
         weight[...] = rng.standard_normal(weight.shape) / np.sqrt(weight.shape[0])
     head_weight, head_bias = layers[-1]
     head_weight *= 0.1
-    k = network.n_components
-    head_bias[k : 2 * k] = y_quantiles
-    head_bias[2 * k :] = np.log(max(1.5 / np.sqrt(k), 0.1))
+    k, q = network.n_components, network.n_outputs
+    head_bias[k : k + k * q] = np.reshape(y_quantiles, -1)
+    head_bias[k + k * q : k + 2 * k * q] = np.log(max(1.5 / np.sqrt(k), 0.1))
     return theta
 
 

@@ -8,6 +8,9 @@ import numpy as np
 
 EPSILON = 1e-8  # beside √v in units of the loss's gradient per standardised unit; float64 keeps it harmless
 
+#: Limit of AdamW's averaging: about the last 200 steps.
+LONGEST_AVERAGE = 0.995
+
 
 class ScheduleFreeAdamW:
     """Schedule-free AdamW (Defazio et al. 2024, arXiv:2405.15682): the averaged iterate is the model, no horizon needed.
@@ -40,6 +43,35 @@ class ScheduleFreeAdamW:
     def model(self):
         """Parameters to evaluate and keep."""
         return self.x
+
+
+class AdamW:
+    """AdamW (Loshchilov & Hutter 2019), with a running average of its iterates as the model.
+
+    θ ← θ − η (m̂ / (√v̂ + ε) + decay · θ) ;  model ← model + (1 − α) (θ − model),  α = min(.995, (t + 1) / (t + 10))
+    """
+
+    def __init__(self, theta, *, weight_decay, decay_mask, beta1=0.9, beta2=0.999):
+        self.beta1, self.beta2, self.decay = beta1, beta2, weight_decay * decay_mask
+        self.theta, self.average, self.m, self.v, self.t = theta.copy(), theta.copy(), 0.0 * theta, 0.0 * theta, 0
+
+    def query(self):
+        """Point at which the gradient is wanted."""
+        return self.theta
+
+    def step(self, gradient, rate):
+        """Take one step with the gradient at `query()`."""
+        self.t += 1
+        self.m = self.beta1 * self.m + (1.0 - self.beta1) * gradient
+        self.v = self.beta2 * self.v + (1.0 - self.beta2) * gradient**2
+        m, v = self.m / (1.0 - self.beta1**self.t), self.v / (1.0 - self.beta2**self.t)
+        self.theta = self.theta - rate * (m / (np.sqrt(v) + EPSILON) + self.decay * self.theta)
+        share = 1.0 - min(LONGEST_AVERAGE, (self.t + 1.0) / (self.t + 10.0))
+        self.average = self.average + share * (self.theta - self.average)
+
+    def model(self):
+        """Parameters to evaluate and keep."""
+        return self.average
 
 
 class Adam:
@@ -92,4 +124,4 @@ class RMSProp:
         return self.theta
 
 
-SOLVERS = {"schedule_free_adamw": ScheduleFreeAdamW, "adam": Adam, "rmsprop": RMSProp}
+SOLVERS = {"schedule_free_adamw": ScheduleFreeAdamW, "adamw": AdamW, "adam": Adam, "rmsprop": RMSProp}

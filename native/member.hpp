@@ -1,0 +1,244 @@
+// One network in training: its rows, shuffled into batches; steps of a solver; its density of the rows that it does not see.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "dispatch.hpp"
+
+namespace condensity {
+
+struct TrainingPlan {
+    Solver solver;
+    double learning_rate;
+    std::size_t warm_up, horizon;  // steps: the rate rises linearly, then falls to 0 along a cosine (0: never)
+    std::size_t batch_size, max_steps, check_every, patience, min_steps;
+    double tolerance, weight_decay;
+    LossSettings loss;
+    double max_gradient_norm;
+    double input_noise, target_noise;  // standard deviations at the first step, 0 from 70 % of max_steps on
+};
+
+// Rows of the caller, who keeps them alive: x (n, columns), y (n, outputs).
+struct TrainingRows {
+    const float *x, *y, *weight;
+    std::size_t count;
+};
+
+using Clock = std::chrono::steady_clock;
+using RowList = std::vector<std::uint32_t>;
+
+class Member {
+public:
+    Member(const NetworkShape& shape, const TrainingPlan& plan, const float* theta, const TrainingRows& rows, RowList kept,
+           RowList held_out, std::uint64_t seed)
+        : kernels_(&kernels()), shape_(&shape), plan_(&plan), rows_(rows), held_out_(std::move(held_out)), order_(std::move(kept)),
+          random_(seed) {
+        for (std::size_t i = 0; i < shape.layers; ++i) parameters_ += (shape.widths[i] + 1) * shape.widths[i + 1];
+        const std::size_t padded = (parameters_ + 15) / 16 * 16;  // whole lanes of every instruction set
+        for (std::vector<float>* vector : {&model_, &query_, &first_, &second_, &gradient_, &mask_}) vector->assign(padded, 0.0f);
+        std::copy(theta, theta + parameters_, model_.begin());
+        query_ = model_;
+        best_ = model_;
+        if (plan.solver == Solver::schedule_free_adamw) first_ = model_;
+        if (plan.solver == Solver::rmsprop) std::fill(second_.begin(), second_.end(), 1.0f);
+        std::size_t start = 0;
+        for (std::size_t i = 0; i < shape.layers; ++i) {
+            std::fill_n(mask_.begin() + static_cast<std::ptrdiff_t>(start), shape.widths[i] * shape.widths[i + 1], 1.0f);
+            start += (shape.widths[i] + 1) * shape.widths[i + 1];
+        }
+        scratch_.resize(kernels_->network_scratch_size(shape));
+        batches_ = (order_.size() + plan.batch_size - 1) / plan.batch_size;
+        batch_ = batches_;
+        nll_.resize(std::max(held_out_.size(), order_.size() / batches_ + 1));
+        if (plan.input_noise > 0.0 || plan.target_noise > 0.0) {
+            noisy_x_.resize((order_.size() / batches_ + 1) * shape.columns);
+            noisy_y_.resize((order_.size() / batches_ + 1) * shape.outputs);
+            noisy_weight_.resize(order_.size() / batches_ + 1);
+        }
+    }
+
+    // Steps up to number `target`, or until the deadline; whether it got there or diverged.
+    bool run_until(std::size_t target, Clock::time_point deadline) {
+        while (!diverged_ && step_ < target) {
+            take_step();
+            if (Clock::now() > deadline) break;
+        }
+        return diverged_ || step_ >= target;
+    }
+
+    // −log p of the held-out rows under the model, or of the last batch where nothing is held out.
+    void evaluate() {
+        const RowBatch batch = held_out_.empty() ? last_ : RowBatch{rows_.x, rows_.y, rows_.weight, held_out_.data(), held_out_.size()};
+        kernels_->network_nll(*shape_, model_.data(), batch, scratch_.data(), nll_.data());
+        // Infinite parameters can have a finite loss, since z is held within float32.
+        const auto finite = [](float value) { return std::isfinite(value); };
+        if (!std::all_of(model_.begin(), model_.end(), finite)) diverged_ = true;
+        if (held_out_.empty() && std::any_of(nll_.begin(), nll_.begin() + static_cast<std::ptrdiff_t>(batch.rows),
+                                             [](float value) { return std::isnan(value); }))
+            diverged_ = true;
+    }
+
+    void keep_as_best() { best_ = model_; }
+
+    // Mean training loss since the last call.
+    double take_mean_loss() {
+        const double mean = loss_sum_ / static_cast<double>(losses_);
+        loss_sum_ = 0.0;
+        losses_ = 0;
+        return mean;
+    }
+
+    bool diverged() const { return diverged_; }
+    std::size_t steps() const { return step_; }
+    std::size_t clipped() const { return clipped_; }
+    std::size_t parameters() const { return parameters_; }
+    const float* best() const { return best_.data(); }
+    const RowList& held_out() const { return held_out_; }
+    const std::vector<float>& nll() const { return nll_; }
+
+    // What another run may carry on with, on other rows.
+    template <class State>
+    void visit_solver(State& state) {
+        state(model_), state(query_), state(first_), state(second_);
+        state(step_), state(rate_square_sum_), state(random_);
+    }
+
+    template <class State>
+    void visit_rest(State& state) {
+        state(best_), state(order_), state(batch_), state(position_);
+        state(clipped_), state(losses_), state(loss_sum_), state(diverged_);
+    }
+
+private:
+    // SplitMix64.
+    std::uint64_t next_random() {
+        std::uint64_t z = random_ += 0x9e3779b97f4a7c15;
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+        return z ^ (z >> 31);
+    }
+
+    // The next batch; at the end of an epoch the rows are shuffled first. Sizes differ by at most one.
+    RowBatch next_batch() {
+        if (batch_ == batches_) {
+            batch_ = position_ = 0;
+            for (std::size_t i = batches_ > 1 ? order_.size() - 1 : 0; i > 0; --i)
+                std::swap(order_[i], order_[((next_random() >> 32) * (i + 1)) >> 32]);
+        }
+        const std::size_t size = order_.size() / batches_ + (batch_ < order_.size() % batches_ ? 1 : 0);
+        const RowBatch batch{rows_.x, rows_.y, rows_.weight, order_.data() + position_, size};
+        position_ += size;
+        ++batch_;
+        return noisy_x_.empty() ? batch : with_noise(batch);
+    }
+
+    // Two independent standard normals (Box & Muller 1958).
+    std::pair<double, double> next_normals() {
+        const double u = (static_cast<double>(next_random() >> 11) + 0.5) * 0x1p-53, v = static_cast<double>(next_random() >> 11) * 0x1p-53;
+        const double radius = std::sqrt(-2.0 * std::log(u)), angle = 6.283185307179586 * v;
+        return {radius * std::cos(angle), radius * std::sin(angle)};
+    }
+
+    // A copy of the batch, moved by noise that fades.
+    RowBatch with_noise(const RowBatch& batch) {
+        const double left = std::max(0.0, 1.0 - static_cast<double>(step_) / (0.7 * static_cast<double>(plan_->max_steps)));
+        const auto move = [&](const float* source, float* target, std::size_t count, double spread) {
+            for (std::size_t j = 0; j < count; j += 2) {
+                const auto [first, second] = next_normals();
+                target[j] = source[j] + static_cast<float>(spread * first);
+                if (j + 1 < count) target[j + 1] = source[j + 1] + static_cast<float>(spread * second);
+            }
+        };
+        for (std::size_t i = 0; i < batch.rows; ++i) {
+            const std::size_t row = batch.order[i];
+            move(batch.x + row * shape_->columns, noisy_x_.data() + i * shape_->columns, shape_->columns, left * plan_->input_noise);
+            move(batch.y + row * shape_->outputs, noisy_y_.data() + i * shape_->outputs, shape_->outputs, left * plan_->target_noise);
+            noisy_weight_[i] = batch.weight[row];
+        }
+        return {noisy_x_.data(), noisy_y_.data(), noisy_weight_.data(), nullptr, batch.rows};
+    }
+
+    void take_step() {
+        last_ = next_batch();
+        const bool averaged = plan_->solver == Solver::schedule_free_adamw || plan_->solver == Solver::adamw;
+        const float* at = averaged ? query_.data() : model_.data();
+        const double loss = kernels_->network_gradient(*shape_, at, last_, plan_->loss, scratch_.data(), gradient_.data());
+        const double length = gradient_length();
+        if (!std::isfinite(loss) || !std::isfinite(length)) {
+            diverged_ = true;
+            return;
+        }
+        const bool is_long = length > plan_->max_gradient_norm;
+        clipped_ += is_long ? 1 : 0;
+        ++step_;
+        loss_sum_ += loss;
+        ++losses_;
+        update(is_long ? plan_->max_gradient_norm / length : 1.0);
+    }
+
+    // Eight sums side by side, since one alone waits for every addition.
+    double gradient_length() const {
+        double sums[8] = {};
+        for (std::size_t i = 0; i < gradient_.size(); i += 8)
+            for (std::size_t j = 0; j < 8; ++j) sums[j] += static_cast<double>(gradient_[i + j]) * static_cast<double>(gradient_[i + j]);
+        return std::sqrt(((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7])));
+    }
+
+    double rate() const {
+        const double t = static_cast<double>(step_), warm_up = static_cast<double>(plan_->warm_up);
+        if (t < warm_up) return plan_->learning_rate * t / warm_up;
+        if (plan_->horizon <= plan_->warm_up) return plan_->learning_rate;
+        const double gone = std::min(1.0, (t - warm_up) / (static_cast<double>(plan_->horizon) - warm_up));
+        return plan_->learning_rate * 0.5 * (1.0 + std::cos(3.141592653589793 * gone));
+    }
+
+    void update(double gradient_scale) {
+        const double rate = this->rate(), t = static_cast<double>(step_);
+        const double beta1 = 0.9, beta2 = plan_->solver == Solver::rmsprop ? 0.9 : 0.999;
+        rate_square_sum_ += rate * rate;
+        OptimizerStep s{};
+        s.solver = plan_->solver;
+        s.length = parameters_;
+        s.model = model_.data();
+        s.query = query_.data();
+        s.first = first_.data();
+        s.second = second_.data();
+        s.gradient = gradient_.data();
+        s.decay_mask = mask_.data();
+        s.rate = static_cast<float>(std::min(rate, 1e30));
+        s.beta1 = static_cast<float>(beta1);
+        s.beta2 = static_cast<float>(beta2);
+        s.correction1 = static_cast<float>(1.0 / (1.0 - std::pow(beta1, t)));
+        s.correction2 = static_cast<float>(1.0 / (1.0 - std::pow(beta2, t)));
+        if (plan_->solver == Solver::adamw)
+            s.share = static_cast<float>(1.0 - std::min(0.995, (t + 1.0) / (t + 10.0)));
+        else
+            s.share = static_cast<float>(rate_square_sum_ > 0.0 ? rate * rate / rate_square_sum_ : 0.0);
+        s.decay = static_cast<float>(plan_->weight_decay);
+        s.gradient_scale = static_cast<float>(gradient_scale);
+        kernels_->optimizer_step(s);
+    }
+
+    const Kernels* kernels_;
+    const NetworkShape* shape_;
+    const TrainingPlan* plan_;
+    TrainingRows rows_;
+    RowList held_out_, order_;  // the rows to train on come in the order of the epoch
+    std::size_t parameters_ = 0;
+    std::vector<float> model_, query_, first_, second_, gradient_, mask_, best_, scratch_, nll_;
+    std::vector<float> noisy_x_, noisy_y_, noisy_weight_;
+    RowBatch last_{};
+    std::size_t batches_ = 0, batch_ = 0, position_ = 0;
+    std::uint64_t random_;
+    std::size_t step_ = 0, clipped_ = 0, losses_ = 0;
+    double loss_sum_ = 0.0, rate_square_sum_ = 0.0;
+    bool diverged_ = false;
+};
+
+}  // namespace condensity

@@ -1,0 +1,8 @@
+"""Mixture density networks on standardised rows: settings → networks and plans → runs → parameters, and how it went."""
+
+from condensity.training.fit import MDNFit, fit_mdn, train_one_epoch
+from condensity.training.journal import Journal, Progress
+from condensity.training.predict import predict
+from condensity.training.settings import Settings
+
+__all__ = ["Journal", "MDNFit", "Progress", "Settings", "fit_mdn", "predict", "train_one_epoch"]

@@ -1,0 +1,285 @@
+"""Fit mixture density networks to standardised rows: candidates judged on held-out rows, the best one trained on all."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from condensity import kernels
+from condensity.kernels.reference.network import Network, initialize, initialize_xavier
+from condensity.kernels.reference.trainer import Plan, Rows, Split, Training, finish, whole
+from condensity.scaling import weighted_quantiles
+from condensity.splitting import fold_splits, held_out_splits
+from condensity.training import outcome
+from condensity.training.journal import Journal
+from condensity.training.linear import TINY_N, fit_linear_gaussian
+from condensity.training.predict import limit_inputs
+from condensity.training.settings import (
+    Settings,
+    encodings_to_try,
+    for_all_rows,
+    make_network,
+    make_plan,
+    require_same_network,
+)
+
+#: Statuses of runs that the user has ended: nothing else is begun.
+ENDED_BY_USER = ("interrupted", "stopped")
+
+
+@dataclass(frozen=True)
+class MDNFit:
+    """Fitted networks and how the fit went.
+
+    Attributes
+    ----------
+    thetas : ndarray (m, n_parameters)
+    network : Network
+    converged : bool
+    outcome : str
+        How it ended, in a sentence with numbers.
+    n_iter : int
+        Epochs.
+    history : dict of lists
+    held_out_log_density : ndarray (n,)
+        Of every training row under the networks that did not see it, standardised; nan where there are none.
+    candidates : list of dict
+        What was tried, and its held-out NLL.
+    ended_by_user : bool
+        Whether Ctrl-C or the callback cut it short.
+    """
+
+    thetas: np.ndarray
+    network: Network
+    converged: bool
+    outcome: str
+    n_iter: int
+    history: dict
+    held_out_log_density: np.ndarray
+    candidates: list = field(default_factory=list)
+    ended_by_user: bool = False
+
+    @property
+    def log_scale_bounds(self):
+        """Where log σ is held, or None."""
+        return self.network.log_scale_bounds
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A network, how it is trained, and what came of it."""
+
+    encoding: str | None
+    network: Network
+    plan: Plan
+    splits: list
+    training: Training
+
+    @property
+    def n_kept(self):
+        """Rows that a member trains on."""
+        return len(self.splits[0].kept)
+
+
+def fit_mdn(
+    settings: Settings,
+    rows: Rows,
+    rng,
+    validation: Rows | None = None,
+    *,
+    engine: str = "auto",
+    n_threads: int = 1,
+    journal: Journal | None = None,
+    earlier: MDNFit | None = None,
+) -> MDNFit:
+    """Fit by the recipe of the settings.
+
+    Parameters
+    ----------
+    settings : Settings
+    rows : Rows
+        Standardised training rows, weights with mean one.
+    rng : numpy Generator
+    validation : Rows, optional
+        The caller's own held-out rows; they replace the random splits.
+    engine : {"auto", "native", "reference"}
+    n_threads : int
+        Members that train at a time.
+    journal : Journal, optional
+    earlier : MDNFit, optional
+        Start from its parameters, in its network.
+    """
+    journal = Journal() if journal is None else journal
+    rng = journal.generator(rng)
+    n = len(rows.y)
+    rows = rows._replace(x=limit_inputs(rows.x))
+    if settings.early_stopping and validation is None and n < TINY_N:
+        theta, network, words = fit_linear_gaussian(rows)
+        nothing: dict[str, list] = {"step": [], "train_loss": [], "validation_nll": []}
+        return MDNFit(theta[None], network, True, words, 1, nothing, np.full(n, np.nan))
+    work = _Workshop(settings, rows, rng, journal, kernels.operation("train", engine=engine), n_threads, earlier)
+    if not settings.early_stopping:
+        candidate = work.train_candidate(settings.numeric_encoding, [whole(n)] * settings.n_members)
+        return _describe(candidate, candidate.training, outcome.of_full_run, n, [candidate])
+    if validation is not None:
+        work.table = Rows(*(np.concatenate(pair) for pair in zip(rows, _limited(validation), strict=True)))
+        splits = [Split(np.arange(n), np.arange(n, len(work.table.y)))] * settings.n_members
+    elif settings.n_members > 1:
+        splits = [Split(*pair) for pair in fold_splits(n, settings.n_members, rng)]
+    else:
+        splits = [Split(*pair) for pair in held_out_splits(n, settings.validation_fraction, rng)]
+    candidates: list[_Candidate] = []
+    for encoding in encodings_to_try(settings, rows) if earlier is None else [None]:
+        candidates.append(work.train_candidate(encoding, splits))
+        if candidates[-1].training.status in ENDED_BY_USER:
+            break
+    best = min(candidates, key=lambda candidate: candidate.training.best_loss)
+    interrupted = candidates[-1].training.status in ENDED_BY_USER
+    by_folds = len(splits) > settings.n_members
+    if interrupted or settings.n_members > 1 or validation is not None or not (settings.refit or by_folds):
+        return _describe(best, best.training, outcome.of_stopped_run, n, candidates)
+    if best.training.best_step == 0:  # diverged before the first look
+        return _describe(best, best.training, outcome.of_stopped_run, n, candidates)
+    final = work.train_on_all_rows(best)
+    if final.best_step == 0:  # diverged before the first look: what chose the number of steps is still good
+        return _describe(best, best.training, outcome.of_stopped_run, n, candidates)
+    return _describe(best, final, outcome.of_refit, n, candidates)
+
+
+class _Workshop:
+    """The rows of a fit and all that its runs share."""
+
+    def __init__(self, settings, rows, rng, journal, make_run, n_threads, earlier):
+        self.settings, self.rows, self.rng, self.journal = settings, rows, rng, journal
+        self.make_run, self.n_threads, self.earlier = make_run, n_threads, earlier
+        self.table = rows  # with the caller's validation rows behind, if any
+
+    def train_candidate(self, encoding, splits) -> _Candidate:
+        """Train a member on each split, all in step."""
+        network = self._make_network(encoding)
+        plan = make_plan(self.settings, self.rows, len(splits[0].kept), max(len(split.held_out) for split in splits))
+        thetas = self._start(network, len(splits))
+        stage = "piecewise encoding" if encoding else "plain inputs"
+        training = self._run(stage, thetas, network, plan, self.table, splits)
+        return _Candidate(encoding, network, plan, splits, training)
+
+    def train_on_all_rows(self, candidate) -> Training:
+        """One network on all rows, for as many epochs as were best."""
+        plan = for_all_rows(candidate.plan, candidate.training.best_step, candidate.n_kept, len(self.rows.y))
+        thetas = self._start(candidate.network, 1)
+        return self._run("all rows", thetas, candidate.network, plan, self.rows, [whole(len(self.rows.y))])
+
+    def _run(self, stage, thetas, network, plan, table, splits):
+        run = self.make_run(thetas, network, plan, self.rng, table, splits, self.n_threads)
+        self.journal.begin(run)
+        training = finish(run, self.journal.between(stage, plan.max_steps))
+        self.journal.keep(run)
+        return training
+
+    def _make_network(self, encoding):
+        if self.earlier is None:
+            return make_network(self.settings, self.rows, encoding)
+        require_same_network(self.settings, self.rows, self.earlier.network)
+        return self.earlier.network
+
+    def _start(self, network, n_members):
+        """Initial θ of every member."""
+        if self.earlier is not None:
+            return self.earlier.thetas[np.arange(n_members) % len(self.earlier.thetas)]
+        return make_starts(self.settings, self.rows, network, n_members, self.rng)
+
+
+def train_one_epoch(settings, rows, rng, earlier: MDNFit | None, state, *, engine="auto"):
+    """One pass over rows, on from an earlier fit: (MDNFit, the solver's state, from which the next pass goes on).
+
+    Without a horizon to plan for, 'auto' is the schedule-free solver.
+
+    Parameters
+    ----------
+    settings : Settings
+    rows : Rows
+        In the units of the first call.
+    rng : numpy Generator
+    earlier : MDNFit or None
+    state : as returned
+        None to start with a fresh solver.
+    engine : {"auto", "native", "reference"}
+    """
+    rows, n = _limited(rows), len(rows.y)
+    solver = "schedule_free_adamw" if settings.solver == "auto" else settings.solver
+    settings = replace(settings, solver=solver, max_iter=1)
+    if earlier is None:
+        network = make_network(settings, rows, "piecewise" if settings.numeric_encoding == "piecewise" else None)
+        thetas, n_epochs = make_starts(settings, rows, network, settings.n_members, rng), 0
+    else:
+        require_same_network(settings, rows, earlier.network)
+        network, thetas, n_epochs = earlier.network, earlier.thetas, earlier.n_iter
+    done, solvers = (0, None) if state is None else state
+    plan = make_plan(settings, rows, n)
+    last = done + plan.max_steps
+    plan = plan._replace(
+        horizon=0, warm_up=50, min_steps=0, max_steps=last, check_every=last, input_noise=0.0, target_noise=0.0
+    )
+    run = kernels.operation("train", engine=engine)(thetas, network, plan, rng, rows, [whole(n)] * len(thetas))
+    if solvers is not None:
+        run.carry_on(solvers)
+    training = finish(run)
+    words = f"Trained for one more epoch ({n} rows), {n_epochs + 1} in all; partial_fit does not judge convergence."
+    if training.status != "max_steps":
+        words = f"Ended early ({training.status}). {words}"
+    history = {"step": [], "train_loss": [], "validation_nll": []} if earlier is None else earlier.history
+    history = {name: [*history[name], *training.history[name]] for name in history}
+    fit = MDNFit(training.thetas, network, False, words, n_epochs + 1, history, np.full(n, np.nan))
+    return fit, (training.n_steps, run.save())
+
+
+def make_starts(settings, rows, network, n_members, rng):
+    """Initial θ of every member, (m, n_parameters)."""
+    if settings.init == "xavier":
+        return np.array([initialize_xavier(network, rng) for _ in range(n_members)])
+    means = spread_over(rows, network.n_components)
+    return np.array([initialize(network, means, rng) for _ in range(n_members)])
+
+
+def spread_over(rows, n_components):
+    """Where K components start, (K, q): at quantiles of y or, with several outputs, along their main axis."""
+    levels = (np.arange(n_components) + 0.5) / n_components
+    if rows.y.shape[1] == 1:
+        return weighted_quantiles(rows.y[:, 0], rows.weight, levels)[:, None]
+    center = np.average(rows.y, weights=rows.weight, axis=0)
+    held = np.clip(rows.y - center, -INITIAL_RANGE, INITIAL_RANGE)
+    _, _, axes = np.linalg.svd((held * rows.weight[:, None]).T @ held)
+    places = weighted_quantiles(held @ axes[0], rows.weight, levels)
+    return center + places[:, None] * axes[0]
+
+
+#: Standardised targets further out do not choose the main axis.
+INITIAL_RANGE = 5.0
+
+
+def _limited(rows):
+    return rows._replace(x=limit_inputs(rows.x))
+
+
+def _describe(candidate, training, words, n, candidates) -> MDNFit:
+    """A fit from its last run, in the words of `outcome`."""
+    converged, text = words(candidate, training, n)
+    history = training.history
+    if training is not candidate.training:
+        history = candidate.training.history  # with the held-out curve that chose the number of steps
+    table = [
+        {"numeric_encoding": each.encoding, "n_steps": each.training.best_step, "held_out_nll": each.training.best_loss}
+        for each in candidates
+    ]
+    return MDNFit(
+        thetas=training.thetas,
+        network=candidate.network,
+        converged=converged,
+        outcome=text,
+        n_iter=outcome.epochs(
+            training.n_steps, candidate.plan, n if training is not candidate.training else candidate.n_kept
+        ),
+        history=history,
+        held_out_log_density=candidate.training.held_out_log_density[:n],
+        candidates=table,
+        ended_by_user=training.status in ENDED_BY_USER,
+    )

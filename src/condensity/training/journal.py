@@ -1,0 +1,97 @@
+"""What goes on between slices of a fit: progress for the user, the state of its runs for a checkpoint."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from condensity.training import checkpoint
+
+#: Seconds between two writings of the checkpoint.
+WRITE_EVERY = 1.0
+
+
+class Progress(NamedTuple):
+    """Where a fit stands, as its callback sees it about ten times a second.
+
+    Attributes
+    ----------
+    stage : str
+        What is being trained: a candidate, or the last network on all rows.
+    n_steps, max_steps, best_step : int
+        best_step is 0 before the first check; where nothing is held out it is the latest one.
+    train_loss, validation_nll : float
+        At the latest check, in nats and standardised units; nan before, and where nothing is held out.
+    """
+
+    stage: str
+    n_steps: int
+    max_steps: int
+    best_step: int
+    train_loss: float
+    validation_nll: float
+
+
+class Journal:
+    """Passes progress on, and keeps the states of the runs of a fit, in order, in a file.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        Checkpoint; None keeps none. If it exists, the fit goes on from it.
+    fingerprint : str
+        Of data and hyper-parameters: a checkpoint of others is refused.
+    callback : callable (Progress), optional
+        True ends the fit, which keeps the best so far.
+    """
+
+    def __init__(self, path=None, fingerprint="", callback: Callable[[Progress], object] | None = None):
+        self._path, self._fingerprint, self._callback = None if path is None else Path(path), fingerprint, callback
+        self._seed: int | None = None
+        self._states: list[bytes] = []
+        self._number, self._written = -1, time.perf_counter()
+        if self._path is not None and self._path.exists():
+            self._seed, self._states = checkpoint.read(self._path, fingerprint)
+
+    def generator(self, rng) -> np.random.Generator:
+        """The source of all randomness in the fit: that of the fit that goes on, or a fresh one."""
+        drawn = int(rng.integers(2**63))
+        self._seed = drawn if self._seed is None else self._seed
+        return np.random.default_rng(self._seed)
+
+    def begin(self, run) -> None:
+        """Take note of the next run of the fit, which goes on from where the checkpoint left it."""
+        self._number += 1
+        if self._number < len(self._states):
+            run.restore(self._states[self._number])
+        elif self._path is not None:
+            self._states.append(run.save())
+
+    def between(self, stage, max_steps):
+        """What `trainer.finish` calls between slices of the current run; True to end it."""
+
+        def look(run):
+            if self._path is not None and time.perf_counter() - self._written > WRITE_EVERY:
+                self.keep(run)
+            if self._callback is None:
+                return False
+            history = run.history
+            latest = [history[name][-1] if history[name] else np.nan for name in ("train_loss", "validation_nll")]
+            return self._callback(Progress(stage, run.n_steps, max_steps, run.best_step, *latest)) is True
+
+        return look
+
+    def keep(self, run) -> None:
+        """Write how far the current run has come."""
+        if self._path is None or self._seed is None:
+            return
+        self._states[self._number] = run.save()
+        checkpoint.write(self._path, self._fingerprint, self._seed, self._states)
+        self._written = time.perf_counter()
+
+    def close(self) -> None:
+        """The fit is done, and the checkpoint with it."""
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)

@@ -1,0 +1,201 @@
+"""From hyper-parameters, possibly 'auto', to a network and a plan. Every default that depends on the data is here."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from condensity.kernels.reference.network import Network, Penalty
+from condensity.kernels.reference.trainer import ROW_LOSS_CEILING, Plan, Rows, steps_per_epoch
+from condensity.scaling import resolution
+
+HINGE = 0.05
+LOGNORMAL = 0.05
+#: σ in units of the target's scale, unless its ties say that it is rounded more coarsely than that.
+SMALLEST_SCALE = 1e-3
+LARGEST_LOG_SCALE = 2.0
+
+MAX_GRADIENT_NORM = 100.0
+
+#: Solvers that are 'auto' about gradients: they cut long ones, and rows of wild loss count by its logarithm.
+ROBUST = ("adamw", "schedule_free_adamw")
+
+#: Decoupled decay a step is this times the rate, 2 to 3 · 10⁻⁴ for both; see docs/decisions.md.
+DECAY = {"adamw": 0.1, "schedule_free_adamw": 0.01}
+
+#: Data-dependent noise for noise=1 (Rothfuss et al. 2019, arXiv:1907.08982): c n^(−1/(4 + d + q)), c for inputs and targets.
+NOISE = (0.2, 0.1)
+
+#: Bins a column for the piecewise-linear encoding, and from how many rows on twice as many.
+BINS, MANY_ROWS = 32, 5000
+#: Rows from which on 'auto' tries the encoding; it never does for a single column.
+ENCODING_ROWS = 300
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The hyper-parameters of `MDNRegressor`, by the same names, possibly 'auto'."""
+
+    n_components: int | str
+    hidden_layer_sizes: tuple | str
+    activation: str
+    covariance_type: str
+    solver: str
+    numeric_encoding: str | None
+    learning_rate_init: float | str
+    batch_size: int | str
+    max_iter: int | str
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    tol: float
+    weight_decay: float | str
+    scale_prior: float
+    scale_bounds: tuple | str | None
+    noise: float
+    init: str
+    n_members: int
+    refit: bool
+
+
+def encodings_to_try(settings: Settings, rows: Rows) -> list:
+    """Encodings among which held-out likelihood decides."""
+    if settings.numeric_encoding != "auto":
+        return [settings.numeric_encoding]
+    n, d = rows.x.shape
+    tried = d > 1 and n >= ENCODING_ROWS and settings.early_stopping
+    return [None, "piecewise"] if tried else [None]
+
+
+def make_network(settings: Settings, rows: Rows, encoding: str | None) -> Network:
+    """Resolve the 'auto' choices about the network."""
+    (n, d), q = rows.x.shape, rows.y.shape[1]
+    hidden = settings.hidden_layer_sizes
+    if hidden == "auto":
+        hidden = (32, 32) if d == 1 else (128, 128) if encoding else (128, 128, 128)
+    else:
+        hidden = tuple(np.atleast_1d(np.asarray(hidden, dtype=int)).tolist())
+    n_components = settings.n_components
+    if n_components == "auto":
+        n_components = 5 if q > 3 else 20 if n >= 5000 and q == 1 and d == 1 else 10
+    bounds = settings.scale_bounds
+    if bounds == "auto":
+        low = [float(np.log(max(SMALLEST_SCALE, resolution(column) / 2))) for column in rows.y.T]
+        bounds = (tuple(low), LARGEST_LOG_SCALE)
+    elif bounds is not None:
+        bounds = (float(np.log(bounds[0])), float(np.log(bounds[1])))
+    edges = bin_edges(rows.x) if encoding == "piecewise" else None
+    coupled = settings.covariance_type == "full"
+    return Network(d, hidden, int(n_components), settings.activation, bounds, q, coupled, edges)
+
+
+def require_same_network(settings: Settings, rows: Rows, network: Network) -> None:
+    """Refuse hyper-parameters that ask for another network than the one that a fit goes on with.
+
+    Raises
+    ------
+    ValueError
+    """
+    wanted = make_network(settings, rows, None)
+    asked = {"n_components": "n_components", "hidden_layer_sizes": "hidden"}
+    for name, attribute in asked.items():
+        has, wants = getattr(network, attribute), getattr(wanted, attribute)
+        if getattr(settings, name) != "auto" and has != wants:
+            raise ValueError(
+                f"The fitted network has {name}={has}, which cannot become {wants}; set it back, or fit a new model "
+                "(warm_start=False)."
+            )
+    if (network.activation, network.n_inputs, network.n_outputs) != (
+        wanted.activation, wanted.n_inputs, wanted.n_outputs,
+    ):  # fmt: skip
+        raise ValueError("The fitted network has another activation, or other columns of X or y; fit a new model.")
+
+
+def bin_edges(x) -> tuple:
+    """Edges of at most `BINS` bins a column, between quantiles (Gorishniy et al. 2022, arXiv:2203.05556).
+
+    A column of few values has a bin between each two of them.
+    """
+    bins = BINS if len(x) < MANY_ROWS else 2 * BINS
+    return tuple(_column_edges(column, bins) for column in x.T)
+
+
+def _column_edges(column, bins):
+    distinct = np.unique(column)
+    if len(distinct) <= bins + 1:
+        return distinct
+    # Whole values of the column, so that a change of unit changes no bit; rounded, so that both engines see the same bins.
+    return np.unique(np.quantile(column, np.linspace(0, 1, bins + 1), method="inverted_cdf"))
+
+
+def make_plan(settings: Settings, rows: Rows, n_kept: int, n_held_out: int = 0) -> Plan:
+    """Resolve the 'auto' choices about training on `n_kept` of the rows."""
+    (n, d), q = rows.x.shape, rows.y.shape[1]
+    solver = settings.solver
+    if solver == "auto":
+        solver = "schedule_free_adamw" if d == 1 else "adamw"
+    rate = settings.learning_rate_init
+    if rate == "auto":
+        rate = _rate(solver, n)
+    batch_size = settings.batch_size
+    if batch_size == "auto":
+        batch_size = _batch(n, d)
+    batch_size = n_kept if batch_size == "full" else min(int(batch_size), n_kept)
+    per_epoch = steps_per_epoch(n_kept, batch_size)
+    max_steps = _budget(n, d, per_epoch) if settings.max_iter == "auto" else int(settings.max_iter) * per_epoch
+    robust = solver in ROBUST
+    # Looking costs a third of training, row by row: at most about a sixth of the time goes into it.
+    check_every = max(25, max_steps // 60 if d > 1 else 0, -(-2 * n_held_out // batch_size))
+    spread = settings.noise * n ** (-1.0 / (4 + d + q))
+    return Plan(
+        solver=solver,
+        learning_rate=float(rate),
+        warm_up=0 if not robust else 50 if d == 1 else max(1, max_steps // 20),
+        horizon=max_steps if solver == "adamw" else 0,
+        batch_size=batch_size,
+        max_steps=max_steps,
+        check_every=check_every if settings.early_stopping else max(1, max_steps // 40),
+        patience=settings.n_iter_no_change,
+        min_steps=max_steps // 2 if d > 1 and settings.max_iter == "auto" else 0,
+        tolerance=settings.tol,
+        weight_decay=DECAY.get(solver, 0.0) if settings.weight_decay == "auto" else settings.weight_decay,
+        penalty=Penalty(
+            hinge=HINGE * settings.scale_prior,
+            lognormal=LOGNORMAL * min(1.0, (1000.0 / n) ** 2) * settings.scale_prior,
+            ceiling=ROW_LOSS_CEILING if robust else np.inf,
+        ),
+        max_gradient_norm=MAX_GRADIENT_NORM if robust else np.inf,
+        input_noise=NOISE[0] * spread,
+        target_noise=NOISE[1] * spread,
+    )
+
+
+def _rate(solver, n):
+    if solver == "schedule_free_adamw":
+        return 0.01 if n < 500 else 0.02
+    if solver == "adamw":
+        return 0.003 if n < 2000 else 0.006
+    return 0.005
+
+
+def _batch(n, d):
+    if d == 1:
+        return 64 if n < 2000 else 128 if n < 5000 else 256
+    return 32 if n < 2000 else 128 if n < 20_000 else 256
+
+
+def _budget(n, d, per_epoch):
+    """Steps at most. For a single column, where a schedule-free average needs no horizon, this is only a cap."""
+    if d == 1:
+        return per_epoch * max(60, -(-3000 // per_epoch))
+    if n < 2000:
+        return int(np.clip(240 * per_epoch, 2500, 4000))
+    return max(1500, min(25 * per_epoch, 4000), 10 * per_epoch)
+
+
+def for_all_rows(plan: Plan, best_step: int, n_kept: int, n: int) -> Plan:
+    """The plan that trains on all n rows for as many epochs as were best on n_kept."""
+    factor = n / n_kept
+    steps = max(1, round(best_step * factor))
+    return plan._replace(
+        max_steps=steps, horizon=round(plan.horizon * factor), check_every=max(1, min(plan.check_every, steps))
+    )
