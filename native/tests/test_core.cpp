@@ -8,6 +8,7 @@
 #include <cstring>
 #include <initializer_list>
 #include <limits>
+#include <memory>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -329,44 +330,58 @@ void test_edges(const condensity::Kernels& kernels) {
 }
 
 struct Net {
-    std::vector<std::size_t> widths;
-    std::size_t components, rows;
+    std::vector<std::size_t> hidden;
+    std::size_t columns, outputs, components, rows;
     condensity::Activation activation;
-    bool bounded;
+    bool bounded, encoded;
 };
 
 // Gradients of every instruction set against central differences of its own loss, and runs that learn.
 void test_training(const condensity::Kernels& kernels) {
+    using condensity::Activation;
     const std::vector<Net> nets = {
-        {{1, 3}, 1, 5, condensity::Activation::tanh, true},
-        {{3, 7, 12}, 4, 131, condensity::Activation::tanh, true},
-        {{2, 5, 6, 9}, 3, 64, condensity::Activation::silu, false},
-        {{17, 33, 2, 15}, 5, 300, condensity::Activation::silu, true},
+        {{}, 1, 1, 1, 5, Activation::tanh, true, false},      {{7}, 3, 1, 4, 131, Activation::tanh, true, true},
+        {{5, 6}, 2, 1, 3, 64, Activation::silu, false, false}, {{33, 2}, 17, 1, 5, 300, Activation::silu, true, false},
+        {{9}, 2, 3, 4, 77, Activation::silu, true, true},      {{4}, 1, 2, 3, 33, Activation::tanh, false, false},
     };
-    double worst = 0, unlearned = 0;
+    double worst = 0, unlearned = 0, unlike = 0;
     for (const Net& net : nets) {
         std::mt19937_64 random(net.rows);
         std::normal_distribution<float> normal;
-        const std::size_t d = net.widths.front();
-        std::vector<float> x(net.rows * d), y(net.rows), weight(net.rows);
+        const std::size_t d = net.columns, q = net.outputs;
+        std::vector<float> x(net.rows * d), y(net.rows * q), weight(net.rows);
         for (float& value : x) value = normal(random);
         for (std::size_t i = 0; i < net.rows; ++i) {
-            y[i] = std::sin(x[i * d]) + 0.3f * normal(random);
+            for (std::size_t j = 0; j < q; ++j) y[i * q + j] = std::sin(x[i * d]) + 0.3f * normal(random);
             weight[i] = 0.5f + std::fabs(normal(random));
         }
-        std::size_t parameters = 0;
-        for (std::size_t i = 0; i + 1 < net.widths.size(); ++i) parameters += (net.widths[i] + 1) * net.widths[i + 1];
-        std::vector<float> theta(parameters);
-        for (float& value : theta) value = 0.4f * normal(random);
+        const std::vector<std::size_t> bin_counts(d, 3);
+        std::vector<condensity::Bin> bins;
+        for (std::size_t j = 0; j < 3 * d; ++j) bins.push_back({static_cast<float>(j % 3) - 1.5f, 2.0f});
+        const std::vector<float> lows(q, -3.0f), ranges(q, std::exp(5.0f));
         condensity::NetworkShape shape{};
-        shape.widths = net.widths.data();
-        shape.layers = net.widths.size() - 1;
+        shape.columns = d;
+        shape.outputs = q;
+        shape.coupled = q > 1;
+        if (net.encoded) {
+            shape.bin_counts = bin_counts.data();
+            shape.bins = bins.data();
+        }
         shape.components = net.components;
+        std::vector<std::size_t> widths{net.encoded ? 4 * d : d};
+        widths.insert(widths.end(), net.hidden.begin(), net.hidden.end());
+        widths.push_back(shape.head_width());
+        shape.widths = widths.data();
+        shape.layers = widths.size() - 1;
         shape.activation = net.activation;
         shape.bounded = net.bounded;
-        shape.log_scale_low = -3.0f;
+        shape.log_scale_low = lows.data();
         shape.smallest_inverse = std::exp(-2.0f);
-        shape.range = std::exp(5.0f);
+        shape.range = ranges.data();
+        std::size_t parameters = 0;
+        for (std::size_t i = 0; i + 1 < widths.size(); ++i) parameters += (widths[i] + 1) * widths[i + 1];
+        std::vector<float> theta(parameters);
+        for (float& value : theta) value = 0.4f * normal(random);
         const condensity::LossSettings loss{0.05f, 0.05f, 20.0f};
         const condensity::RowBatch batch{x.data(), y.data(), weight.data(), nullptr, net.rows};
         std::vector<float> scratch(kernels.network_scratch_size(shape)), gradient(parameters), other(parameters);
@@ -386,17 +401,37 @@ void test_training(const condensity::Kernels& kernels) {
             const double down = kernels.network_gradient(shape, back.data(), batch, loss, scratch.data(), other.data());
             worst = larger_error(worst, std::fabs(up - down - slope) / (0.004 * std::sqrt(size)));
         }
-        for (const condensity::Solver solver :
-             {condensity::Solver::schedule_free_adamw, condensity::Solver::adam, condensity::Solver::rmsprop}) {
-            const condensity::TrainingPlan plan{solver, 0.01, 5, 37, 120, 10, 1000, 1e-4, 0.01, loss, 100.0, 3};
-            condensity::Trainer trainer(net.widths, shape, plan, theta.data(), {x.data(), y.data(), weight.data(), net.rows},
-                                        {x.data(), y.data(), weight.data(), net.rows});
-            while (!trainer.advance(0.001)) {
+        for (const condensity::Solver solver : {condensity::Solver::schedule_free_adamw, condensity::Solver::adamw,
+                                                condensity::Solver::adam, condensity::Solver::rmsprop}) {
+            const double noise = solver == condensity::Solver::adam ? 0.01 : 0.0;
+            const condensity::TrainingPlan plan{solver, 0.01, 5, 200, 37, 120, 10, 1000, 0, 1e-4, 0.01, loss, 100.0, noise, noise};
+            const condensity::TrainingRows rows{x.data(), y.data(), weight.data(), net.rows};
+            const auto make = [&](std::size_t threads) {
+                std::vector<condensity::MemberStart> starts;
+                for (std::uint32_t member = 0; member < 3; ++member) {
+                    condensity::MemberStart start{theta.data(), {}, {}, member};
+                    for (std::uint32_t row = 0; row < net.rows; ++row) (row % 3 == member ? start.held_out : start.kept).push_back(row);
+                    starts.push_back(std::move(start));
+                }
+                return std::make_unique<condensity::Trainer>(shape, plan, rows, std::move(starts), threads);
+            };
+            const auto trainer = make(1), other = make(3);
+            trainer->advance(0.001);
+            const std::vector<std::uint8_t> state = trainer->save();  // wherever that was
+            while (!trainer->advance(0.001)) {
             }
-            const std::vector<double>& curve = trainer.history().validation_nll;
-            unlearned += trainer.steps() == 120 && curve.size() == 12 && curve.back() < curve.front() ? 0 : 1;
+            other->restore(state.data(), state.size());
+            while (!other->advance(1.0)) {
+            }
+            for (std::size_t member = 0; member < 3; ++member)
+                for (std::size_t i = 0; i < parameters; ++i)
+                    unlike += trainer->members()[member].best()[i] == other->members()[member].best()[i] ? 0 : 1;
+            unlike += trainer->history().validation_nll == other->history().validation_nll ? 0 : 1;
+            const std::vector<double>& curve = trainer->history().train_loss;
+            unlearned += trainer->steps() == 120 && curve.size() == 12 && curve.back() < curve.front() ? 0 : 1;
         }
     }
+    report(std::string(kernels.isa) + " runs go on from saved states, on any number of threads", unlike, 0, "numbers");
     report(std::string(kernels.isa) + " gradients", worst, 0.003, "of their length");
     report(std::string(kernels.isa) + " training", unlearned, 0, "runs that did not learn");
 }

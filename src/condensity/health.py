@@ -173,7 +173,8 @@ def _steps(predict, sample, names):
     shown = range(min(d, MOST_INPUTS))
     x = np.tile(np.median(sample, axis=0), (len(shown), GRID_POINTS, 1))
     for j in shown:
-        x[j, :, j] = np.linspace(*np.quantile(sample[:, j], [0.01, 0.99]), GRID_POINTS)
+        low, high = np.quantile(sample[:, j], [0.01, 0.99])
+        x[j, :, j] = np.linspace(low, high, GRID_POINTS)
     dist = predict(x.reshape(-1, d))
     largest = []
     for values in (dist.mean(), np.log(dist.std()), dist.weights):

@@ -84,7 +84,10 @@ def test_intervals_cover_about_as_often_as_they_say(data):
 def test_32_a_column_y_comes_back_as_a_column(model, data):
     X, y = data
     flat = clone(model).fit(X, y).predict(X)
-    with pytest.warns(DataConversionWarning, match="column-vector y"):
+    if isinstance(model, JointGMMRegressor):  # one output for now, of which scikit-learn's contract wants to hear
+        with pytest.warns(DataConversionWarning, match="column-vector y"):
+            model.fit(X, y[:, None])
+    else:
         model.fit(X, y[:, None])
     assert model.predict(X).shape == (len(y), 1)
     np.testing.assert_array_equal(model.predict(X)[:, 0], flat)
@@ -126,7 +129,8 @@ def test_it_works_inside_scikit_learn(model, data):
     piped = make_pipeline(StandardScaler(), clone(model)).fit(X, y)
     assert np.isfinite(piped.score(X, y))
     assert np.isfinite(cross_val_score(model, X, y, cv=3)).all()
-    search = GridSearchCV(model, {"n_components": [1, 4]}, cv=2).fit(X, y)
+    two_arms = make_cross(400, random_state=0)  # which one normal cannot describe
+    search = GridSearchCV(model, {"n_components": [1, 4]}, cv=2).fit(two_arms.X, two_arms.y)
     assert search.best_params_["n_components"] == 4
 
 

@@ -30,7 +30,7 @@ BOUNDS = [None, (-6.9, 2.0)]
 def problem(network, seed=0):
     rng = np.random.default_rng(seed)
     theta = rng.standard_normal(network.n_parameters) * 0.7
-    x, y = rng.standard_normal((N_ROWS, network.n_inputs)), rng.standard_normal(N_ROWS)
+    x, y = rng.standard_normal((N_ROWS, network.n_inputs)), rng.standard_normal((N_ROWS, network.n_outputs))
     return theta, x, y, rng.uniform(0.2, 2.0, N_ROWS)
 
 
@@ -56,8 +56,9 @@ def test_gradient_equals_finite_differences(activation, hidden, n_components, bo
 def test_loss_is_the_scipy_mixture_density_plus_the_written_penalty(bounds):
     network = Network(N_INPUTS, (5,), 4, "tanh", bounds)
     theta, x, y, weight = problem(network)
-    log_weights, means, log_scales = forward(theta, network, x)
-    density = (np.exp(log_weights) * norm.pdf(y[:, None], means, np.exp(log_scales))).sum(axis=1)
+    log_weights, means, log_scales, _ = forward(theta, network, x)
+    log_scales = log_scales[:, :, 0]
+    density = (np.exp(log_weights) * norm.pdf(y, means[:, :, 0], np.exp(log_scales))).sum(axis=1)
     penalty = 0.3 * 0.5 * np.maximum(0, log_scales) ** 2 + 0.2 * 0.5 * (log_scales + 1) ** 2
     expected = np.mean(weight * (-np.log(density) + penalty.sum(axis=1)))
     loss, _ = loss_and_gradient(theta, network, x, y, weight, Penalty(hinge=0.3, lognormal=0.2))
@@ -78,11 +79,12 @@ def test_a_wild_row_counts_by_the_logarithm_of_its_loss_and_pulls_like_a_few_row
 def test_weights_sum_to_one_and_responsibilities_too():
     network = Network(N_INPUTS, (5,), 4, "silu", None)
     theta, x, y, _ = problem(network)
-    log_weights, means, log_scales = forward(theta, network, x)
-    _, responsibility, z = row_log_density(log_weights, means, log_scales, y)
-    np.testing.assert_allclose(np.exp(log_weights).sum(axis=1), 1.0, rtol=1e-14)
+    head = forward(theta, network, x)
+    _, responsibility, u, z = row_log_density(head, y)
+    np.testing.assert_allclose(np.exp(head.log_weights).sum(axis=1), 1.0, rtol=1e-14)
     np.testing.assert_allclose(responsibility.sum(axis=1), 1.0, rtol=1e-14)
-    np.testing.assert_allclose(z, (y[:, None] - means) / np.exp(log_scales), rtol=1e-13)
+    np.testing.assert_allclose(u, y[:, None] - head.means, rtol=1e-13)
+    np.testing.assert_allclose(z, u / np.exp(head.log_scales), rtol=1e-13)
 
 
 def scale_gradient(log_weight, penalty):
@@ -91,7 +93,7 @@ def scale_gradient(log_weight, penalty):
     theta = np.zeros(network.n_parameters)
     _, bias = split(theta, network)[0]
     bias[:] = [0.0, log_weight, 0.0, 0.0, 0.0, np.log(30.0)]
-    _, gradient = loss_and_gradient(theta, network, np.zeros((1, 1)), np.zeros(1), np.ones(1), penalty)
+    _, gradient = loss_and_gradient(theta, network, np.zeros((1, 1)), np.zeros((1, 1)), np.ones(1), penalty)
     return abs(split(gradient, network)[0][1][-1])
 
 
@@ -119,9 +121,9 @@ def test_the_soft_clamp_holds_and_is_a_line_in_between():
 def test_the_density_is_finite_ten_thousand_sigma_away():
     network = Network(1, (), 2, "tanh", None)
     theta = np.zeros(network.n_parameters)
-    value = log_density(theta, network, np.zeros((1, 1)), np.array([1e4]))
+    value = log_density(theta, network, np.zeros((1, 1)), np.array([[1e4]]))
     assert value[0] == pytest.approx(-5e7, rel=1e-6)
-    loss, gradient = loss_and_gradient(theta, network, np.zeros((1, 1)), np.array([1e4]), np.ones(1), Penalty())
+    loss, gradient = loss_and_gradient(theta, network, np.zeros((1, 1)), np.array([[1e4]]), np.ones(1), Penalty())
     assert np.isfinite(loss)
     assert np.isfinite(gradient).all()
 
@@ -129,9 +131,9 @@ def test_the_density_is_finite_ten_thousand_sigma_away():
 def test_the_start_spreads_the_means_over_the_target():
     network = Network(N_INPUTS, (8,), 5, "silu", (-6.9, 2.0))
     quantiles = np.array([-2.0, -0.5, 0.1, 0.7, 3.0])
-    theta = initialize(network, quantiles, np.random.default_rng(0))
-    log_weights, means, log_scales = forward(theta, network, np.zeros((2, N_INPUTS)))
-    np.testing.assert_allclose(means, np.tile(quantiles, (2, 1)), atol=1e-12)
+    theta = initialize(network, quantiles[:, None], np.random.default_rng(0))
+    log_weights, means, log_scales, _ = forward(theta, network, np.zeros((2, N_INPUTS)))
+    np.testing.assert_allclose(means[:, :, 0], np.tile(quantiles, (2, 1)), atol=1e-12)
     np.testing.assert_allclose(np.exp(log_weights), 0.2)
     # log(1.5/√5), moved a little by the clamp's soft upper end.
     np.testing.assert_allclose(log_scales, np.log(1.5 / np.sqrt(5)), atol=0.1)

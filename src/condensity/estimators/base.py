@@ -16,7 +16,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from condensity.health import examine, gather_evidence
+from condensity.health import Evidence, examine, gather_evidence
 from condensity.kernels.reference.trainer import Rows
 from condensity.kernels.rng import as_generator
 from condensity.mixture import Mixture
@@ -52,6 +52,14 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
 
     #: Whether y may have several columns.
     _several_outputs = False
+
+    _x_scaler: Standardizer
+    _y_scaler: Standardizer
+    _fit: Any  # what `_fit_standardised` gave
+    _evidence: Evidence | None
+    _health: list | None
+    _present: np.ndarray | None  # where sample weights were not 0; None: everywhere
+    _output_names: list | None
 
     @abstractmethod
     def _fit_standardised(self, rows, rng, validation, goes_on) -> Any:
@@ -96,15 +104,16 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
             For constant or repeated columns, a constant target, mostly repeated rows, and targets far from the rest.
         """
         goes_on = self._goes_on()
-        self._forget()
+        self._forget(keep_schema=goes_on)
         self._validate_params()
         rows = self._standardised_rows(X, y, sample_weight, keep_units=goes_on)
         validation = self._check_validation_data(X_val, y_val)
         fit = self._fit_standardised(rows, as_generator(self.random_state, "fit"), validation, goes_on)
         self._fit = fit
         self.n_iter_, self.history_, self.outcome_ = fit.n_iter, fit.history, fit.outcome
-        self._health, self._evidence = None, gather_evidence(
-            rows, fit.outcome, converged=fit.converged, held_out_log_density=fit.held_out_log_density
+        self._health, self._evidence = (
+            None,
+            gather_evidence(rows, fit.outcome, converged=fit.converged, held_out_log_density=fit.held_out_log_density),
         )
         self.converged_ = fit.converged
         bad = [finding for finding in self._evidence.findings if finding.serious and finding.name != "held-out rows"]
@@ -116,24 +125,23 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         """Whether the next fit starts from what the last one learned."""
         return bool(getattr(self, "warm_start", False)) and self.__sklearn_is_fitted__()
 
-    def _forget(self):
+    def _forget(self, *, keep_schema=False):
         """Drop what an earlier fit learned, so that a failed fit leaves nothing half-fitted."""
-        for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("_")]:
+        kept = {"n_features_in_", "feature_names_in_"} if keep_schema else set()
+        for name in [
+            name for name in vars(self) if name.endswith("_") and not name.startswith("_") and name not in kept
+        ]:
             delattr(self, name)
         self._y_shape = ()
 
     def _standardised_rows(self, X, y, sample_weight, *, keep_units=False) -> Rows:
         """Checked training data in standardised units, which are learned from it unless they are kept."""
-        x, y, weight = self._check_training_data(X, y, sample_weight)
+        x, y, weight = self._check_training_data(X, y, sample_weight, reset=not keep_units)
         self._check_size(*x.shape)
         if not keep_units:
             self._x_scaler, self._y_scaler = Standardizer.fit(x, weight), Standardizer.fit(y, weight)
-        units = (x.shape[1], y.shape[1])
-        if units != (self._x_scaler.scale.size, self._y_scaler.scale.size):
-            raise ValueError(
-                f"warm_start=True and partial_fit need as many columns as before, {self._x_scaler.scale.size} of X and "
-                f"{self._y_scaler.scale.size} of y; got {units[0]} and {units[1]}."
-            )
+        if y.shape[1] != self._y_scaler.scale.size:
+            raise ValueError(f"y must have {self._y_scaler.scale.size} columns, as before; got {y.shape[1]}.")
         warn_about_oddities(x, y, self._x_scaler.constant, getattr(self, "feature_names_in_", None))
         rows = Rows(self._x_scaler.transform(x), self._y_scaler.transform(y), weight)
         warn_about_outliers(rows.y)
@@ -147,13 +155,13 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         """
         check_is_fitted(self)
         if self._health is None:
-            self._health = [] if self._evidence is None else self._examine()
+            self._health = [] if self._evidence is None else self._examine(self._evidence)
         return self._health
 
-    def _examine(self):
+    def _examine(self, evidence):
         columns = getattr(self, "feature_names_in_", None)
         return examine(
-            self._evidence, self._predict_standardised, log_scale_bounds=self._fit.log_scale_bounds, columns=columns
+            evidence, self._predict_standardised, log_scale_bounds=self._fit.log_scale_bounds, columns=columns
         )
 
     def __sklearn_is_fitted__(self):
@@ -162,12 +170,12 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
     def _check_size(self, n, d):
         """Refuse or warn of hyper-parameters that n rows cannot carry."""
 
-    def _check_training_data(self, X, y, sample_weight):
+    def _check_training_data(self, X, y, sample_weight, *, reset=True):
         """Float64 x (n, d), y (n, q), weight (n,) with mean one, zero weights dropped."""
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         require_numeric("X", X)
-        X = validate_data(self, X, dtype=np.float64, ensure_all_finite=False, ensure_min_samples=2)
+        X = validate_data(self, X, dtype=np.float64, ensure_all_finite=False, ensure_min_samples=2, reset=reset)
         require_finite("X", X, getattr(self, "feature_names_in_", None))
         y = self._check_target(y)
         check_consistent_length(X, y)

@@ -74,6 +74,7 @@ class MDNRegressor(AbstractDensityRegressor):
     """
 
     _several_outputs = True
+    _solver_state: tuple | None  # from which `partial_fit` goes on
     _parameter_constraints: ClassVar[dict] = {
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "hidden_layer_sizes": [
@@ -282,7 +283,7 @@ class MDNRegressor(AbstractDensityRegressor):
             raise ValueError("checkpoint needs the native engine; the reference engine cannot be resumed.")
         digest = hashlib.sha256(f"{kernels.native.SOURCE_HASH} {self._settings()}".encode())
         for part in (*rows, *(validation or ()), *(() if earlier is None else (earlier.thetas,))):
-            digest.update(np.ascontiguousarray(part))
+            digest.update(np.ascontiguousarray(part).tobytes())
         return digest.hexdigest()
 
     def _watcher(self):

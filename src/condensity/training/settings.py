@@ -28,7 +28,7 @@ NOISE = (0.2, 0.1)
 #: Bins a column for the piecewise-linear encoding, and from how many rows on twice as many.
 BINS, MANY_ROWS = 32, 5000
 #: Rows from which on 'auto' tries the encoding; it never does for a single column.
-ENCODING_ROWS = 300
+ENCODING_ROWS = 150
 
 
 @dataclass(frozen=True)
@@ -143,21 +143,22 @@ def make_plan(settings: Settings, rows: Rows, n_kept: int, n_held_out: int = 0) 
     per_epoch = steps_per_epoch(n_kept, batch_size)
     max_steps = _budget(n, d, per_epoch) if settings.max_iter == "auto" else int(settings.max_iter) * per_epoch
     robust = solver in ROBUST
+    horizon = max_steps if solver == "adamw" else 0
     # Looking costs a third of training, row by row: at most about a sixth of the time goes into it.
-    check_every = max(25, max_steps // 60 if d > 1 else 0, -(-2 * n_held_out // batch_size))
+    check_every = max(25, min(horizon // 60, 500), -(-2 * n_held_out // batch_size))
     spread = settings.noise * n ** (-1.0 / (4 + d + q))
     return Plan(
         solver=solver,
         learning_rate=float(rate),
         warm_up=0 if not robust else 50 if d == 1 else max(1, max_steps // 20),
-        horizon=max_steps if solver == "adamw" else 0,
+        horizon=horizon,
         batch_size=batch_size,
         max_steps=max_steps,
         check_every=check_every if settings.early_stopping else max(1, max_steps // 40),
         patience=settings.n_iter_no_change,
-        min_steps=max_steps // 2 if d > 1 and settings.max_iter == "auto" else 0,
+        min_steps=horizon // 2,
         tolerance=settings.tol,
-        weight_decay=DECAY.get(solver, 0.0) if settings.weight_decay == "auto" else settings.weight_decay,
+        weight_decay=DECAY.get(solver, 0.0) if settings.weight_decay == "auto" else float(settings.weight_decay),
         penalty=Penalty(
             hinge=HINGE * settings.scale_prior,
             lognormal=LOGNORMAL * min(1.0, (1000.0 / n) ** 2) * settings.scale_prior,
@@ -180,7 +181,7 @@ def _rate(solver, n):
 def _batch(n, d):
     if d == 1:
         return 64 if n < 2000 else 128 if n < 5000 else 256
-    return 32 if n < 2000 else 128 if n < 20_000 else 256
+    return 16 if n < 500 else 32 if n < 2000 else 128 if n < 20_000 else 256
 
 
 def _budget(n, d, per_epoch):
