@@ -245,6 +245,7 @@ void define_training(nb::module_& module) {
         .def("theta", &Run::theta, "The best parameters of a member.")
         .def_prop_ro("status", &Run::status)
         .def_prop_ro("n_steps", [](const Run& run) { return run.trainer().steps(); })
+        .def_prop_ro("last_check", [](const Run& run) { return run.trainer().last_check(); })
         .def_prop_ro("best_step", [](const Run& run) { return run.trainer().best_step(); })
         .def_prop_ro("n_clipped", [](const Run& run) { return run.trainer().clipped(); })
         .def_prop_ro("held_out_log_density", [](const Run& run) { return to_array(run.trainer().held_out_log_density()); },

@@ -103,6 +103,7 @@ public:
         return clipped;
     }
     std::size_t best_step() const { return best_step_; }
+    std::size_t last_check() const { return checked_; }
     const std::vector<Member>& members() const { return members_; }
     const TrainingHistory& history() const { return history_; }
     // Of every row, under the best models that did not see it; NaN where all did. Empty where nothing is held out.

@@ -47,7 +47,12 @@ class Run:
         )  # fmt: skip
         self.advance, self.save = self._run.advance, self._run.save
         self.restore, self.carry_on = self._run.restore, self._run.carry_on
-        self._n_members = len(splits)
+        self._n_members, self.max_steps = len(splits), plan.max_steps
+
+    @property
+    def last_check(self) -> int:
+        """Step of the latest check; 0 before the first."""
+        return self._run.last_check
 
     @property
     def n_steps(self) -> int:

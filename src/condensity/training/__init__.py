@@ -2,7 +2,7 @@
 
 from condensity.training.fit import MDNFit, fit_mdn, train_one_epoch
 from condensity.training.journal import Journal, Progress
-from condensity.training.predict import predict
+from condensity.training.predict import predict, predict_members
 from condensity.training.settings import Settings
 
-__all__ = ["Journal", "MDNFit", "Progress", "Settings", "fit_mdn", "predict", "train_one_epoch"]
+__all__ = ["Journal", "MDNFit", "Progress", "Settings", "fit_mdn", "predict", "predict_members", "train_one_epoch"]

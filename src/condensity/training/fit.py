@@ -1,12 +1,13 @@
 """Fit mixture density networks to standardised rows: candidates judged on held-out rows, the best one trained on all."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from condensity import kernels
 from condensity.kernels.reference.network import Network, initialize, initialize_xavier
-from condensity.kernels.reference.trainer import Plan, Rows, Split, Training, finish, whole
+from condensity.kernels.reference.trainer import Plan, Rows, Split, Training, finish, reach, whole
 from condensity.scaling import weighted_quantiles
 from condensity.splitting import fold_splits, held_out_splits
 from condensity.training import outcome
@@ -64,7 +65,7 @@ class MDNFit:
         return self.network.log_scale_bounds
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Candidate:
     """A network, how it is trained, and what came of it."""
 
@@ -72,12 +73,36 @@ class _Candidate:
     network: Network
     plan: Plan
     splits: list
-    training: Training
+    run: Any
+    number: int
+    ended: Training | None = None
+    standing: float = np.inf  # held-out NLL when it was compared with others
+    dropped: bool = False
 
     @property
-    def n_kept(self):
+    def race_step(self) -> int:
+        """When it is compared with others."""
+        return round(RACE_SHARE * self.plan.max_steps)
+
+    @property
+    def n_kept(self) -> int:
         """Rows that a member trains on."""
         return len(self.splits[0].kept)
+
+    @property
+    def training(self) -> Training:
+        """What came of it so far."""
+        return self.run.result() if self.ended is None else self.ended
+
+    def loss_by(self, step) -> float:
+        """Lowest held-out NLL of the checks up to a step."""
+        history = self.run.history
+        pairs = zip(history["step"], history["validation_nll"], strict=True)
+        return min((loss for at, loss in pairs if at <= step and not np.isnan(loss)), default=np.inf)
+
+
+#: Candidates that are this many nats behind at this share of their schedule are dropped; see docs/decisions.md.
+RACE_SHARE, RACE_MARGIN = 1 / 6, 0.05
 
 
 def fit_mdn(
@@ -118,7 +143,8 @@ def fit_mdn(
         return MDNFit(theta[None], network, True, words, 1, nothing, np.full(n, np.nan))
     work = _Workshop(settings, rows, rng, journal, kernels.operation("train", engine=engine), n_threads, earlier)
     if not settings.early_stopping:
-        candidate = work.train_candidate(settings.numeric_encoding, [whole(n)] * settings.n_members)
+        encoding = "piecewise" if settings.numeric_encoding == "piecewise" else None
+        (candidate,) = work.train_candidates([encoding], [whole(n)] * settings.n_members)
         return _describe(candidate, candidate.training, outcome.of_full_run, n, [candidate])
     if validation is not None:
         work.table = Rows(*(np.concatenate(pair) for pair in zip(rows, _limited(validation), strict=True)))
@@ -127,13 +153,11 @@ def fit_mdn(
         splits = [Split(*pair) for pair in fold_splits(n, settings.n_members, rng)]
     else:
         splits = [Split(*pair) for pair in held_out_splits(n, settings.validation_fraction, rng)]
-    candidates: list[_Candidate] = []
-    for encoding in encodings_to_try(settings, rows) if earlier is None else [None]:
-        candidates.append(work.train_candidate(encoding, splits))
-        if candidates[-1].training.status in ENDED_BY_USER:
-            break
-    best = min(candidates, key=lambda candidate: candidate.training.best_loss)
-    interrupted = candidates[-1].training.status in ENDED_BY_USER
+    candidates = work.train_candidates(encodings_to_try(settings, rows) if earlier is None else [None], splits)
+    best = min(
+        (candidate for candidate in candidates if candidate.ended), key=lambda candidate: candidate.training.best_loss
+    )
+    interrupted = any(candidate.training.status in ENDED_BY_USER for candidate in candidates)
     by_folds = len(splits) > settings.n_members
     if interrupted or settings.n_members > 1 or validation is not None or not (settings.refit or by_folds):
         return _describe(best, best.training, outcome.of_stopped_run, n, candidates)
@@ -153,27 +177,51 @@ class _Workshop:
         self.make_run, self.n_threads, self.earlier = make_run, n_threads, earlier
         self.table = rows  # with the caller's validation rows behind, if any
 
-    def train_candidate(self, encoding, splits) -> _Candidate:
-        """Train a member on each split, all in step."""
-        network = self._make_network(encoding)
-        plan = make_plan(self.settings, self.rows, len(splits[0].kept), max(len(split.held_out) for split in splits))
-        thetas = self._start(network, len(splits))
-        stage = "piecewise encoding" if encoding else "plain inputs"
-        training = self._run(stage, thetas, network, plan, self.table, splits)
-        return _Candidate(encoding, network, plan, splits, training)
+    def train_candidates(self, encodings, splits) -> list:
+        """Train a member on each split, all in step; of several candidates, those that fall behind are dropped early."""
+        candidates = [self._prepare(encoding, splits) for encoding in encodings]
+        if len(candidates) > 1:
+            for candidate in candidates:
+                candidate.ended = self._advance(candidate, candidate.race_step)
+                if candidate.training.status in ENDED_BY_USER:
+                    return candidates[: candidates.index(candidate) + 1]
+                candidate.standing = candidate.loss_by(candidate.race_step)
+            ahead = min(candidate.standing for candidate in candidates)
+            for candidate in candidates:  # also one that has run out meanwhile: how fast a machine is must not decide
+                candidate.dropped = candidate.standing > ahead + RACE_MARGIN
+        for candidate in candidates:
+            if candidate.ended is None and not candidate.dropped:
+                candidate.ended = self._advance(candidate)
+            if candidate.training.status in ENDED_BY_USER:
+                break
+        return candidates
 
     def train_on_all_rows(self, candidate) -> Training:
         """One network on all rows, for as many epochs as were best."""
-        plan = for_all_rows(candidate.plan, candidate.training.best_step, candidate.n_kept, len(self.rows.y))
-        thetas = self._start(candidate.network, 1)
-        return self._run("all rows", thetas, candidate.network, plan, self.rows, [whole(len(self.rows.y))])
-
-    def _run(self, stage, thetas, network, plan, table, splits):
-        run = self.make_run(thetas, network, plan, self.rng, table, splits, self.n_threads)
-        self.journal.begin(run)
-        training = finish(run, self.journal.between(stage, plan.max_steps))
-        self.journal.keep(run)
+        n = len(self.rows.y)
+        plan = for_all_rows(candidate.plan, candidate.training.best_step, candidate.n_kept, n)
+        run = self.make_run(
+            self._start(candidate.network, 1), candidate.network, plan, self.rng, self.rows, [whole(n)], 1
+        )
+        number = self.journal.begin(run)
+        training = finish(run, self.journal.between("all rows", number))
+        self.journal.keep(number, run)
         return training
+
+    def _prepare(self, encoding, splits) -> _Candidate:
+        network = self._make_network(encoding)
+        plan = make_plan(self.settings, self.rows, len(splits[0].kept), max(len(split.held_out) for split in splits))
+        thetas = self._start(network, len(splits))
+        run = self.make_run(thetas, network, plan, self.rng, self.table, splits, self.n_threads)
+        return _Candidate(encoding, network, plan, splits, run, self.journal.begin(run))
+
+    def _advance(self, candidate, step=None) -> Training | None:
+        """Train a candidate to its end, or to a step; what came of it, if it has ended."""
+        stage = "piecewise encoding" if candidate.encoding else "plain inputs"
+        between = self.journal.between(stage, candidate.number)
+        ended = finish(candidate.run, between) if step is None else reach(candidate.run, step, between)
+        self.journal.keep(candidate.number, candidate.run)
+        return ended
 
     def _make_network(self, encoding):
         if self.earlier is None:
@@ -267,7 +315,12 @@ def _describe(candidate, training, words, n, candidates) -> MDNFit:
     if training is not candidate.training:
         history = candidate.training.history  # with the held-out curve that chose the number of steps
     table = [
-        {"numeric_encoding": each.encoding, "n_steps": each.training.best_step, "held_out_nll": each.training.best_loss}
+        {
+            "numeric_encoding": each.encoding,
+            "n_steps": each.race_step if each.dropped else each.training.best_step,
+            "held_out_nll": each.standing if each.dropped else each.training.best_loss,
+            "dropped": each.dropped,
+        }
         for each in candidates
     ]
     return MDNFit(

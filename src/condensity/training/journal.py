@@ -51,7 +51,7 @@ class Journal:
         self._path, self._fingerprint, self._callback = None if path is None else Path(path), fingerprint, callback
         self._seed: int | None = None
         self._states: list[bytes] = []
-        self._number, self._written = -1, time.perf_counter()
+        self._n_runs, self._written = 0, time.perf_counter()
         if self._path is not None and self._path.exists():
             self._seed, self._states = checkpoint.read(self._path, fingerprint)
 
@@ -61,33 +61,35 @@ class Journal:
         self._seed = drawn if self._seed is None else self._seed
         return np.random.default_rng(self._seed)
 
-    def begin(self, run) -> None:
-        """Take note of the next run of the fit, which goes on from where the checkpoint left it."""
-        self._number += 1
-        if self._number < len(self._states):
-            run.restore(self._states[self._number])
+    def begin(self, run) -> int:
+        """The number of the next run of the fit, which goes on from where the checkpoint left it."""
+        number = self._n_runs
+        self._n_runs += 1
+        if number < len(self._states):
+            run.restore(self._states[number])
         elif self._path is not None:
             self._states.append(run.save())
+        return number
 
-    def between(self, stage, max_steps):
-        """What `trainer.finish` calls between slices of the current run; True to end it."""
+    def between(self, stage, number):
+        """What `trainer.finish` calls between slices of a run; True to end it."""
 
         def look(run):
             if self._path is not None and time.perf_counter() - self._written > WRITE_EVERY:
-                self.keep(run)
+                self.keep(number, run)
             if self._callback is None:
                 return False
             history = run.history
             latest = [history[name][-1] if history[name] else np.nan for name in ("train_loss", "validation_nll")]
-            return self._callback(Progress(stage, run.n_steps, max_steps, run.best_step, *latest)) is True
+            return self._callback(Progress(stage, run.n_steps, run.max_steps, run.best_step, *latest)) is True
 
         return look
 
-    def keep(self, run) -> None:
-        """Write how far the current run has come."""
+    def keep(self, number, run) -> None:
+        """Write how far a run has come."""
         if self._path is None or self._seed is None:
             return
-        self._states[self._number] = run.save()
+        self._states[number] = run.save()
         checkpoint.write(self._path, self._fingerprint, self._seed, self._states)
         self._written = time.perf_counter()
 

@@ -23,8 +23,13 @@ def limit_inputs(x):
 
 def predict(thetas, network, x) -> Mixture:
     """Mixture of every row, in standardised units, from standardised x (n, d); the members' side by side."""
-    members = [_predict_member(theta, network, x) for theta in thetas]
+    members = predict_members(thetas, network, x)
     return members[0] if len(members) == 1 else Mixture.mix(members)
+
+
+def predict_members(thetas, network, x) -> list:
+    """The mixtures of each member."""
+    return [_predict_member(theta, network, x) for theta in thetas]
 
 
 def _predict_member(theta, network, x):

@@ -156,7 +156,7 @@ def make_plan(settings: Settings, rows: Rows, n_kept: int, n_held_out: int = 0) 
         max_steps=max_steps,
         check_every=check_every if settings.early_stopping else max(1, max_steps // 40),
         patience=settings.n_iter_no_change,
-        min_steps=horizon // 2,
+        min_steps=horizon // 4,
         tolerance=settings.tol,
         weight_decay=DECAY.get(solver, 0.0) if settings.weight_decay == "auto" else float(settings.weight_decay),
         penalty=Penalty(
@@ -189,7 +189,7 @@ def _budget(n, d, per_epoch):
     if d == 1:
         return per_epoch * max(60, -(-3000 // per_epoch))
     if n < 2000:
-        return int(np.clip(240 * per_epoch, 2500, 4000))
+        return int(np.clip(400 * per_epoch, 5000, 8000))
     return max(1500, min(25 * per_epoch, 4000), 10 * per_epoch)
 
 

@@ -133,10 +133,18 @@ def finish(run, between=None) -> Training:
     KeyboardInterrupt
         At Ctrl-C, if no parameters have been looked at yet; later, the best so far are kept.
     """
+    ended = reach(run, run.max_steps, between)
+    return run.result() if ended is None else ended
+
+
+def reach(run, step, between=None) -> Training | None:
+    """Advance a run to a check at or after `step`, as `finish`; what it gave, if it has ended by then, else None."""
     try:
         while not run.advance(SLICE_SECONDS):
             if between is not None and between(run) and run.best_step:
                 return run.result("stopped")
+            if run.last_check >= step:
+                return None
     except KeyboardInterrupt:
         if run.best_step == 0:
             raise
@@ -249,6 +257,16 @@ class Run:
         self.history: dict[str, list] = {"step": [], "train_loss": [], "validation_nll": []}
         self._best_loss = self._reference_loss = np.inf
         self._stale = 0
+
+    @property
+    def max_steps(self) -> int:
+        """Steps at most."""
+        return self.plan.max_steps
+
+    @property
+    def last_check(self) -> int:
+        """Step of the latest check; 0 before the first."""
+        return self.history["step"][-1] if self.history["step"] else 0
 
     @property
     def n_steps(self) -> int:
