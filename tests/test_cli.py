@@ -324,3 +324,23 @@ cli.main(["demo"])
     assert process.returncode == 130
     assert errors == "condensity: error: interrupted; nothing was written.\n"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_doctor_prints_one_finding_a_line_and_names_the_columns(run, csv):
+    result = run("doctor", csv(rows(400)), "--target", "y")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    found = [line[2:].split(":")[0] for line in lines]
+    assert found == ["stopping", "baseline", "ties", "components", "bounds of sigma", "steps"]
+    assert "along 'b'" in lines[-1]
+    assert all(line.startswith("  ") for line in lines)
+
+
+def test_doctor_marks_what_is_serious_and_explains_faults_in_one_line(run, csv):
+    noise = np.random.default_rng(0).normal(size=(60, 21))
+    text = ",".join("abcdefghijklmnopqrst") + ",y\n" + "".join(",".join(map(str, row)) + "\n" for row in noise)
+    result = run("doctor", csv(text), "--target", "y")
+    assert result.exit_code == 0, result.output
+    assert "! baseline: no better than one normal that ignores X" in result.stdout
+    assert_one_line(run("doctor", csv(rows(5)), "--target", "y"), 1, "has 5 rows")
+    assert_one_line(run("doctor", csv(rows()), "--target", "z"), 1, "'z'")

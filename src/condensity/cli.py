@@ -1,4 +1,4 @@
-"""The command line: ``condensity demo`` and ``condensity report FILE --target y``.
+"""The command line: ``condensity demo``, ``report FILE --target y`` and ``doctor FILE --target y``.
 
 Only click and the standard library are imported here, so that ``--help`` answers at once.
 Errors are one line on stderr; the exit code is 2 for a wrong call, 1 for data and files, 130 for Ctrl-C.
@@ -180,6 +180,33 @@ def report(file, target, features, along, output, random_state):
         lead = f"Four models of p({data.target} | x), fitted on {len(data.y)} rows of {data.name}."
         _write_page([study], path, f"The distribution of {data.target}", lead, random_state, progress)
     _announce([study], path)
+
+
+@main.command()
+@click.argument("file", metavar="FILE")
+@click.option("--target", required=True, metavar="NAME", help="The column y.")
+@click.option("--features", metavar="NAMES", help="The columns x, separated by commas.  [default: all but the target]")
+@click.option("--members", type=click.IntRange(1, 100), default=1, show_default=True, help="Networks in the ensemble.")
+@_random_state_option
+def doctor(file, target, features, members, random_state):
+    """Fit the default network on the numeric columns of FILE and say what it is like.
+
+    One finding a line; those that ask for something to be done begin with an exclamation mark.
+    """
+    from condensity import MDNRegressor
+    from condensity.report.cases import numbers_of
+    from condensity.report.study import fit_model
+
+    X, y, names = numbers_of(file, target, features)
+    with _progress() as progress:
+        progress(f"{file}: fitting")
+        fit = fit_model("MDN", MDNRegressor(n_members=members, n_jobs=-1, random_state=random_state), X, y)
+    fit.model.feature_names_in_ = names  # so that findings name the columns
+    for finding in fit.model.health_:
+        click.echo(str(finding))
+    for note in fit.notes:
+        if not note.startswith("ConvergenceWarning"):  # it says what a finding says
+            click.echo(f"condensity: note: {note}", err=True)
 
 
 def _write_page(studies, path, title, lead, random_state, progress):

@@ -64,9 +64,7 @@ def table_data_set(file: str, target: str, features: str | None, along: str | No
     ValueError
         For anything wrong with the file, the columns or the number of rows.
     """
-    X, y, names = numeric_columns(read_table(file), target, _split_names(features))
-    if len(y) < FEWEST_ROWS:
-        raise ValueError(f"{file!r} has {len(y)} rows; fitting and testing need at least {FEWEST_ROWS}.")
+    X, y, names = numbers_of(file, target, features)
     train, test = split_rows(len(y), random_state)
     split = f"{len(train)} rows to fit and {len(test)} to test, a random fifth chosen with seed {random_state}."
     notes: tuple[str, ...] = ()
@@ -75,6 +73,14 @@ def table_data_set(file: str, target: str, features: str | None, along: str | No
     column = _column_along(X[train], y[train], names, along)
     parts = X[train], y[train], X[test], y[test]
     return DataSet(Path(file).name, *parts, split, tuple(names), target, column, notes=notes)
+
+
+def numbers_of(file: str, target: str, features: str | None) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """X (n, d), y (n,) and the names of the features of a user's table; errors as `table_data_set`."""
+    X, y, names = numeric_columns(read_table(file), target, _split_names(features))
+    if len(y) < FEWEST_ROWS:
+        raise ValueError(f"{file!r} has {len(y)} rows; fitting and testing need at least {FEWEST_ROWS}.")
+    return X, y, names
 
 
 def fit_all(data: DataSet, models: dict[str, Any], progress: Callable[[str], object]) -> Study:

@@ -94,6 +94,8 @@ class Measures:
         Its standard error.
     excess : float or None
         NLL − H*, where H* is known.
+    health : tuple of condensity.health.Finding
+        What the model is like, in words; empty for models that do not say.
     """
 
     components: int
@@ -103,6 +105,7 @@ class Measures:
     nll: float
     nll_error: float
     excess: float | None
+    health: tuple = ()
 
 
 @dataclass
@@ -179,6 +182,7 @@ def measure(model: Any, data: DataSet) -> Measures:
         nll=nll,
         nll_error=error,
         excess=None if data.entropy is None else nll - data.entropy,
+        health=tuple(getattr(model, "health_", ())),
     )
 
 

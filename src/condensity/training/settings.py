@@ -190,7 +190,7 @@ def _budget(n, d, per_epoch):
         return per_epoch * max(60, -(-3000 // per_epoch))
     if n < 2000:
         return int(np.clip(400 * per_epoch, 5000, 8000))
-    return max(1500, min(25 * per_epoch, 4000), 10 * per_epoch)
+    return max(2500, min(40 * per_epoch, 6000), 10 * per_epoch)
 
 
 def for_all_rows(plan: Plan, best_step: int, n_kept: int, n: int) -> Plan:
