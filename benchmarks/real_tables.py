@@ -57,8 +57,8 @@ def main():
             error = nll.std(ddof=1) / np.sqrt(n_splits)
             goal = goal_ten if n_members > 1 else goal_one
             print(
-                f"{name:12s} {n_members:5d}  {nll.mean():7.3f} ± {error:.3f}  {goal:6.2f}  {published:8.2f}  {forecast.mean():8.3f}"
-                f"  {int(encoded.sum())}/{n_splits}   {np.median(seconds):.2f}, {seconds.max():.2f}",
+                f"{name:12s} {n_members:5d}  {nll.mean():7.3f} ± {error:.3f}  {goal:6.2f}  {published:8.2f}"
+                f"  {forecast.mean():8.3f}  {int(encoded.sum())}/{n_splits}   {np.median(seconds):.2f}, {seconds.max():.2f}",
                 flush=True,
             )
 

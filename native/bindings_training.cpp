@@ -248,6 +248,7 @@ void define_training(nb::module_& module) {
         .def_prop_ro("last_check", [](const Run& run) { return run.trainer().last_check(); })
         .def_prop_ro("best_step", [](const Run& run) { return run.trainer().best_step(); })
         .def_prop_ro("n_clipped", [](const Run& run) { return run.trainer().clipped(); })
+        .def_prop_ro("held_out", [](const Run& run) { return to_array(run.trainer().held_out()); }, nb::rv_policy::move)
         .def_prop_ro("held_out_log_density", [](const Run& run) { return to_array(run.trainer().held_out_log_density()); },
                      nb::rv_policy::move)
         .def_prop_ro("step", [](const Run& run) { return to_array(run.trainer().history().step); }, nb::rv_policy::move)

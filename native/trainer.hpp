@@ -60,17 +60,9 @@ public:
     Trainer(const NetworkShape& shape, const TrainingPlan& plan, const TrainingRows& rows, std::vector<MemberStart> starts,
             std::size_t threads)
         : shape_(shape), plan_(plan), rows_(rows), threads_(threads) {
-        for (MemberStart& start : starts) {
-            holds_out_ = holds_out_ || !start.held_out.empty();
+        for (MemberStart& start : starts)
             members_.emplace_back(shape_, plan_, start.theta, rows_, std::move(start.kept), std::move(start.held_out), start.seed);
-        }
-        if (holds_out_) {
-            seen_by_.assign(rows.count, 0.0f);
-            for (const Member& member : members_)
-                for (const std::uint32_t row : member.held_out()) seen_by_[row] += 1.0f;
-            row_log_density_.assign(rows.count, 0.0f);
-            best_log_density_.assign(rows.count, std::numeric_limits<float>::quiet_NaN());
-        }
+        find_places();
         if (plan_.max_steps == 0) status_ = TrainingStatus::max_steps;
     }
 
@@ -106,7 +98,8 @@ public:
     std::size_t last_check() const { return checked_; }
     const std::vector<Member>& members() const { return members_; }
     const TrainingHistory& history() const { return history_; }
-    // Of every row, under the best models that did not see it; NaN where all did. Empty where nothing is held out.
+    // The rows that any member holds out, and log p of them under the best models that did not see them; NaN before there are any.
+    const RowList& held_out() const { return held_out_; }
     const std::vector<float>& held_out_log_density() const { return best_log_density_; }
 
     std::vector<std::uint8_t> save() {
@@ -141,22 +134,41 @@ private:
         for_row_blocks(members_.size(), 1, threads_, [&] { return [&](std::size_t i, std::size_t) { one(i); }; }, [] { return false; });
     }
 
+    // Lists the rows that are held out, and where each member's are in that list.
+    void find_places() {
+        for (const Member& member : members_) held_out_.insert(held_out_.end(), member.held_out().begin(), member.held_out().end());
+        std::sort(held_out_.begin(), held_out_.end());
+        held_out_.erase(std::unique(held_out_.begin(), held_out_.end()), held_out_.end());
+        unseen_by_.assign(held_out_.size(), 0);
+        for (const Member& member : members_) {
+            places_.emplace_back();
+            for (const std::uint32_t row : member.held_out()) {
+                const auto place = std::lower_bound(held_out_.begin(), held_out_.end(), row) - held_out_.begin();
+                places_.back().push_back(static_cast<std::uint32_t>(place));
+                ++unseen_by_[static_cast<std::size_t>(place)];
+            }
+        }
+        row_log_density_.assign(held_out_.size(), 0.0f);
+        best_log_density_.assign(held_out_.size(), std::numeric_limits<float>::quiet_NaN());
+    }
+
+    bool holds_out() const { return !held_out_.empty(); }
+
     // Log mean density of every held-out row under the models that do not see it, and its limited mean loss.
     double held_out_loss() {
         constexpr float nothing = -std::numeric_limits<float>::infinity();
         std::fill(row_log_density_.begin(), row_log_density_.end(), nothing);
-        for (const Member& member : members_)
-            for (std::size_t i = 0; i < member.held_out().size(); ++i) {
-                float& sum = row_log_density_[member.held_out()[i]];
-                const float term = -member.nll()[i];
+        for (std::size_t member = 0; member < members_.size(); ++member)
+            for (std::size_t i = 0; i < places_[member].size(); ++i) {
+                float& sum = row_log_density_[places_[member][i]];
+                const float term = -members_[member].nll()[i];
                 const float top = term < sum ? sum : term, gap = term < sum ? term - sum : sum - term;
                 sum = sum == nothing ? term : top + std::log1p(std::exp(gap));
             }
         double total = 0.0, weights = 0.0;
-        for (std::size_t row = 0; row < rows_.count; ++row) {
-            if (seen_by_[row] == 0.0f) continue;
-            if (seen_by_[row] > 1.0f) row_log_density_[row] -= std::log(seen_by_[row]);
-            const double loss = -static_cast<double>(row_log_density_[row]), weight = static_cast<double>(rows_.weight[row]);
+        for (std::size_t i = 0; i < held_out_.size(); ++i) {
+            if (unseen_by_[i] > 1) row_log_density_[i] -= std::log(static_cast<float>(unseen_by_[i]));
+            const double loss = -static_cast<double>(row_log_density_[i]), weight = static_cast<double>(rows_.weight[held_out_[i]]);
             total += weight * (loss > row_loss_ceiling ? row_loss_ceiling : loss);  // NaN stays
             weights += weight;
         }
@@ -167,7 +179,7 @@ private:
     void check(std::size_t step) {
         checked_ = step;
         if (!any_diverged()) for_members([&](std::size_t i) { members_[i].evaluate(); });
-        const double loss = any_diverged() || !holds_out_ ? std::numeric_limits<double>::quiet_NaN() : held_out_loss();
+        const double loss = any_diverged() || !holds_out() ? std::numeric_limits<double>::quiet_NaN() : held_out_loss();
         if (std::any_of(members_.begin(), members_.end(), [&](const Member& member) { return member.steps() < step; })) {
             status_ = TrainingStatus::diverged;
             return;
@@ -177,26 +189,21 @@ private:
         history_.step.push_back(step);
         history_.train_loss.push_back(train_loss);
         history_.validation_nll.push_back(loss);
-        if (any_diverged() || (holds_out_ && std::isnan(loss))) {
+        if (any_diverged() || (holds_out() && std::isnan(loss))) {
             status_ = TrainingStatus::diverged;
             return;
         }
-        if (!holds_out_ || loss < best_loss_) {
+        if (!holds_out() || loss < best_loss_) {
             for (Member& member : members_) member.keep_as_best();
-            if (holds_out_) keep_log_density();
+            best_log_density_ = row_log_density_;
             best_step_ = step;
             best_loss_ = loss;
         }
         if (step == plan_.max_steps) status_ = TrainingStatus::max_steps;
-        if (!holds_out_) return;
+        if (!holds_out()) return;
         stale_ = loss < reference_loss_ - plan_.tolerance ? 0 : stale_ + 1;
         if (stale_ == 0) reference_loss_ = loss;
         if (stale_ >= plan_.patience && step >= plan_.min_steps) status_ = TrainingStatus::patience;
-    }
-
-    void keep_log_density() {
-        for (std::size_t row = 0; row < rows_.count; ++row)
-            if (seen_by_[row] > 0.0f) best_log_density_[row] = row_log_density_[row];
     }
 
     bool any_diverged() const {
@@ -217,8 +224,10 @@ private:
     TrainingRows rows_;
     std::size_t threads_;
     std::vector<Member> members_;
-    bool holds_out_ = false;
-    std::vector<float> seen_by_, row_log_density_, best_log_density_;
+    RowList held_out_;
+    std::vector<RowList> places_;  // of every member's held-out rows in held_out_
+    std::vector<std::uint32_t> unseen_by_;
+    std::vector<float> row_log_density_, best_log_density_;
     std::size_t checked_ = 0, best_step_ = 0, stale_ = 0;
     double best_loss_ = std::numeric_limits<double>::infinity(), reference_loss_ = std::numeric_limits<double>::infinity();
     TrainingStatus status_ = TrainingStatus::running;

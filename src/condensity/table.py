@@ -1,5 +1,6 @@
 """Raw tables at the door: what is not numeric, finite or plausible is named, column by column."""
 
+import hashlib
 import warnings
 
 import numpy as np
@@ -69,6 +70,10 @@ def require_finite(name, values, columns=None):
     columns : sequence of str, optional
         Names of the columns, for the message.
     """
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = values.sum()
+    if np.isfinite(total):  # then every one of them is
+        return
     bad = ~np.isfinite(values)
     if not bad.any():
         return
@@ -86,7 +91,7 @@ def require_finite(name, values, columns=None):
 
 def require_moderate(name, values):
     """Refuse magnitudes above `LARGEST_TARGET`."""
-    largest = np.max(np.abs(values), initial=0.0)
+    largest = max(np.max(values, initial=0.0), -np.min(values, initial=0.0))
     if largest > LARGEST_TARGET:
         raise ValueError(
             f"{name} holds values of magnitude {largest:.3g}; beyond {LARGEST_TARGET:g} its own quantiles would leave "
@@ -110,8 +115,9 @@ def warn_about_oddities(x, y, constant, columns=None):
         warn_user(f"X is constant in column {named}; it is ignored.")
     first_of: dict[bytes, str] = {}
     for label, column, flag in zip(labels, x.T, constant, strict=True):
-        if not flag and first_of.setdefault(column.tobytes(), label) != label:
-            warn_user(f"Columns {first_of[column.tobytes()]} and {label} of X are equal; one of them says nothing new.")
+        content = b"" if flag else hashlib.blake2b(np.ascontiguousarray(column).data).digest()
+        if not flag and first_of.setdefault(content, label) != label:
+            warn_user(f"Columns {first_of[content]} and {label} of X are equal; one of them says nothing new.")
     y_constant = y.min(axis=0) == y.max(axis=0)
     for j in np.flatnonzero(y_constant):
         what = "y" if y.shape[1] == 1 else f"Column {j} of y"
@@ -140,8 +146,8 @@ def warn_about_outliers(y):
     y : ndarray (n, q)
         Standardised.
     """
-    far = (np.abs(y) > OUTLIER_DISTANCE).any(axis=1)
-    if far.any():
+    if max(y.max(), -y.min()) > OUTLIER_DISTANCE:
+        far = (np.abs(y) > OUTLIER_DISTANCE).any(axis=1)
         warn_user(
             f"{int(far.sum())} of {len(y)} values of y lie more than {OUTLIER_DISTANCE:g} times its usual spread from the "
             f"rest, the first in row {int(np.argmax(far))}; they have little say in the fit. Check them."

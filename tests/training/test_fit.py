@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from condensity import MDNRegressor, kernels
 from condensity.datasets.synthetic import make_cross, make_noisy_wave
 from condensity.health import baseline_log_density
+from condensity.kernels.reference import trainer
 from condensity.kernels.reference.trainer import Rows
 from condensity.training import fit as fitting
 from condensity.training.fit import spread_over
@@ -62,6 +63,17 @@ def test_dropping_a_candidate_early_changes_no_bit_of_the_other(monkeypatch):
     np.testing.assert_array_equal(raced._fit.thetas, both._fit.thetas)
     assert not any(each["dropped"] for each in both.candidates_)
     assert MDNRegressor(**SMALL).fit(*table()).candidates_ == both.candidates_
+
+
+def test_how_fast_a_machine_is_decides_nothing(monkeypatch):
+    """Work comes in slices of time; what is compared, dropped and kept must not depend on where they end."""
+    fits = []
+    for seconds in (0.0, 0.01, 10.0):
+        monkeypatch.setattr(trainer, "SLICE_SECONDS", seconds)
+        fits.append(MDNRegressor(**SMALL).fit(*table()))
+    for other in fits[1:]:
+        np.testing.assert_array_equal(other._fit.thetas, fits[0]._fit.thetas)
+        assert other.candidates_ == fits[0].candidates_
 
 
 # ------------------------------------------------------------------------------------------------------------- refit
@@ -243,7 +255,7 @@ def test_the_baseline_is_the_normal_of_the_rows():
     weight = rng.integers(1, 4, 50).astype(float)
     covariance = np.cov(y.T, fweights=weight.astype(int), bias=True)
     expected = multivariate_normal.logpdf(y, np.average(y, axis=0, weights=weight), covariance)
-    np.testing.assert_allclose(baseline_log_density(y, weight), expected, atol=1e-6)
+    np.testing.assert_allclose(baseline_log_density(y, weight, y), expected, atol=1e-6)
 
 
 def test_findings_name_ties_bounds_and_steps():

@@ -143,7 +143,8 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         if y.shape[1] != self._y_scaler.scale.size:
             raise ValueError(f"y must have {self._y_scaler.scale.size} columns, as before; got {y.shape[1]}.")
         warn_about_oddities(x, y, self._x_scaler.constant, getattr(self, "feature_names_in_", None))
-        rows = Rows(self._x_scaler.transform(x), self._y_scaler.transform(y), weight)
+        dtype = self._row_dtype()
+        rows = Rows(self._x_scaler.transform(x, dtype), self._y_scaler.transform(y), weight.astype(dtype, copy=False))
         warn_about_outliers(rows.y)
         return rows
 
@@ -213,7 +214,7 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
             shapes = f"(n,) or (n, q) with q <= {most}" if self._several_outputs else "(n,) or (n, 1)"
             remedy = "" if self._several_outputs else " This model fits one output at a time: fit one model a column."
             raise ValueError(f"{name} must have shape {shapes}; got {y.shape}.{remedy}")
-        return y.astype(np.float64)
+        return y.astype(np.float64, copy=False)
 
     def _check_known_target(self, y, name):
         """Float64 (n, q), finite, of as many columns as were fitted."""
@@ -223,6 +224,10 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
             raise ValueError(f"{name} must have {self._y_scaler.scale.size} columns, as in fit; got {y.shape[1]}.")
         require_finite(name, y if y.shape[1] > 1 else y[:, 0], self._output_names)
         return y
+
+    def _row_dtype(self):
+        """What the fit computes in: standardised inputs and weights are kept in no more."""
+        return np.float64
 
     def _in_given_order(self, values):
         """Values (n,) of the rows that were trained on, at the places where they were given; nan at weights of 0."""

@@ -328,9 +328,13 @@ class MDNRegressor(AbstractDensityRegressor):
         if not fit.ended_by_user:
             journal.close()
         self._solver_state = None
-        self.oof_score_samples_ = self._in_given_order(fit.held_out_log_density - np.log(self._y_scaler.scale).sum())
+        units = np.log(self._y_scaler.scale).sum()
+        self.oof_score_samples_ = self._in_given_order(fit.held_out_log_density.astype(np.float64) - units)
         self.candidates_ = fit.candidates
         return fit
+
+    def _row_dtype(self):
+        return np.float32 if kernels.engine_of("train", self.engine) == "native" else np.float64
 
     def _settings(self):
         return training.Settings(**{field.name: getattr(self, field.name) for field in fields(training.Settings)})
@@ -339,7 +343,7 @@ class MDNRegressor(AbstractDensityRegressor):
         """Of everything that decides the bits of a fit, so that a checkpoint is never used for another."""
         if self.checkpoint is None:
             return ""
-        if kernels.resolve_engine(self.engine, operation="train") != "native":
+        if kernels.engine_of("train", self.engine) != "native":
             raise ValueError("checkpoint needs the native engine; the reference engine cannot be resumed.")
         digest = hashlib.sha256(f"{kernels.native.SOURCE_HASH} {self._settings()}".encode())
         for part in (*rows, *(validation or ()), *(() if earlier is None else (earlier.thetas,))):

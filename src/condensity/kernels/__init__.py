@@ -112,11 +112,11 @@ def resolve_engine(name: str, *, operation: str) -> str:
 
 def operation(name: str, *, engine: str = "auto") -> Callable:
     """The function, or class of runs, behind an operation such as "train", on an engine; "auto" asks the environment."""
-    return _ENGINES[_chosen(name, engine)][name]
+    return _ENGINES[engine_of(name, engine)][name]
 
 
-def _chosen(name, engine="auto"):
-    """The engine that runs an operation, where "auto" leaves the choice to CONDENSITY_ENGINE."""
+def engine_of(name, engine="auto"):
+    """Name of the engine that runs an operation, where "auto" leaves the choice to CONDENSITY_ENGINE."""
     asked = os.environ.get(ENGINE_VARIABLE) if engine == "auto" else None
     if not asked:
         return resolve_engine(engine, operation=name)
@@ -128,7 +128,7 @@ def _chosen(name, engine="auto"):
 
 def _evaluate(name, *arguments):
     """Run a kernel of mixtures on the engine that CONDENSITY_ENGINE names."""
-    engine = _chosen(name)
+    engine = engine_of(name)
     if engine == "native":
         return _ENGINES[engine][name](*arguments, threads=_threads())
     return _ENGINES[engine][name](*arguments)

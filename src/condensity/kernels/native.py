@@ -77,7 +77,8 @@ class Run:
     def result(self, status=None) -> Training:
         """What there is so far."""
         run = self._run
-        log_density = run.held_out_log_density
+        log_density = np.full(self._n_rows, np.nan, dtype=np.float32)
+        log_density[run.held_out.astype(np.intp)] = run.held_out_log_density
         return Training(
             np.array([run.theta(member) for member in range(self._n_members)]),
             status or run.status,
@@ -85,7 +86,7 @@ class Run:
             run.best_step,
             run.n_clipped,
             self.history,
-            log_density if log_density.size else np.full(self._n_rows, np.nan),
+            log_density,
         )
 
 

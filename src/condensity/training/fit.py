@@ -8,7 +8,7 @@ import numpy as np
 from condensity import kernels
 from condensity.kernels.reference.network import Network, initialize, initialize_xavier
 from condensity.kernels.reference.trainer import Plan, Rows, Split, Training, finish, reach, whole
-from condensity.scaling import weighted_quantiles
+from condensity.scaling import QUANTILE_ROWS, weighted_quantiles
 from condensity.splitting import fold_splits, held_out_splits
 from condensity.training import outcome
 from condensity.training.journal import Journal
@@ -82,7 +82,7 @@ class _Candidate:
     @property
     def race_step(self) -> int:
         """When it is compared with others."""
-        return round(RACE_SHARE * self.plan.max_steps)
+        return max(LEAST_RACE, round(RACE_SHARE * self.plan.max_steps))
 
     @property
     def n_kept(self) -> int:
@@ -101,8 +101,9 @@ class _Candidate:
         return min((loss for at, loss in pairs if at <= step and not np.isnan(loss)), default=np.inf)
 
 
-#: Candidates that are this many nats behind at this share of their schedule are dropped; see docs/decisions.md.
-RACE_SHARE, RACE_MARGIN = 1 / 6, 0.05
+#: Candidates that are this many nats behind at this share of their schedule, but not before so many steps, are dropped; see
+#: docs/decisions.md.
+RACE_SHARE, RACE_MARGIN, LEAST_RACE = 1 / 6, 0.05, 500
 
 
 def fit_mdn(
@@ -122,7 +123,7 @@ def fit_mdn(
     ----------
     settings : Settings
     rows : Rows
-        Standardised training rows, weights with mean one.
+        Standardised training rows, weights with mean one; their x is limited in place.
     rng : numpy Generator
     validation : Rows, optional
         The caller's own held-out rows; they replace the random splits.
@@ -136,7 +137,7 @@ def fit_mdn(
     journal = Journal() if journal is None else journal
     rng = journal.generator(rng)
     n = len(rows.y)
-    rows = rows._replace(x=limit_inputs(rows.x))
+    limit_inputs(rows.x, out=rows.x)
     if settings.early_stopping and validation is None and n < TINY_N:
         theta, network, words = fit_linear_gaussian(rows)
         nothing: dict[str, list] = {"step": [], "train_loss": [], "validation_nll": []}
@@ -154,9 +155,8 @@ def fit_mdn(
     else:
         splits = [Split(*pair) for pair in held_out_splits(n, settings.validation_fraction, rng)]
     candidates = work.train_candidates(encodings_to_try(settings, rows) if earlier is None else [None], splits)
-    best = min(
-        (candidate for candidate in candidates if candidate.ended), key=lambda candidate: candidate.training.best_loss
-    )
+    kept = [candidate for candidate in candidates if candidate.ended and not candidate.dropped]
+    best = min(kept, key=lambda candidate: candidate.training.best_loss)
     interrupted = any(candidate.training.status in ENDED_BY_USER for candidate in candidates)
     by_folds = len(splits) > settings.n_members
     if interrupted or settings.n_members > 1 or validation is not None or not (settings.refit or by_folds):
@@ -291,6 +291,7 @@ def make_starts(settings, rows, network, n_members, rng):
 def spread_over(rows, n_components):
     """Where K components start, (K, q): at quantiles of y or, with several outputs, along their main axis."""
     levels = (np.arange(n_components) + 0.5) / n_components
+    rows = rows.take(slice(None, None, -(-len(rows.y) // QUANTILE_ROWS)))
     if rows.y.shape[1] == 1:
         return weighted_quantiles(rows.y[:, 0], rows.weight, levels)[:, None]
     center = np.average(rows.y, weights=rows.weight, axis=0)

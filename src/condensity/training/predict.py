@@ -16,9 +16,9 @@ LOG_SCALE_RANGE = (-300.0, 300.0)
 PREDICTION_ROWS = 4096
 
 
-def limit_inputs(x):
+def limit_inputs(x, out=None):
     """Hold standardised inputs within ±`INPUT_LIMIT`."""
-    return np.clip(x, -INPUT_LIMIT, INPUT_LIMIT)
+    return np.clip(x, -INPUT_LIMIT, INPUT_LIMIT, out=out)
 
 
 def predict(thetas, network, x) -> Mixture:
