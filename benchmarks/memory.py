@@ -51,7 +51,7 @@ def main():
     copy = 4 * (X.size + y.size)
     print(f"data {(X.nbytes + y.nbytes) / MIB:.0f} MiB, one float32 copy {copy / MIB:.0f} MiB")
     print(
-        f"one epoch: {seconds:.1f} s; peak above the data {peak / MIB:.0f} MiB, of which beyond the copy {(peak - copy) / MIB:.0f}"
+        f"one epoch: {seconds:.1f} s; peak above the data {peak / MIB:.0f} MiB, {(peak - copy) / MIB:.0f} beyond the copy"
     )
 
 
