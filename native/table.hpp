@@ -8,6 +8,7 @@
 #include "optimizer.hpp"
 #include "probability.hpp"
 #include "quantile.hpp"
+#include "rates.hpp"
 #include "sample.hpp"
 
 namespace condensity::CONDENSITY_ISA {
@@ -45,6 +46,9 @@ const Kernels kernels = {
     network_gradient,
     network_nll,
     optimizer_step,
+    map_floats<exponential>,
+    map_floats<hyperbolic_tangent>,
+    fused_products,
     map_array<exponential>,
     map_array<logarithm>,
     map_array<tail_probability>,

@@ -103,7 +103,7 @@ class _Candidate:
 
 #: Candidates that are this many nats behind at this share of their schedule, but not before so many steps, are dropped; see
 #: docs/decisions.md.
-RACE_SHARE, RACE_MARGIN, LEAST_RACE = 1 / 6, 0.05, 500
+RACE_SHARE, RACE_MARGIN, LEAST_RACE = 1 / 10, 0.05, 500
 
 
 def fit_mdn(

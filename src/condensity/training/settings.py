@@ -8,8 +8,8 @@ from condensity.kernels.reference.network import Network, Penalty
 from condensity.kernels.reference.trainer import ROW_LOSS_CEILING, Plan, Rows, steps_per_epoch
 from condensity.scaling import resolution
 
-HINGE = 0.05
-LOGNORMAL = 0.05
+HINGE = 0.3
+LOGNORMAL = 0.02
 #: σ in units of the target's scale, unless its ties say that it is rounded more coarsely than that.
 SMALLEST_SCALE = 1e-3
 LARGEST_LOG_SCALE = 2.0
