@@ -50,11 +50,6 @@ def test_20_an_outlier_in_a_tiny_table_leaves_the_line_alone():
     assert np.mean(losses) <= 0.1
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="scaling.py falls back to IQR/1.349, 1.27 times this set's standard deviation: .18 nats at n = 350, "
-    "and .003 with the standard deviation of the values within 10 IQR-sd of the median",
-)
 def test_20_an_outlier_does_not_change_the_unit_of_the_bulk():
     losses = [bulk_loss(MDNRegressor(random_state=seed), make_inverse_wave, 350, seed) for seed in (0, 4)]
     assert np.mean(losses) <= 0.1
