@@ -51,12 +51,14 @@ inline RowLoss mixture_head_several(const NetworkShape& shape, const LossSetting
         const float* coupling = c + k * pairs * tile_rows;
         Floats squares = zero, logs = zero;
         for (size_t i = 0; i < q; ++i) {
-            const Floats own = load_floats(y + i * tile_rows) - load_floats(m + (k * q + i) * tile_rows);
+            // Held within float32's squares; NaN passes.
+            const Floats distance = load_floats(y + i * tile_rows) - load_floats(m + (k * q + i) * tile_rows);
+            const Floats own = larger(floats(-farthest_z), smaller(floats(farthest_z), distance));
             Floats whole = own;
             for (size_t j = 0; pairs > 0 && j < i; ++j, coupling += tile_rows)
                 whole = fused(load_floats(coupling), load_floats(u + j * float_width), whole);
             const Floats raw = whole * load_floats(inverse + i * float_width);
-            const Floats bounded = larger(floats(-farthest_z), smaller(floats(farthest_z), raw));  // NaN passes both
+            const Floats bounded = larger(floats(-farthest_z), smaller(floats(farthest_z), raw));
             store(u + i * float_width, own);
             store(z + i * float_width, bounded);
             squares = fused(bounded, bounded, squares);

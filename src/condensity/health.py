@@ -10,6 +10,7 @@ import numpy as np
 from condensity.kernels.reference.mixture import HALF_LOG_2PI
 from condensity.kernels.reference.trainer import ROW_LOSS_CEILING
 from condensity.scaling import QUANTILE_ROWS, TIED_SHARE, resolution
+from condensity.table import OUTLIER_DISTANCE
 
 #: Training rows that are looked at, and points along each input; inputs beyond the first few are left out.
 SAMPLE_ROWS, GRID_POINTS, MOST_INPUTS = 256, 65, 20
@@ -108,9 +109,13 @@ def examine(evidence, predict, *, log_scale_bounds=None, columns=None) -> list:
 
 
 def baseline_log_density(y, weight, at):
-    """Log density at every row of `at` (m, q) of one normal that does not look at x, fitted to y (n, q): (m,)."""
+    """Log density at every row of `at` (m, q) of one normal that does not look at x, fitted to y (n, q): (m,).
+
+    Outliers pull it no further than from `OUTLIER_DISTANCE`: the squares of 10¹⁰⁰ leave no positive definite covariance.
+    """
     some = slice(None, None, -(-len(y) // BASELINE_ROWS))
-    center, covariance = _moments(y[some], np.asarray(weight[some], dtype=float))
+    held = np.clip(y[some], -OUTLIER_DISTANCE, OUTLIER_DISTANCE)
+    center, covariance = _moments(held, np.asarray(weight[some], dtype=float))
     factor = np.linalg.cholesky(covariance + 1e-9 * np.eye(y.shape[1]))
     z = np.linalg.solve(factor, (at - center).T)
     return -0.5 * (z * z).sum(axis=0) - np.log(np.diag(factor)).sum() - y.shape[1] * HALF_LOG_2PI

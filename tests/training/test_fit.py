@@ -98,6 +98,12 @@ def test_own_validation_rows_choose_and_are_never_trained_on():
     assert fitted.history_["validation_nll"] != moved.history_["validation_nll"]
 
 
+def test_own_validation_rows_without_early_stopping_are_refused():
+    data = make_cross(100, random_state=0)
+    with pytest.raises(ValueError, match="early_stopping=False"):
+        MDNRegressor(early_stopping=False, **SMALL).fit(data.X, data.y, X_val=data.X, y_val=data.y)
+
+
 # --------------------------------------------------------------------------------------------------------- ensembles
 def test_an_ensemble_is_the_mean_density_of_its_members():
     data = make_cross(400, random_state=0)
@@ -199,6 +205,29 @@ def test_several_outputs_keep_their_shape_names_and_units():
         fitted.score(x, y[:, 0])
     with pytest.raises(ValueError, match=r"y contains NaN .*'right'"):
         MDNRegressor().fit(x, frame.assign(right=frame["right"].where(frame.index != 3)))
+
+
+@pytest.mark.filterwarnings("ignore:1 of 400 values of y lie more than 1000 times:UserWarning")
+@pytest.mark.parametrize("wild", [1e6, 1e200])
+def test_20_a_wild_row_of_several_outputs_leaves_the_others_alone(wild):
+    x, y, _ = correlated(400)
+    test_x, test_y, _ = correlated(5000, seed=1)
+    clean = MDNRegressor(**SMALL).fit(x, y).score(test_x, test_y)
+    y[7] = [wild, -wild]
+    hurt = MDNRegressor(**SMALL).fit(x, y)
+    assert clean - hurt.score(test_x, test_y) < 0.2
+    assert np.isfinite(hurt.score_samples(x, y)).all() or wild > 1e100  # −z²/2 of 10²⁰⁰ leaves float64
+
+
+@pytest.mark.filterwarnings("ignore:Column 1 of y is constant:UserWarning", "ignore:.*Reached max_iter")
+@pytest.mark.parametrize("kind", ["constant", "copy", "noise-free"])
+def test_8_9_degenerate_outputs_have_finite_densities(kind):
+    x, y, _ = correlated(300)
+    y[:, 1] = {"constant": 1.0, "copy": y[:, 0], "noise-free": x[:, 0] ** 2}[kind]
+    fitted = MDNRegressor(max_iter=40, **SMALL).fit(x, y)
+    assert np.isfinite(fitted.score_samples(x, y)).all()
+    assert np.isfinite(fitted.predict_dist(x).cov()).all()
+    assert np.isfinite(fitted.sample(x, 2, random_state=0)).all()
 
 
 def test_tiny_tables_of_several_outputs_get_one_linear_normal():

@@ -313,6 +313,10 @@ class MDNRegressor(AbstractDensityRegressor):
         return self
 
     def _fit_standardised(self, rows, rng, validation, goes_on):
+        if validation is not None and not self.early_stopping:
+            raise ValueError(
+                "X_val and y_val have no use with early_stopping=False; leave them out, or set it to True."
+            )
         earlier = self._fit if goes_on else None
         journal = training.Journal(self.checkpoint, self._fingerprint(rows, validation, earlier), self._watcher())
         fit = training.fit_mdn(

@@ -115,7 +115,8 @@ def _describe(network):
 
 
 def _float32(array):
-    return np.ascontiguousarray(array, dtype=np.float32)
+    with np.errstate(over="ignore"):  # an infinite row is as far as any: the kernels limit how far a row can pull
+        return np.ascontiguousarray(array, dtype=np.float32)
 
 
 def _index(array):

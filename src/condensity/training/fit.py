@@ -294,7 +294,7 @@ def spread_over(rows, n_components):
     rows = rows.take(slice(None, None, -(-len(rows.y) // QUANTILE_ROWS)))
     if rows.y.shape[1] == 1:
         return weighted_quantiles(rows.y[:, 0], rows.weight, levels)[:, None]
-    center = np.average(rows.y, weights=rows.weight, axis=0)
+    center = np.array([weighted_quantiles(column, rows.weight, 0.5) for column in rows.y.T])
     held = np.clip(rows.y - center, -INITIAL_RANGE, INITIAL_RANGE)
     _, _, axes = np.linalg.svd((held * rows.weight[:, None]).T @ held)
     places = weighted_quantiles(held @ axes[0], rows.weight, levels)
