@@ -10,20 +10,15 @@
 #include <vector>
 
 #include "arrays.hpp"
+#include "bindings_gaussians.hpp"
 #include "bindings_training.hpp"
 #include "dispatch.hpp"
 #include "source_hash.hpp"
-#include "threads.hpp"
+#include "run_threads.hpp"
 
 namespace {
 
 using namespace condensity;
-
-// Whether a signal handler raised, Ctrl-C's for one; always false off the main thread. The exception stays set.
-bool signal_raised() {
-    nb::gil_scoped_acquire with_gil;
-    return PyErr_CheckSignals() != 0;
-}
 
 // Runs kernel(first, count, scratch) over all rows. Blocks of about 2¹⁶ component terms: a millisecond or so each.
 template <class Kernel>
@@ -55,11 +50,6 @@ struct Parameters {
 
     Matrix w, mu, sigma;
 };
-
-size_t checked_threads(int64_t threads) {
-    if (threads < 1) throw nb::value_error(("threads must be >= 1; got " + std::to_string(threads) + ".").c_str());
-    return static_cast<size_t>(threads);
-}
 
 using PointKernel = void (*)(const MixtureBatch&, const MatrixView&, double*, double*);
 
@@ -142,6 +132,7 @@ NB_MODULE(_native, module) {
                nb::arg("n_samples"), nb::arg("key"), nb::arg("threads") = 1,
                ("Draws from row-wise mixtures: (n, K), (n, K), (n, K) -> (n, n_samples), from the stream `key`." + rules)
                    .c_str());
+    condensity::define_gaussians(module);
     condensity::define_training(module);
     module.def("available_isas", &condensity::available_isas,
                "Names of the instruction sets that run on this machine, slowest first.");

@@ -90,6 +90,19 @@ struct OptimizerStep {
     float gradient_scale;            // below 1 where the gradient was too long
 };
 
+// ---- Gaussian mixtures over rows of a table, in float64. ------------------------------------------------------------------
+
+// K weighted normals over some columns: log w − Σ log L_jj − ½ columns·log 2π (K); means (K, columns); and L⁻¹, whole square
+// matrices of which the lower triangle counts, (K, columns, columns), or 1/σ, (K, columns), where the columns are independent.
+struct Gaussians {
+    size_t columns, components;
+    bool independent;
+    const double *log_constants, *means, *inverse_factors;
+
+    // Of a component's second moments: the lower triangle row by row, or the diagonal.
+    size_t moments() const { return independent ? columns : columns * (columns + 1) / 2; }
+};
+
 // One instruction set's functions. `scratch` is uninitialised memory of scratch_size(K) doubles, the caller's own.
 struct Kernels {
     const char* isa;
@@ -105,6 +118,16 @@ struct Kernels {
                              double* scratch, double* result);
     // → result (n, s)
     void (*mixture_sample)(const MixtureBatch& batch, const SampleRequest& request, double* scratch, double* result);
+
+    // Gaussian mixtures; scratch of gaussian_scratch_size(model) doubles. Rows x (rows, columns).
+    size_t (*gaussian_scratch_size)(const Gaussians& model);
+    // → result (rows): log p
+    void (*gaussian_log_density)(const Gaussians& model, const double* x, size_t rows, double* scratch, double* result);
+    // Adds to sums: for each component its count, first (columns) and second (moments()) moments; at the end Σ weight·log p.
+    void (*gaussian_sums)(const Gaussians& model, const double* x, const double* weight, size_t rows, double* scratch, double* sums);
+    // slopes (K, q, columns), offsets (K, q) → log_weights (rows, K), means (rows, K, q)
+    void (*gaussian_conditional)(const Gaussians& model, const double* slopes, const double* offsets, size_t outputs, const double* x,
+                                 size_t rows, double* scratch, double* log_weights, double* means);
 
     // Training; scratch of network_scratch_size(shape) floats.
     size_t (*network_scratch_size)(const NetworkShape& shape);

@@ -34,10 +34,11 @@ inline Lanes exponential(Lanes x) {
     return times_power_of_two(e.mantissa, e.n);
 }
 
-// e^x for x ≤ 709, within 1.1 ulp; 0 below −708, NaN stays NaN. A quarter cheaper, for sums in which such terms are lost anyway.
-inline Lanes exponential_or_zero(Lanes x) {
+// e^x for x ≤ 709, within 1.1 ulp; 0 below `least` ≥ −708, NaN stays NaN. A quarter cheaper, for sums in which such terms are lost
+// anyway.
+inline Lanes exponential_or_zero(Lanes x, double least = -708.0) {
     const Exponential e = reduced_exponential(x);
-    return select(x < broadcast(-708.0), broadcast(0.0), e.mantissa * power_of_two(e.n));
+    return select(x < broadcast(least), broadcast(0.0), e.mantissa * power_of_two(e.n));
 }
 
 // What an exponent field that is read as the low bits of 2⁵² must lose to become the exponent.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "crps.hpp"
+#include "gaussians.hpp"
 #include "math.hpp"
 #include "mixture.hpp"
 #include "network.hpp"
@@ -42,6 +43,10 @@ const Kernels kernels = {
     evaluate_mixture<RankedProbabilityScore>,
     mixture_quantile,
     mixture_sample,
+    gaussian_scratch_size,
+    gaussian_log_density,
+    gaussian_sums,
+    gaussian_conditional,
     network_scratch_size,
     network_gradient,
     network_nll,

@@ -1,9 +1,14 @@
 """Which rows are held out, and how a number of components is swept."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from condensity.selection import GIVE_UP, SIZES, candidate_sizes, sweep
+from condensity import JointGMMRegressor
+from condensity.datasets.synthetic import make_cross
+from condensity.selection import GIVE_UP, SIZES, candidate_sizes, select_n_components, sweep
 from condensity.splitting import MIN_HELD_OUT_ROWS, N_FOLDS, SMALL_N, held_out_splits
 
 
@@ -42,6 +47,11 @@ def test_splits_follow_the_generator():
     assert not np.array_equal(first, other)
 
 
+def each(scores):
+    """Scores of a group of sizes, from a table."""
+    return lambda group: [scores[size] for size in group]
+
+
 def test_a_component_needs_six_rows():
     assert candidate_sizes(2) == [1]
     assert candidate_sizes(12) == [1, 2]
@@ -50,20 +60,46 @@ def test_a_component_needs_six_rows():
 
 def test_the_sweep_takes_the_best_and_ends_when_it_only_gets_worse():
     scores = {1: -1.0, 2: 0.5, 4: 0.4, 8: 0.5 - GIVE_UP - 0.01, 12: 9.0}
-    best, table = sweep(scores.__getitem__, list(scores))
+    best, table = sweep(each(scores), list(scores))
     assert best == 2
     assert table == {"n_components": [1, 2, 4, 8], "score": [-1.0, 0.5, 0.4, scores[8]]}
 
 
 def test_the_sweep_prefers_the_smaller_of_equals_and_forgives_a_small_setback():
     scores = {1: 0.3, 2: 0.3 - 0.9 * GIVE_UP, 4: 0.3, 8: 0.2}
-    best, table = sweep(scores.__getitem__, list(scores))
+    best, table = sweep(each(scores), list(scores))
     assert best == 1
     assert table["n_components"] == list(scores)
 
 
 def test_the_sweep_survives_a_size_of_no_likelihood_but_not_one_of_unknown_likelihood():
     scores = {1: -np.inf, 2: -3.0, 4: -9.0}
-    assert sweep(scores.__getitem__, list(scores))[0] == 2
+    assert sweep(each(scores), list(scores))[0] == 2
     with pytest.raises(ArithmeticError, match="score of 2 components is nan"):
-        sweep({1: 0.0, 2: np.nan, 4: 1.0}.__getitem__, [1, 2, 4])
+        sweep(each({1: 0.0, 2: np.nan, 4: 1.0}), [1, 2, 4])
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 7])
+def test_sizes_side_by_side_change_nothing(at_once):
+    scores = {1: -1.0, 2: 0.5, 4: 0.4, 8: 0.5 - GIVE_UP - 0.01, 12: 9.0, 16: 10.0}
+    assert sweep(each(scores), list(scores), at_once=at_once) == sweep(each(scores), list(scores))
+
+
+def test_a_sweep_that_is_ended_takes_the_best_so_far():
+    assert sweep(each({1: 0.0, 2: 1.0, 4: 2.0}), [1, 2, 4], ended=lambda: True).best == 1
+
+
+def test_sizes_are_chosen_for_any_estimator_through_a_pipeline():
+    """The cross needs two components; the sweep of a pipeline finds more than one, the same with two workers."""
+    problem = make_cross(400, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), JointGMMRegressor(random_state=0))
+    options = {"parameter": "jointgmmregressor__n_components", "random_state": 0}
+    frame = pd.DataFrame(problem.X, columns=["x"])
+    selection = select_n_components(pipeline, frame, problem.y, **options)
+    assert selection.best > 1
+    assert selection == select_n_components(pipeline, frame, problem.y, n_jobs=2, **options)
+    direct = select_n_components(JointGMMRegressor(random_state=0), problem.X, problem.y, sizes=[1, 4], random_state=0)
+    assert direct.table["n_components"] == [1, 4]
+    assert direct.table["score"][1] > direct.table["score"][0] + 0.2
+    with pytest.raises(ValueError, match="sizes must hold"):
+        select_n_components(pipeline, frame, problem.y, sizes=[])

@@ -81,6 +81,11 @@ def gather_evidence(rows, outcome, *, converged, held_out_log_density) -> Eviden
     held_out_log_density : ndarray (n,)
         Of training rows under a model that did not see them; nan where there is none.
     """
+    complete = np.isfinite(rows.x).all(axis=1) & np.isfinite(rows.y).all(axis=1)
+    if not complete.any():
+        return Evidence(np.nan_to_num(rows.x[:SAMPLE_ROWS]), [Finding("stopping", not converged, outcome)])
+    if not complete.all():
+        rows, held_out_log_density = rows.take(complete), held_out_log_density[complete]
     step = max(1, len(rows.y) // SAMPLE_ROWS)
     findings = [Finding("stopping", not converged, outcome), *_baseline(rows, held_out_log_density), *_ties(rows.y)]
     return Evidence(rows.x[::step].copy(), findings)

@@ -45,14 +45,14 @@ class Standardizer:
 
     @classmethod
     def fit(cls, values, sample_weight=None) -> "Standardizer":
-        """Learn center and scale of the columns of `values` (n, c); weights (n,), all > 0, count rows."""
+        """Learn center and scale of the columns of `values` (n, c) from what is not nan; weights (n,), all > 0, count rows."""
         weight = np.ones(len(values)) if sample_weight is None else sample_weight
-        columns = [_center_and_scale(values[:, j], weight) for j in range(values.shape[1])]
+        columns = [_center_and_scale(*_known(values[:, j], weight)) for j in range(values.shape[1])]
         center, scale, constant = (np.array(part) for part in zip(*columns, strict=True))
         return cls(center, scale, constant)
 
     def transform(self, values, dtype=np.float64) -> np.ndarray:
-        """Standardised copy of `values` (n, c), made block by block."""
+        """Standardised copy of `values` (n, c), made block by block; nan stays nan, but not in constant columns."""
         result = np.empty(values.shape, dtype=dtype)
         with np.errstate(over="ignore"):
             for start in range(0, len(values), BLOCK_ROWS):
@@ -78,6 +78,14 @@ def resolution(z) -> float:
     if len(distinct) < 2 or len(distinct) > (1.0 - TIED_SHARE) * len(z):
         return 0.0
     return float(np.median(np.diff(distinct)))
+
+
+def _known(column, weight):
+    """The values of a column that are not nan, and their weights; a single 0 where there are none."""
+    gaps = np.isnan(column)
+    if not gaps.any():
+        return column, weight
+    return (np.zeros(1), np.ones(1)) if gaps.all() else (column[~gaps], weight[~gaps])
 
 
 def _center_and_scale(column, weight):

@@ -59,8 +59,8 @@ def _require_numeric_array(what, values):
         )
 
 
-def require_finite(name, values, columns=None):
-    """Refuse NaN and infinity, saying where.
+def require_finite(name, values, columns=None, *, gaps_allowed=False):
+    """Refuse infinity, and NaN unless gaps are allowed, saying where.
 
     Parameters
     ----------
@@ -69,15 +69,16 @@ def require_finite(name, values, columns=None):
     values : ndarray (n,) or (n, c)
     columns : sequence of str, optional
         Names of the columns, for the message.
+    gaps_allowed : bool
     """
     with np.errstate(over="ignore", invalid="ignore"):
         total = values.sum()
     if np.isfinite(total):  # then every one of them is
         return
-    bad = ~np.isfinite(values)
+    bad = np.isinf(values) if gaps_allowed else ~np.isfinite(values)
     if not bad.any():
         return
-    what = "NaN" if np.isnan(values).any() else "inf"
+    what = "NaN" if np.isnan(values[bad]).any() else "inf"
     rows = bad if values.ndim == 1 else bad.any(axis=1)
     where = f"{int(rows.sum())} of {len(values)} rows, the first at row {int(np.argmax(rows))}"
     if values.ndim == 2:
@@ -85,18 +86,24 @@ def require_finite(name, values, columns=None):
         shown = ", ".join(labels[:5]) + (f" and {len(labels) - 5} more" if len(labels) > 5 else "")
         where = f"column {shown}: {where}"
     raise ValueError(
-        f"Input {name} contains {what} ({where}); only finite numbers are accepted. Drop or impute these rows first."
+        f"Input {name} contains {what} ({where}); only finite numbers{' and gaps (NaN)' if gaps_allowed else ''} are accepted. "
+        "Drop or impute these rows first."
     )
 
 
 def require_moderate(name, values):
     """Refuse magnitudes above `LARGEST_TARGET`."""
-    largest = max(np.max(values, initial=0.0), -np.min(values, initial=0.0))
+    largest = _farthest(values)
     if largest > LARGEST_TARGET:
         raise ValueError(
             f"{name} holds values of magnitude {largest:.3g}; beyond {LARGEST_TARGET:g} its own quantiles would leave "
             f"float64. Divide {name} by a constant."
         )
+
+
+def _farthest(values):
+    """Largest magnitude of what is not nan; 0 if there is nothing."""
+    return max(np.fmax.reduce(values, axis=None, initial=0.0), -np.fmin.reduce(values, axis=None, initial=0.0))
 
 
 def warn_about_oddities(x, y, constant, columns=None):
@@ -110,19 +117,22 @@ def warn_about_oddities(x, y, constant, columns=None):
     columns : sequence of str, optional
     """
     labels = [str(j) if columns is None else repr(str(columns[j])) for j in range(x.shape[1])]
-    if constant.any():
-        named = ", ".join(label for label, flag in zip(labels, constant, strict=True) if flag)
-        warn_user(f"X is constant in column {named}; it is ignored.")
+    unknown = constant & np.isnan(x).all(axis=0) if constant.any() else constant
+    for what, flags in (("is constant in", constant & ~unknown), ("knows no value of", unknown)):
+        if flags.any():
+            named = ", ".join(label for label, flag in zip(labels, flags, strict=True) if flag)
+            warn_user(f"X {what} column {named}; it is ignored.")
     first_of: dict[bytes, str] = {}
     for label, column, flag in zip(labels, x.T, constant, strict=True):
         content = b"" if flag else hashlib.blake2b(np.ascontiguousarray(column).data).digest()
         if not flag and first_of.setdefault(content, label) != label:
             warn_user(f"Columns {first_of[content]} and {label} of X are equal; one of them says nothing new.")
-    y_constant = y.min(axis=0) == y.max(axis=0)
+    lowest = np.fmin.reduce(y, axis=0)
+    y_constant = lowest == np.fmax.reduce(y, axis=0)
     for j in np.flatnonzero(y_constant):
         what = "y" if y.shape[1] == 1 else f"Column {j} of y"
         warn_user(
-            f"{what} is constant ({y[0, j]:g}); the fitted density is a narrow peak there, whose width means nothing."
+            f"{what} is constant ({lowest[j]:g}); the fitted density is a narrow peak there, whose width means nothing."
         )
     sample = slice(0, DUPLICATE_SAMPLE)
     n_rows = len(y[sample])
@@ -146,7 +156,7 @@ def warn_about_outliers(y):
     y : ndarray (n, q)
         Standardised.
     """
-    if max(y.max(), -y.min()) > OUTLIER_DISTANCE:
+    if _farthest(y) > OUTLIER_DISTANCE:
         far = (np.abs(y) > OUTLIER_DISTANCE).any(axis=1)
         warn_user(
             f"{int(far.sum())} of {len(y)} values of y lie more than {OUTLIER_DISTANCE:g} times its usual spread from the "

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -84,11 +84,7 @@ def test_intervals_cover_about_as_often_as_they_say(data):
 def test_32_a_column_y_comes_back_as_a_column(model, data):
     X, y = data
     flat = clone(model).fit(X, y).predict(X)
-    if isinstance(model, JointGMMRegressor):  # one output for now, of which scikit-learn's contract wants to hear
-        with pytest.warns(DataConversionWarning, match="column-vector y"):
-            model.fit(X, y[:, None])
-    else:
-        model.fit(X, y[:, None])
+    model.fit(X, y[:, None])
     assert model.predict(X).shape == (len(y), 1)
     np.testing.assert_array_equal(model.predict(X)[:, 0], flat)
 
@@ -212,7 +208,7 @@ def test_outcomes_are_told_and_bad_ones_warned_of(data):
 
 
 @pytest.mark.parametrize(
-    ("name", "kernel"), [("MDN", "condensity.kernels.operation"), ("GMM", "condensity.em.fit_gmm")]
+    ("name", "kernel"), [("MDN", "condensity.kernels.operation"), ("GMM", "condensity.em.joint.fit_gmm")]
 )
 def test_51_ctrl_c_leaves_nothing_half_fitted_and_the_next_fit_works(monkeypatch, data, name, kernel):
     X, y = data

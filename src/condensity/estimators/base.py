@@ -12,7 +12,6 @@ from sklearn.utils.validation import (
     _check_sample_weight,
     _get_feature_names,
     check_is_fitted,
-    column_or_1d,
     validate_data,
 )
 
@@ -27,6 +26,7 @@ from condensity.table import (
     require_numeric,
     warn_about_oddities,
     warn_about_outliers,
+    warn_user,
 )
 
 #: More outputs than this are refused: a full covariance has as many parameters as their square.
@@ -50,8 +50,8 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         Where X had column names.
     """
 
-    #: Whether y may have several columns.
-    _several_outputs = False
+    #: Whether tables may have gaps.
+    _gaps_allowed = False
 
     _x_scaler: Standardizer
     _y_scaler: Standardizer
@@ -60,6 +60,7 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
     _health: list | None
     _present: np.ndarray | None  # where sample weights were not 0; None: everywhere
     _output_names: list | None
+    _y_shape: tuple[int, ...]  # of a row of y as it was given
 
     @abstractmethod
     def _fit_standardised(self, rows, rng, validation, goes_on) -> Any:
@@ -80,7 +81,7 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         ----------
         X : array-like or data frame (n, d)
             Finite numbers.
-        y : array-like (n,), (n, 1) or, where the model has several outputs, (n, q)
+        y : array-like (n,), (n, 1) or, for several outputs, (n, q)
             Finite numbers; predictions take its shape, and column names, if any, name the outputs of distributions.
         sample_weight : array-like (n,), optional
             Not negative; a weight of 0 is as good as an absent row.
@@ -177,14 +178,17 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         require_numeric("X", X)
         X = validate_data(self, X, dtype=np.float64, ensure_all_finite=False, ensure_min_samples=2, reset=reset)
-        require_finite("X", X, getattr(self, "feature_names_in_", None))
+        require_finite("X", X, getattr(self, "feature_names_in_", None), gaps_allowed=self._gaps_allowed)
         y = self._check_target(y)
         check_consistent_length(X, y)
-        if sample_weight is None:
+        present = self._rows_with_values(X, y)
+        if sample_weight is None and present is None:
             self._present = None
             return X, y, np.ones(len(y))
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        present = self._present = weight > 0
+        weight = np.ones(len(y))
+        if sample_weight is not None:
+            weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        present = self._present = weight > 0 if present is None else present & (weight > 0)
         if present.sum() < 2:
             raise ValueError(
                 f"sample_weight must be non-zero in at least 2 rows; it is in {int(present.sum())} of {len(y)}."
@@ -192,16 +196,34 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         weight = weight[present] / weight.max()  # so that the sum cannot overflow
         return X[present], y[present], weight / weight.mean()
 
+    def _rows_with_values(self, x, y):
+        """Bool (n,), where a row knows anything at all; None if all do. Columns of y must have a value."""
+        if not self._gaps_allowed or not (np.isnan(x).any() or np.isnan(y).any()):
+            return None
+        unknown = np.isnan(y).all(axis=0)
+        if unknown.any():
+            what = "y" if y.shape[1] == 1 else f"Column {int(np.argmax(unknown))} of y"
+            raise ValueError(
+                f"{what} has no known value: all {len(y)} are NaN. Nothing can be learned of it; leave it out."
+            )
+        present = ~(np.isnan(x).all(axis=1) & np.isnan(y).all(axis=1))
+        if present.all():
+            return None
+        warn_user(f"{int((~present).sum())} of {len(y)} rows hold nothing but NaN, and are left out.")
+        return present
+
     def _check_target(self, y):
         """Float64 y (n, q); its shape and column names are remembered, so that predictions can take them."""
         names = _get_feature_names(y) if getattr(y, "ndim", 1) == 2 else None
+        series_name: object = getattr(y, "name", None)
         columns = self._target_columns(y, "y")
-        if columns.ndim == 2 and not self._several_outputs:
-            column_or_1d(columns, warn=True)
         self._y_shape = columns.shape[1:]
         columns = columns.reshape(len(columns), -1)
-        self._output_names = None if names is None or columns.shape[1] == 1 else [str(name) for name in names]
-        require_finite("y", columns if columns.shape[1] > 1 else columns[:, 0], self._output_names)
+        self._output_names = None if names is None else [str(name) for name in names]
+        if not self._y_shape and isinstance(series_name, str):
+            self._output_names = [series_name]
+        shown = columns if columns.shape[1] > 1 else columns[:, 0]
+        require_finite("y", shown, self._output_names, gaps_allowed=self._gaps_allowed)
         require_moderate("y", columns)
         return columns
 
@@ -209,20 +231,17 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         """Float64 (n,) or (n, q), not looked at for NaN; of as many columns as were fitted, once fitted."""
         require_numeric(name, y)
         y = check_array(y, ensure_2d=False, ensure_all_finite=False, input_name=name, dtype="numeric", allow_nd=True)
-        most = MOST_OUTPUTS if self._several_outputs else 1
-        if y.ndim > 2 or (y.ndim == 2 and not 1 <= y.shape[1] <= most):
-            shapes = f"(n,) or (n, q) with q <= {most}" if self._several_outputs else "(n,) or (n, 1)"
-            remedy = "" if self._several_outputs else " This model fits one output at a time: fit one model a column."
-            raise ValueError(f"{name} must have shape {shapes}; got {y.shape}.{remedy}")
+        if y.ndim > 2 or (y.ndim == 2 and not 1 <= y.shape[1] <= MOST_OUTPUTS):
+            raise ValueError(f"{name} must have shape (n,) or (n, q) with q <= {MOST_OUTPUTS}; got {y.shape}.")
         return y.astype(np.float64, copy=False)
 
-    def _check_known_target(self, y, name):
-        """Float64 (n, q), finite, of as many columns as were fitted."""
+    def _check_known_target(self, y, name, *, gaps_allowed=False):
+        """Float64 (n, q), finite but for gaps, of as many columns as were fitted."""
         y = self._target_columns(y, name)
         y = y.reshape(len(y), -1)
         if y.shape[1] != self._y_scaler.scale.size:
             raise ValueError(f"{name} must have {self._y_scaler.scale.size} columns, as in fit; got {y.shape[1]}.")
-        require_finite(name, y if y.shape[1] > 1 else y[:, 0], self._output_names)
+        require_finite(name, y if y.shape[1] > 1 else y[:, 0], self._output_names, gaps_allowed=gaps_allowed)
         return y
 
     def _row_dtype(self):
@@ -257,7 +276,7 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
             X = validate_data(self, X, dtype=np.float64, ensure_all_finite=False, reset=False)
         except ValueError as error:
             raise ValueError(str(error) if name == "X" else f"{name}: {error}") from None
-        require_finite(name, X, getattr(self, "feature_names_in_", None))
+        require_finite(name, X, getattr(self, "feature_names_in_", None), gaps_allowed=self._gaps_allowed)
         return X
 
     # -------------------------------------------------------------------------------------------------- predicting
@@ -326,7 +345,8 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = self._several_outputs
+        tags.target_tags.multi_output = True
+        tags.input_tags.allow_nan = self._gaps_allowed
         tags.regressor_tags.poor_score = True  # the score is a log density, where scikit-learn expects R²
         return tags
 

@@ -1,6 +1,7 @@
 """`JointGMMRegressor`: a Gaussian mixture of (x, y), conditioned on x."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
+from functools import partial
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -8,18 +9,26 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from condensity import em, kernels
-from condensity.estimators.base import AbstractDensityRegressor
+from condensity.estimators.joint_base import AbstractJointRegressor
+from condensity.progress import watcher
 from condensity.selection import candidate_sizes, sweep
 from condensity.splitting import held_out_splits
 
 
-class JointGMMRegressor(AbstractDensityRegressor):
+class JointGMMRegressor(AbstractJointRegressor):
     """Joint Gaussian mixture of inputs and target, fitted by EM; p(y | x) follows exactly by conditioning.
+
+    Gaps (NaN) are welcome in every column of X and y, when fitting and when predicting: they are integrated out.
 
     Parameters
     ----------
     n_components : int or 'auto'
-        K. Auto sweeps 1, 2, 4, … 48 and takes the best held-out conditional log density; see `selection_`.
+        K. Auto sweeps 1, 2, 4, … 48 and takes the best by `criterion`; see `selection_`.
+    covariance_type : {'full', 'tied', 'diag', 'spherical'}
+        As in scikit-learn: each component its own matrix; one for all; the columns of a component independent, with variances
+        of their own; or with one.
+    criterion : {'conditional', 'joint', 'bic'}
+        What chooses K: log p(y | x) or log p(x, y) of held-out rows, or the Bayesian information criterion of all rows.
     covariance_prior : float
         Scale of an inverse-Wishart prior on every covariance, in units of column variance; 0 is maximum likelihood.
     reg_covar : float
@@ -34,15 +43,27 @@ class JointGMMRegressor(AbstractDensityRegressor):
         Share of the rows held out in the sweep (50 at least; five folds below 300 rows). The final fit uses all rows.
     engine : {'auto', 'native', 'reference'}
     random_state : None, int, numpy Generator or RandomState
+    n_jobs : int or None
+        Threads, over numbers of components, starts, and rows of long tables; as in scikit-learn. Changes no bit of the result.
+    warm_start : bool
+        Begin the next `fit` where the last one ended, with its number of components and its units.
+    callback : callable, optional
+        Called about ten times a second with a `condensity.progress.Progress`; returning True ends the fit, which keeps what it
+        has.
+    verbose : int
+        Lines on the terminal about every 1/verbose seconds.
 
     Attributes
     ----------
+    joint_ : Mixture
+        One row over all columns of (x, y), in data units; `condition`, `marginal` and `predict_inputs` ask it.
     selection_ : dict of lists or None
-        'n_components' and 'score' (held-out mean of log p(y | x)) of every size tried; None when K was given.
+        'n_components' and 'score' of every size tried: held-out nats a row or, for 'bic', −BIC/2n; None when K was given.
 
     See Also
     --------
     MDNRegressor : a neural network for p(y | x) alone.
+    condensity.selection.select_n_components : the same sweep for any estimator.
 
     Examples
     --------
@@ -52,10 +73,16 @@ class JointGMMRegressor(AbstractDensityRegressor):
     >>> model = JointGMMRegressor(n_components=8, random_state=0).fit(problem.X, problem.y)
     >>> model.predict_dist([[0.0], [1.0]])
     <Mixture: 2 rows, 8 components, 1 output>
+    >>> model.predict_inputs([1.5])
+    <Mixture: 1 rows, 8 components, 1 output (x0)>
     """
+
+    _gaps_allowed = True
 
     _parameter_constraints: ClassVar[dict] = {
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "covariance_type": [StrOptions(set(em.COVARIANCE_TYPES))],
+        "criterion": [StrOptions({"conditional", "joint", "bic"})],
         "covariance_prior": [Interval(Real, 0, None, closed="left")],
         "reg_covar": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -64,12 +91,18 @@ class JointGMMRegressor(AbstractDensityRegressor):
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "engine": [StrOptions({"auto", "native", "reference"})],
         "random_state": ["random_state", np.random.Generator],
+        "n_jobs": [Integral, None],
+        "warm_start": ["boolean"],
+        "callback": [callable, None],
+        "verbose": ["verbose"],
     }
 
     def __init__(
         self,
         n_components="auto",
         *,
+        covariance_type="full",
+        criterion="conditional",
         covariance_prior=0.01,
         reg_covar=1e-6,
         max_iter=200,
@@ -78,8 +111,14 @@ class JointGMMRegressor(AbstractDensityRegressor):
         validation_fraction=0.15,
         engine="auto",
         random_state=None,
+        n_jobs=None,
+        warm_start=False,
+        callback=None,
+        verbose=0,
     ):
         self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.criterion = criterion
         self.covariance_prior = covariance_prior
         self.reg_covar = reg_covar
         self.max_iter = max_iter
@@ -88,10 +127,20 @@ class JointGMMRegressor(AbstractDensityRegressor):
         self.validation_fraction = validation_fraction
         self.engine = engine
         self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.warm_start = warm_start
+        self.callback = callback
+        self.verbose = verbose
+
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
+        """Fit the joint density of X and y; as `AbstractDensityRegressor.fit`, with NaN allowed wherever a value is missing."""
+        super().fit(X, y, sample_weight, X_val=X_val, y_val=y_val)
+        self.joint_ = self._describe_joint()
+        return self
 
     def _check_size(self, n, d):
-        kernels.resolve_engine(self.engine, operation="fit_gmm")
-        needed = em.covariance_bytes(1 if self.n_components == "auto" else self.n_components, d)
+        kernels.resolve_engine(self.engine, operation="gaussian_sums")
+        needed = em.covariance_bytes(1 if self.n_components == "auto" else self.n_components, d + 1)
         if needed > em.LARGEST_COVARIANCES:
             raise ValueError(
                 f"X has {d} columns, whose full covariances would take {needed / 2**30:,.1f} GiB (at most "
@@ -105,36 +154,100 @@ class JointGMMRegressor(AbstractDensityRegressor):
             )
 
     def _fit_standardised(self, rows, rng, validation, goes_on):
+        z, n_inputs = np.column_stack([rows.x, rows.y]), rows.x.shape[1]
+        watch = em.Watch(watcher(self.callback, self.verbose))
         settings = em.Settings(**{field.name: getattr(self, field.name) for field in fields(em.Settings)})
-        if self.n_components != "auto":
-            self.selection_ = None
-            return em.fit_joint(settings, rows, self.n_components, rng)
-        n_components, start, self.selection_ = self._choose_size(settings, rows, rng, validation)
-        return em.fit_joint(settings, rows, n_components, rng, start)
+        held_out = None if validation is None else np.column_stack([validation.x, validation.y])
+        self.selection_ = None
+        if goes_on:
+            start = self._start_again(z.shape[1])
+            n_components, log_density = len(start.weights), None
+        elif self.n_components != "auto":
+            start, n_components, log_density = None, self.n_components, None
+        else:
+            search = _Search(settings, self.criterion, z, rows.weight, n_inputs, self._how(), watch)
+            splits = self._splits(len(z), held_out, rng)
+            n_components, start, log_density, self.selection_ = search.best_size(splits, held_out, rng)
+        fit = em.fit_joint(settings, z, rows.weight, n_components, rng, start=start, watch=watch, **self._how())
+        return fit if log_density is None else replace(fit, held_out_log_density=log_density)
 
-    def _choose_size(self, settings, rows, rng, validation):
-        """Sweep the number of components by held-out conditional log density: the best, its parameters, the table.
+    def _splits(self, n, held_out, rng):
+        """Pairs (kept, held-out) of row indices; all rows are kept where nothing is to be held out of them."""
+        if held_out is not None or self.criterion == "bic":
+            return [(np.arange(n), np.arange(0))]
+        return held_out_splits(n, self.validation_fraction, rng)
+
+    def _start_again(self, n_columns):
+        start = self._fit.parameters
+        if start.means.shape[1] != n_columns or self.n_components not in ("auto", len(start.weights)):
+            raise ValueError(
+                f"warm_start goes on with {len(start.weights)} components over {start.means.shape[1]} columns; got "
+                f"n_components={self.n_components!r} and {n_columns} columns. Set warm_start=False to begin anew."
+            )
+        return start
+
+    def _predict_standardised(self, x):
+        d = x.shape[1]
+        target = list(range(d, d + self._y_scaler.scale.size))
+        return em.conditional(self._fit.parameters, range(d), target, x, **self._how())
+
+
+class _Search:
+    """The sweep over numbers of components."""
+
+    def __init__(self, settings, criterion, z, weight, n_inputs, how, watch):
+        self.settings, self.criterion, self.z, self.weight, self.n_inputs = settings, criterion, z, weight, n_inputs
+        self.engine, self.n_threads, self.watch = how["engine"], how["n_threads"], watch
+        self.found: dict[int, tuple] = {}  # size → parameters to go on from, log densities of held-out rows
+
+    def best_size(self, splits, held_out, rng):
+        """The best size, its parameters, held-out log densities (n,), and the table of the sweep.
 
         The final fit starts from the parameters that won: a fresh start may end in a worse optimum than the one scored.
         """
-        if validation is None:
-            splits = held_out_splits(len(rows.y), self.validation_fraction, rng)
-            pairs = [(rows.take(kept), rows.take(held_out)) for kept, held_out in splits]
-        else:
-            pairs = [(rows, validation)]
+        n_columns = self.z.shape[1]
+        sizes = candidate_sizes(min(len(kept) for kept, _ in splits))
+        sizes = [k for k in sizes if em.covariance_bytes(k, n_columns) <= em.LARGEST_COVARIANCES]
+        seeds = dict(zip(sizes, rng.integers(2**63, size=len(sizes)), strict=True))
 
-        starts = {}
+        def scores(group):
+            tasks = [(size, split) for size in group for split in splits]
+            score = partial(self._score, held_out=held_out, seeds=seeds)
+            results = em.in_threads(lambda task: score(*task), tasks, self.n_threads, self.watch)
+            m = len(splits)
+            return [self._gather(size, results[m * i : m * (i + 1)], splits) for i, size in enumerate(group)]
 
-        def score(size):
-            fits = [em.fit_joint(settings, kept, size, rng) for kept, _ in pairs]
-            scores = [em.held_out_score(fit, held_out) for fit, (_, held_out) in zip(fits, pairs, strict=True)]
-            starts[size] = fits[int(np.argmax(scores))].parameters
-            return np.mean(scores)
+        selection = sweep(scores, sizes, at_once=self.n_threads, ended=lambda: bool(self.watch.ended))
+        start, log_density = self.found[selection.best]
+        return selection.best, start, log_density, selection.table
 
-        sizes = candidate_sizes(min(len(kept.y) for kept, _ in pairs))
-        fitting = [k for k in sizes if em.covariance_bytes(k, rows.x.shape[1]) <= em.LARGEST_COVARIANCES]
-        best, table = sweep(score, fitting)
-        return best, starts[best], table
+    def _score(self, size, split, held_out, seeds):
+        """A fit on the kept rows of a split, its score, and the log densities behind it."""
+        kept, out = split
+        z, weight = self.z[kept], self.weight[kept]
+        fit = em.fit_joint(
+            self.settings, z, weight, size, np.random.default_rng(seeds[size]), engine=self.engine, watch=self.watch
+        )
+        if self.criterion == "bic":
+            free = em.n_parameters(size, self.z.shape[1], self.settings.covariance_type)
+            return fit.parameters, fit.log_likelihood - 0.5 * free * np.log(len(z)) / len(z), np.empty(0)
+        rows = self.z[out] if held_out is None else held_out
+        weight = self.weight[out] if held_out is None else np.ones(len(rows))
+        joint = self.criterion == "joint"
+        log_density = em.held_out_scores(
+            fit.parameters, self.settings.form, rows, self.n_inputs, joint=joint, engine=self.engine
+        )
+        known = ~np.isnan(log_density)
+        if not known.any():
+            raise ValueError("No held-out row knows y; give X_val and y_val, or n_components.")
+        return fit.parameters, np.average(log_density[known], weights=weight[known]), log_density
 
-    def _predict_standardised(self, x):
-        return em.predict(self._fit.parameters, x)
+    def _gather(self, size, results, splits):
+        """The mean score of a size; its best parameters and its held-out log densities are kept."""
+        log_density = np.full(len(self.z), np.nan)
+        for (_, out), (_, _, of_rows) in zip(splits, results, strict=True):
+            if len(out) and self.criterion == "conditional":
+                log_density[out] = of_rows
+        best = max(results, key=lambda result: result[1])
+        self.found[size] = best[0], log_density
+        return float(np.mean([score for _, score, _ in results]))

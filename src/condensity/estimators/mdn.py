@@ -1,7 +1,6 @@
 """`MDNRegressor`: a mixture density network."""
 
 import hashlib
-import time
 from dataclasses import fields
 from numbers import Integral, Real
 from os import PathLike
@@ -17,6 +16,7 @@ from condensity.estimators.base import AbstractDensityRegressor
 from condensity.kernels.reference.network import ACTIVATIONS
 from condensity.kernels.reference.optimizer import SOLVERS
 from condensity.kernels.rng import as_generator
+from condensity.progress import watcher
 from condensity.table import warn_user
 
 
@@ -84,7 +84,7 @@ class MDNRegressor(AbstractDensityRegressor):
         A file in which the fit keeps its state about once a second. If it exists, a fit of the same data and
         hyper-parameters goes on from it and ends with the bits it would have had; then the file is removed.
     callback : callable or None
-        Called about ten times a second with a `condensity.training.Progress`; returning True ends the fit, which keeps the
+        Called about ten times a second with a `condensity.progress.Progress`; returning True ends the fit, which keeps the
         best so far.
     verbose : int
         1 prints a line of progress a second, higher values more often.
@@ -111,7 +111,6 @@ class MDNRegressor(AbstractDensityRegressor):
     (1, 2)
     """
 
-    _several_outputs = True
     _solver_state: tuple | None  # from which `partial_fit` goes on
     _parameter_constraints: ClassVar[dict] = {
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
@@ -318,7 +317,9 @@ class MDNRegressor(AbstractDensityRegressor):
                 "X_val and y_val have no use with early_stopping=False; leave them out, or set it to True."
             )
         earlier = self._fit if goes_on else None
-        journal = training.Journal(self.checkpoint, self._fingerprint(rows, validation, earlier), self._watcher())
+        journal = training.Journal(
+            self.checkpoint, self._fingerprint(rows, validation, earlier), watcher(self.callback, self.verbose)
+        )
         fit = training.fit_mdn(
             self._settings(),
             rows,
@@ -354,27 +355,9 @@ class MDNRegressor(AbstractDensityRegressor):
             digest.update(np.ascontiguousarray(part).tobytes())
         return digest.hexdigest()
 
-    def _watcher(self):
-        """The caller's callback, after a line on the terminal where verbose asks for it."""
-        if not self.verbose:
-            return self.callback
-        last = [time.perf_counter()]
-
-        def look(progress):
-            if time.perf_counter() - last[0] > SECONDS_PER_LINE / self.verbose:
-                last[0] = time.perf_counter()
-                losses = f"train loss {progress.train_loss:.4f}, held-out NLL {progress.validation_nll:.4f}"
-                print(f"[{progress.stage}] step {progress.n_steps} of {progress.max_steps}: {losses}", flush=True)  # noqa: T201
-            return None if self.callback is None else self.callback(progress)
-
-        return look
-
     def _predict_standardised(self, x):
         return training.predict(self._fit.thetas, self._fit.network, x)
 
-
-#: Seconds between lines at verbose=1.
-SECONDS_PER_LINE = 1.0
 
 #: Strength of the regularised variant's L2. The post gives no number; this one is large enough to be seen in its figures.
 BLOG_L2 = 1e-3

@@ -18,10 +18,12 @@ Letters: n rows, K components, g points a row, m levels a row, s samples a row.
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
-from condensity.kernels.reference import em as _em
+from condensity.kernels.reference import gaussians as _gaussians
+from condensity.kernels.reference import kmeans as _kmeans
 from condensity.kernels.reference import mixture as _reference
 from condensity.kernels.reference import sampling as _sampling
 from condensity.kernels.reference import scores as _scores
@@ -58,7 +60,10 @@ _ENGINES: dict[str, dict[str, Callable]] = {
         "mixture_crps": _scores.mixture_crps,
         "mixture_sample": _sampling.mixture_sample,
         "train": _trainer.Run,
-        "fit_gmm": _em.fit_gmm,
+        "gaussian_log_density": _gaussians.gaussian_log_density,
+        "gaussian_sums": _gaussians.gaussian_sums,
+        "gaussian_conditional": _gaussians.gaussian_conditional,
+        "kmeans": _kmeans.kmeans,
     },
 }
 
@@ -113,6 +118,12 @@ def resolve_engine(name: str, *, operation: str) -> str:
 def operation(name: str, *, engine: str = "auto") -> Callable:
     """The function, or class of runs, behind an operation such as "train", on an engine; "auto" asks the environment."""
     return _ENGINES[engine_of(name, engine)][name]
+
+
+def threaded(name: str, *, engine: str = "auto", n_threads: int = 1) -> Callable:
+    """`operation`, on as many threads as its engine can use: the reference uses one."""
+    function = operation(name, engine=engine)
+    return partial(function, threads=n_threads) if engine_of(name, engine) == "native" else function
 
 
 def engine_of(name, engine="auto"):

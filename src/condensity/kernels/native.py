@@ -5,6 +5,8 @@ C++ sources it was built from. The instruction set is the best that the machine 
 variable CONDENSITY_ISA (`baseline`, `avx2`, `avx512`, `neon`) or `use_isa` names another.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from condensity.kernels import _native
@@ -20,6 +22,7 @@ from condensity.kernels._native import (
     mixture_sample,
     use_isa,
 )
+from condensity.kernels.reference.gaussians import Sums
 from condensity.kernels.reference.trainer import Training
 
 _KERNELS = (mixture_logpdf, mixture_logcdf, mixture_logsf, mixture_quantile, mixture_crps, mixture_sample)
@@ -102,6 +105,46 @@ def log_density(theta, network, x, y):
     return -_native.negative_log_density(_describe(network), *arrays)
 
 
+# ------------------------------------------------------------------------------------------------------- Gaussians
+def gaussian_log_density(gaussians, x, threads=1):
+    """The native twin of `reference.gaussians.gaussian_log_density`."""
+    return _native.gaussian_log_density(*_float64(*gaussians, x), threads)
+
+
+def gaussian_sums(gaussians, x, weight, threads=1) -> Sums:
+    """The native twin of `reference.gaussians.gaussian_sums`; the same bits for any number of threads."""
+    n_components, a = gaussians.means.shape
+    numbers = _native.gaussian_sums(*_float64(*gaussians, x, weight), threads)
+    of_component = numbers[:-1].reshape(n_components, -1)
+    second = of_component[:, 1 + a :]
+    if gaussians.inverse_factors.ndim == 3:
+        second = second[:, _places(a)].reshape(n_components, a, a)
+    return Sums(of_component[:, 0], of_component[:, 1 : 1 + a], second, float(numbers[-1]))
+
+
+@lru_cache(maxsize=8)
+def _places(a):
+    """Where each entry of a symmetric (a, a) is in its lower triangle, row by row: (a²,)."""
+    i, j = np.indices((a, a)).reshape(2, -1)
+    high, low = np.maximum(i, j), np.minimum(i, j)
+    return high * (high + 1) // 2 + low
+
+
+def gaussian_conditional(gaussians, slopes, offsets, x, threads=1):
+    """The native twin of `reference.gaussians.gaussian_conditional`."""
+    return _native.gaussian_conditional(*_float64(*gaussians, slopes, offsets, x), threads)
+
+
+def kmeans(x, weight, uniforms, n_steps):
+    """The native twin of `reference.kmeans.kmeans`."""
+    centres, nearest = _native.kmeans(*_float64(x, weight, uniforms), n_steps)
+    return centres, nearest.astype(np.intp)
+
+
+def _float64(*arrays):
+    return [np.ascontiguousarray(array, dtype=np.float64) for array in arrays]
+
+
 def _describe(network):
     bounds = network.log_scale_bounds
     if bounds is not None:
@@ -124,9 +167,10 @@ def _index(array):
 
 
 #: What the native engine can do, the mixture kernels with `threads=`; `condensity.kernels.resolve_engine` reads it.
-OPERATIONS = {**{kernel.__name__: kernel for kernel in _KERNELS}, "train": Run}
+_GAUSSIANS = (gaussian_log_density, gaussian_sums, gaussian_conditional, kmeans)
+OPERATIONS = {**{kernel.__name__: kernel for kernel in (*_KERNELS, *_GAUSSIANS)}, "train": Run}
 
 __all__ = [
     "OPERATIONS", "SOURCE_HASH", "Run", "available_isas", "isa", "log_density", "loss_and_gradient", "use_isa",
-    *(kernel.__name__ for kernel in _KERNELS),
+    *(kernel.__name__ for kernel in (*_KERNELS, *_GAUSSIANS)),
 ]  # fmt: skip

@@ -1,8 +1,8 @@
 """Mixture density networks on standardised rows: settings → networks and plans → runs → parameters, and how it went."""
 
 from condensity.training.fit import MDNFit, fit_mdn, train_one_epoch
-from condensity.training.journal import Journal, Progress
+from condensity.training.journal import Journal
 from condensity.training.predict import predict, predict_members
 from condensity.training.settings import Settings
 
-__all__ = ["Journal", "MDNFit", "Progress", "Settings", "fit_mdn", "predict", "predict_members", "train_one_epoch"]
+__all__ = ["Journal", "MDNFit", "Settings", "fit_mdn", "predict", "predict_members", "train_one_epoch"]

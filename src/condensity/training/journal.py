@@ -3,35 +3,14 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
+from condensity.progress import Progress
 from condensity.training import checkpoint
 
 #: Seconds between two writings of the checkpoint.
 WRITE_EVERY = 1.0
-
-
-class Progress(NamedTuple):
-    """Where a fit stands, as its callback sees it about ten times a second.
-
-    Attributes
-    ----------
-    stage : str
-        What is being trained: a candidate, or the last network on all rows.
-    n_steps, max_steps, best_step : int
-        best_step is 0 before the first check; where nothing is held out it is the latest one.
-    train_loss, validation_nll : float
-        At the latest check, in nats and standardised units; nan before, and where nothing is held out.
-    """
-
-    stage: str
-    n_steps: int
-    max_steps: int
-    best_step: int
-    train_loss: float
-    validation_nll: float
 
 
 class Journal:

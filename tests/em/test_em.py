@@ -12,16 +12,10 @@ from scipy.special import logsumexp
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
-from condensity.kernels.reference import em
-from condensity.kernels.reference.em import (
-    GaussianMixtureParameters,
-    component_log_densities,
-    condition_gaussians,
-    em_step,
-    fit_gmm,
-    gmm_log_density,
-    kmeans_start,
-)
+from condensity import em, kernels
+from condensity.em import Form, GaussianMixtureParameters, steps
+from condensity.em.steps import parts_of
+from condensity.kernels.reference import gaussians
 
 #: float64 keeps 2e-16; sums of some hundred terms on numbers of order 10 and condition numbers of some 10.
 ROUNDING = 1e-11
@@ -42,6 +36,41 @@ def draw(rng, params, n):
     labels = rng.choice(len(params.weights), n, p=params.weights)
     factors = np.linalg.cholesky(params.covariances)[labels]
     return params.means[labels] + np.einsum("nij,nj->ni", factors, rng.normal(size=(n, params.means.shape[1])))
+
+
+def component_log_densities(x, params):
+    return gaussians.gaussian_terms(
+        gaussians.gaussians_of(params.weights, params.means, steps.factors_of(params)), np.asarray(x, dtype=float)
+    )
+
+
+def gmm_log_density(x, params):
+    return em.log_density(params, x)
+
+
+@pytest.fixture(autouse=True, params=["reference", "native"])
+def engine(request, monkeypatch):
+    """Every test runs on both engines."""
+    monkeypatch.setenv("CONDENSITY_ENGINE", request.param)
+    return request.param
+
+
+def em_step(x, weight, params, *, prior, ridge, covariance_type="full"):
+    parts = parts_of(np.asarray(x, dtype=float), weight)
+    return steps.em_step(parts, params, Form(covariance_type, prior, ridge), kernels.operation("gaussian_sums"))
+
+
+def kmeans_start(x, n_components, rng, weight=None, *, prior, ridge, covariance_type="full"):
+    return em.kmeans_start(x, n_components, rng, weight, form=Form(covariance_type, prior, ridge))
+
+
+def fit_gmm(x, n_components, rng, *, prior=0.01, ridge=1e-6, covariance_type="full", **options):
+    return em.fit_gmm(x, n_components, rng, form=Form(covariance_type, prior, ridge), **options)
+
+
+def condition_gaussians(params, x, given, target):
+    dist = em.conditional(params, given, [target], x)
+    return dist.log_weights, dist.means, dist.scales
 
 
 def scipy_component_log_densities(x, params):
@@ -104,7 +133,7 @@ def test_block_size_does_not_matter(monkeypatch):
     x, weight = draw(rng, params, 101), rng.uniform(0.5, 2, 101)
     whole = component_log_densities(x, params)
     stepped, objective = em_step(x, weight, params, prior=0.01, ridge=0.0)
-    monkeypatch.setattr(em, "BLOCK_SIZE", 7 * 4 * 3)
+    monkeypatch.setattr(gaussians, "BLOCK_SIZE", 7 * 4 * 3)
     np.testing.assert_allclose(component_log_densities(x, params), whole, rtol=ROUNDING)
     stepped_in_blocks, objective_in_blocks = em_step(x, weight, params, prior=0.01, ridge=0.0)
     assert objective_in_blocks == pytest.approx(objective, abs=ROUNDING)
@@ -209,7 +238,7 @@ def test_objective_is_monotone(n, n_components, d, prior, ridge, weighted):
     for _ in range(40):
         stepped, objective = em_step(x, weight, params, prior=prior, ridge=ridge)
         assert objective >= before - allowance - 1e-12 * (1 + abs(objective))
-        statistics = em._expected_statistics(x, weight, params)
+        statistics = steps.expect(parts_of(x, weight), params, Form())[0]
         allowance = ridge_allowance(statistics, stepped, prior, ridge) if ridge else 0.0
         before, params = objective, stepped
 
@@ -378,7 +407,7 @@ def test_component_that_no_row_wants_stays_put():
     stepped, _ = em_step(x, None, start, prior=0.5, ridge=0.0)
     assert np.array_equal(stepped.means[1], [1e4, 1e4])
     np.testing.assert_allclose(stepped.covariances[1], 0.25 * np.eye(2), rtol=1e-12)
-    assert stepped.weights[1] == pytest.approx(em.SMALLEST_COUNT / 30)
+    assert stepped.weights[1] == pytest.approx(steps.SMALLEST_COUNT / 30)
 
 
 @pytest.mark.parametrize("power", [-20, 3, 30])

@@ -1,0 +1,22 @@
+"""Gaussian mixtures on standardised rows: starts → EM, with or without gaps → parameters → conditionals of any columns."""
+
+from condensity.em.fit import GMMFit, fit_gmm, in_threads
+from condensity.em.joint import (
+    LARGEST_COVARIANCES,
+    JointFit,
+    Settings,
+    conditional,
+    covariance_bytes,
+    fit_joint,
+    held_out_scores,
+    n_parameters,
+)
+from condensity.em.start import kmeans_start
+from condensity.em.steps import COVARIANCE_TYPES, Form, GaussianMixtureParameters, factors_of, log_density
+from condensity.em.watch import Watch
+
+__all__ = [
+    "COVARIANCE_TYPES", "LARGEST_COVARIANCES", "Form", "GMMFit", "GaussianMixtureParameters", "JointFit", "Settings", "Watch",
+    "conditional", "covariance_bytes", "factors_of", "fit_gmm", "fit_joint", "held_out_scores", "in_threads", "kmeans_start",
+    "log_density", "n_parameters",
+]  # fmt: skip

@@ -1,0 +1,264 @@
+"""One iteration of expectation–maximisation for Gaussian mixtures, on tables with or without gaps.
+
+Letters: n rows x_i with weights v_i, d columns, K components with weights w_k, means μ_k and covariances Σ_k.
+
+    E:  γ_ik = w_k N(x_i | μ_k, Σ_k) / p(x_i)
+    M:  N_k = Σ_i v_i γ_ik,   w_k = N_k / Σ_k N_k,   μ_k = Σ_i v_i γ_ik x_i / N_k,
+        S_k = Σ_i v_i γ_ik (x_i − μ_k)(x_i − μ_k)ᵀ / N_k
+
+        full        Σ_k = (N_k S_k + s₀ I) / (N_k + ν₀)
+        tied        Σ   = (Σ_k N_k S_k + s₀ I) / (Σ_k N_k + ν₀)
+        diag        the diagonal of full
+        spherical   the mean of that diagonal, times I                             each + ridge · I
+
+s₀ (`prior`) is the scale of an inverse-Wishart prior on every Σ, in units of the squared column scale, and ν₀ = 2; s₀ = 0
+means no prior, ν₀ = 0: maximum likelihood. EM climbs the penalised mean log likelihood
+
+    { Σ_i v_i log p(x_i) − ½ Σ_k [ν₀ log |Σ_k| + s₀ tr Σ_k⁻¹] } / Σ_i v_i        (tied: a single term of the last sum)
+
+exactly when the ridge is 0. The ridge is added after the maximum, and may cost the sum in braces at most
+Σ_k ½ (N_k + ν₀) Σ_j [log(1 + ridge/λ_j) − ridge/(λ_j + ridge)], with λ_j the eigenvalues of Σ_k without it.
+
+Gaps (nan) are integrated out. Rows that know the same columns o go through the E step together, over those columns alone;
+what they say of the others, m, follows from the component's regression of m on o:
+
+    E[u_m | u_o] = B_k u_o,   Cov[u_m | u_o] = C_k,   with B_k = Σ_mo Σ_oo⁻¹,   C_k = Σ_mm − B_k Σ_om
+
+so that sums over o become sums over all columns by a product with [I; B_k], plus N_k C_k in the gaps.
+
+References
+----------
+Dempster, Laird & Rubin (1977), "Maximum likelihood from incomplete data via the EM algorithm".
+Ghahramani & Jordan (1994), "Supervised learning from incomplete data via an EM approach": the gaps.
+Fraley & Raftery (2007), "Bayesian regularization for normal mixture estimation": the inverse-Wishart MAP.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from condensity import kernels
+from condensity.kernels.reference.gaussians import Sums, gaussians_of
+
+#: Smallest N_k, in rows. A component that no row wants keeps its mean, has the prior's covariance (without
+#: prior: the ridge) and a weight of 1e-12 / n: positive, so that its log is finite, and too small to be seen.
+SMALLEST_COUNT = 1e-12
+
+#: ν₀, the degrees of freedom that the inverse-Wishart prior adds to N_k.
+PRIOR_DEGREES = 2.0
+
+COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
+
+
+class GaussianMixtureParameters(NamedTuple):
+    """Weights (K,), means (K, d) and covariances (K, d, d) of a Gaussian mixture, whatever their form."""
+
+    weights: np.ndarray
+    means: np.ndarray
+    covariances: np.ndarray
+
+    def over(self, columns) -> "GaussianMixtureParameters":
+        """The marginal of some columns, in the order given."""
+        return GaussianMixtureParameters(
+            self.weights, self.means[:, columns], self.covariances[:, columns][:, :, columns]
+        )
+
+
+class Form(NamedTuple):
+    """What covariances may look like: a key of `COVARIANCE_TYPES`, s₀ and the ridge."""
+
+    covariance_type: str = "full"
+    prior: float = 0.01
+    ridge: float = 1e-6
+
+    @property
+    def independent(self) -> bool:
+        """Whether the columns of a component are."""
+        return self.covariance_type in ("diag", "spherical")
+
+    @property
+    def degrees(self) -> float:
+        """ν₀."""
+        return PRIOR_DEGREES if self.prior > 0 else 0.0
+
+
+class Part(NamedTuple):
+    """Rows that know the same columns.
+
+    Attributes
+    ----------
+    known : ndarray (a,) of int
+    x : ndarray (m, a)
+    weight : ndarray (m,)
+    rows : ndarray (m,) of int or slice
+        Where they are in the table.
+    """
+
+    known: np.ndarray
+    x: np.ndarray
+    weight: np.ndarray
+    rows: np.ndarray | slice
+
+
+def parts_of(x, weight=None) -> list[Part]:
+    """Rows of x (n, d) by what they know; weights (n,) default to 1. Complete rows come last, and are not copied if all are."""
+    weight = np.ones(len(x)) if weight is None else weight
+    gaps = np.isnan(x)
+    if not gaps.any():
+        return [Part(np.arange(x.shape[1]), x, weight, slice(None))]
+    codes = np.packbits(gaps, axis=1)
+    _, first, number = np.unique(codes, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(number.ravel(), kind="stable")
+    starts = np.searchsorted(number.ravel()[order], np.arange(len(first) + 1))
+    parts = []
+    for j in range(len(first) - 1, -1, -1):
+        rows, known = order[starts[j] : starts[j + 1]], np.flatnonzero(~gaps[first[j]])
+        parts.append(Part(known, x[np.ix_(rows, known)], weight[rows], rows))
+    return parts
+
+
+# ---------------------------------------------------------------------------------------------------------- densities
+def factors_of(parameters, independent=False):
+    """Cholesky factors L_k with L_k L_kᵀ = Σ_k (K, d, d); or standard deviations (K, d) of independent columns.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If a covariance is not positive definite.
+    """
+    try:
+        if not independent:
+            return np.linalg.cholesky(parameters.covariances)
+        variances = np.diagonal(parameters.covariances, axis1=1, axis2=2)
+        if (variances > 0).all():
+            return np.sqrt(variances)
+        raise np.linalg.LinAlgError
+    except np.linalg.LinAlgError as error:
+        raise np.linalg.LinAlgError(
+            "covariances must be positive definite; one is singular, as when a component holds too few "
+            "distinct rows or a column is constant. Use prior > 0 or a larger ridge."
+        ) from error
+
+
+def _gaussians(parameters, form):
+    return gaussians_of(parameters.weights, parameters.means, factors_of(parameters, form.independent))
+
+
+def log_density(parameters, x, form=None, *, engine="auto", n_threads=1):
+    """Log p of what each row of x (n, d) knows, (n,); 0 for a row of nothing but gaps."""
+    evaluate = kernels.threaded("gaussian_log_density", engine=engine, n_threads=n_threads)
+    result = np.zeros(len(x))
+    for part in parts_of(np.asarray(x, dtype=float)):
+        if len(part.known):
+            result[part.rows] = evaluate(_gaussians(parameters.over(part.known), form or Form()), part.x)
+    return result
+
+
+# ---------------------------------------------------------------------------------------------------------- one iteration
+def em_step(parts, parameters, form, sums=None):
+    """One E step and one M step.
+
+    Parameters
+    ----------
+    parts : list of Part
+        Standardised rows, not all of them nothing but gaps. Weights are used as given: an integer v_i is v_i copies of the
+        row, for the prior too.
+    parameters : GaussianMixtureParameters
+    form : Form
+    sums : callable, optional
+        `gaussian_sums` of an engine; the reference if left out.
+
+    Returns
+    -------
+    parameters : GaussianMixtureParameters
+        After the step.
+    objective_before : float
+        Penalised mean log likelihood of the parameters that came in.
+    """
+    expected, objective = expect(parts, parameters, form, sums)
+    return maximise(expected, parameters.means, form), objective
+
+
+def expect(parts, parameters, form, sums=None):
+    """The E step: expected `Sums` over all columns, and the penalised mean log likelihood."""
+    sums = kernels.operation("gaussian_sums", engine="reference") if sums is None else sums
+    whole, d = _gaussians(parameters, form), parameters.means.shape[1]
+    found = []
+    for part in parts:
+        if not len(part.known):  # says nothing
+            continue
+        if len(part.known) == d:
+            found.append(sums(whole, part.x, part.weight))
+        else:
+            over = _gaussians(parameters.over(part.known), form)
+            found.append(_over_all_columns(sums(over, part.x, part.weight), over, parameters, part.known, form))
+    total = found[0] if len(found) == 1 else Sums(*(sum(pieces) for pieces in zip(*found, strict=True)))
+    mass = total.counts.sum()  # every row's responsibilities sum to one: the sum of all weights
+    return total, float((total.log_likelihood + _log_prior(whole, parameters, form)) / mass)
+
+
+def _over_all_columns(sums, over, parameters, known, form):
+    """Sums over known columns, carried to all: what is not known is as the component has it, given what is."""
+    n_components, d = parameters.means.shape
+    missing = np.setdiff1d(np.arange(d), known)
+    covariances, counts = parameters.covariances, sums.counts[:, None]
+    first = np.zeros((n_components, d))
+    first[:, known] = sums.first
+    if form.independent:
+        second = np.zeros((n_components, d))
+        second[:, known] = sums.second
+        second[:, missing] = counts * np.diagonal(covariances, axis1=1, axis2=2)[:, missing]
+        return Sums(sums.counts, first, second, sums.log_likelihood)
+    inverse = over.inverse_factors
+    whitened = inverse @ covariances[:, known][:, :, missing]  # L_oo⁻¹ Σ_om
+    slopes = whitened.transpose(0, 2, 1) @ inverse
+    rest = covariances[:, missing][:, :, missing] - whitened.transpose(0, 2, 1) @ whitened
+    first[:, missing] = np.einsum("kma,ka->km", slopes, sums.first)
+    carried = np.zeros((n_components, d, len(known)))
+    carried[:, known], carried[:, missing] = np.eye(len(known)), slopes
+    second = carried @ sums.second @ carried.transpose(0, 2, 1)
+    second[:, missing[:, None], missing] += counts[:, :, None] * rest
+    return Sums(sums.counts, first, second, sums.log_likelihood)
+
+
+def maximise(sums, means, form):
+    """The M step from sums about the old means.
+
+    The mean moves by δ_k = first_k / N_k, and N_k S_k = second_k − N_k δ_k δ_kᵀ. The subtraction is harmless,
+    because δ_k vanishes as EM converges. With the floor on N_k the result stays positive semi-definite.
+    """
+    counts = np.maximum(sums.counts, SMALLEST_COUNT)
+    shift = sums.first / counts[:, None]
+    if sums.second.ndim == 2:
+        scatter = sums.second - counts[:, None] * shift * shift
+    else:
+        scatter = sums.second - counts[:, None, None] * shift[:, :, None] * shift[:, None, :]
+    return GaussianMixtureParameters(counts / counts.sum(), means + shift, _covariances(counts, scatter, form))
+
+
+def _covariances(counts, scatter, form):
+    """MAP covariances (K, d, d) from the scatter N_k S_k, (K, d, d) or its diagonals (K, d)."""
+    kind, identity = form.covariance_type, np.eye(scatter.shape[1])
+    if form.independent:
+        if scatter.ndim == 3:
+            scatter = np.diagonal(scatter, axis1=1, axis2=2)
+        if kind == "spherical":
+            scatter = np.broadcast_to(scatter.mean(axis=1, keepdims=True), scatter.shape)
+        variances = (scatter + form.prior) / (counts + form.degrees)[:, None] + form.ridge
+        return variances[:, :, None] * identity
+    if kind == "tied":
+        counts, scatter = np.full_like(counts, counts.sum()), np.broadcast_to(scatter.sum(axis=0), scatter.shape)
+    symmetric = 0.5 * (scatter + scatter.transpose(0, 2, 1))
+    return (symmetric + form.prior * identity) / (counts + form.degrees)[:, None, None] + form.ridge * identity
+
+
+def _log_prior(gaussians, parameters, form):
+    """Log of the inverse-Wishart prior, up to a constant: −½ Σ_k [ν₀ log |Σ_k| + s₀ tr Σ_k⁻¹]."""
+    if form.prior == 0:
+        return 0.0
+    n_components = len(parameters.weights)
+    inverse = gaussians.inverse_factors
+    log_determinants = -2.0 * np.log(inverse if inverse.ndim == 2 else np.diagonal(inverse, axis1=1, axis2=2))
+    traces = (inverse**2).sum()  # tr Σ⁻¹ = ‖L⁻¹‖²
+    n_terms = 1 if form.covariance_type == "tied" else n_components
+    return -0.5 * (form.degrees * log_determinants.sum() + form.prior * traces) * n_terms / n_components

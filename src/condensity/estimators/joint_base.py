@@ -1,0 +1,193 @@
+"""What a joint mixture of (x, y) can be asked for beside p(y | x): any columns given any others."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from joblib import effective_n_jobs
+from sklearn.utils._param_validation import StrOptions, validate_params
+from sklearn.utils.validation import check_is_fitted
+
+from condensity import em
+from condensity.estimators.base import AbstractDensityRegressor
+from condensity.kernels.rng import as_generator
+from condensity.mixture import Mixture, arguments
+
+
+class AbstractJointRegressor(AbstractDensityRegressor):
+    """Densities, draws, conditionals and imputations from a joint Gaussian mixture over the columns of (x, y).
+
+    Columns are known by name or position: the inputs first (names of X's columns, else 'x0', 'x1', …), then the outputs (names
+    of y's columns or of the series, else 'y', or 'y0', 'y1', …).
+    """
+
+    joint_: Mixture
+    engine: str
+    n_jobs: int | None
+
+    # ------------------------------------------------------------------------------------------------ the joint itself
+    def _describe_joint(self):
+        """One row over all columns, in data units."""
+        weights, means, _ = self._fit.parameters
+        center, scale = self._joint_units()
+        factors = em.factors_of(self._fit.parameters)
+        joint = Mixture._from_factors(
+            np.log(weights)[None], (means * scale + center)[None], (scale[:, None] * factors)[None]
+        )
+        return joint.named(self._joint_names())
+
+    def _joint_units(self):
+        pairs = ((getattr(self._x_scaler, part), getattr(self._y_scaler, part)) for part in ("center", "scale"))
+        return tuple(np.concatenate(pair) for pair in pairs)
+
+    def _joint_names(self):
+        d, q = self._x_scaler.scale.size, self._y_scaler.scale.size
+        inputs = [str(name) for name in getattr(self, "feature_names_in_", [f"x{j}" for j in range(d)])]
+        outputs = self._output_names or (["y"] if q == 1 else [f"y{j}" for j in range(q)])
+        names = [*inputs, *outputs]
+        return names if len(set(names)) == len(names) else None  # then positions alone know them
+
+    def marginal(self, columns) -> Mixture:
+        """Joint distribution of some columns, with nothing given: one row, in data units."""
+        check_is_fitted(self)
+        return self.joint_.marginal(columns)
+
+    # ------------------------------------------------------------------------------------------------ any given any
+    def condition(self, given) -> Mixture:
+        """Distribution of all other columns given values of some: exact.
+
+        Parameters
+        ----------
+        given : dict or data frame
+            From names or positions of columns to values in data units, a number or (n,). NaN says that a column is not known
+            in that row, and is integrated out.
+
+        Returns
+        -------
+        Mixture
+            n rows over the columns that are not among the keys, in their order, by name.
+
+        Raises
+        ------
+        ValueError
+            For columns that are unknown or named twice, if none is left, and for infinite values.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from condensity import JointGMMRegressor
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.normal(size=(500, 1))
+        >>> model = JointGMMRegressor(1).fit(x, 2.0 * x[:, 0] + rng.normal(size=500))
+        >>> model.condition({"y": [0.0, 5.0]}).mean().round(1) + 0.0
+        array([0. , 2.1])
+        """
+        check_is_fitted(self)
+        if not isinstance(given, Mapping) and hasattr(given, "columns"):
+            given = {name: np.asarray(given[name], dtype=float) for name in given.columns}
+        sizes = {np.size(value) for value in given.values() if np.ndim(value)} if isinstance(given, Mapping) else set()
+        d = self.joint_.n_outputs
+        n = max(sizes, default=1)
+        keys, values = arguments.known_values(given, n, d, self.joint_.output_names)
+        rest = [j for j in range(d) if j not in keys]
+        return self._given(keys, values, rest)
+
+    def predict_inputs(self, y) -> Mixture:
+        """The distribution of the inputs given outputs, p(x | y): exact.
+
+        Parameters
+        ----------
+        y : float or array-like (n,), or (n, q) for several outputs
+            In data units; of several outputs some may be NaN, which are integrated out.
+
+        Returns
+        -------
+        Mixture
+            n rows over the d inputs.
+        """
+        check_is_fitted(self)
+        d, q = self._x_scaler.scale.size, self._y_scaler.scale.size
+        y = np.asarray(y, dtype=float)
+        if y.ndim < 2:
+            y = y.reshape(-1, 1) if q == 1 else y[None]
+        if y.ndim != 2 or y.shape[1] != q:
+            raise ValueError(f"y must have shape (n,) or (n, 1), or (n, q) for q = {q} outputs; got {y.shape}.")
+        if np.isinf(y).any():
+            raise ValueError("y must be finite, or NaN where it is not known; got an infinite value.")
+        return self._given(list(range(d, d + q)), y, list(range(d)))
+
+    def _given(self, keys, values, rest):
+        """Mixture of the columns `rest` in data units, given values (n, a) in data units."""
+        center, scale = self._joint_units()
+        constant = np.concatenate([self._x_scaler.constant, self._y_scaler.constant])
+        z = np.where(constant[keys], 0.0, (values - center[keys]) / scale[keys])
+        dist = em.conditional(self._fit.parameters, keys, rest, z, **self._how())
+        one = len(rest) == 1
+        dist = dist.affine(scale[rest[0]] if one else scale[rest], center[rest[0]] if one else center[rest])
+        names = self.joint_.output_names
+        return dist.named(None if names is None else [names[j] for j in rest])
+
+    def _how(self):
+        return {"engine": self.engine, "n_threads": effective_n_jobs(self.n_jobs)}
+
+    @validate_params({"how": [StrOptions({"mean", "mode", "draw"})]}, prefer_skip_nested_validation=True)
+    def impute(self, X, *, how="mean", random_state=None):
+        """Fill the gaps of inputs from the distribution of what is missing given what is known.
+
+        Parameters
+        ----------
+        X : array-like or data frame (n, d)
+            NaN where there is a gap.
+        how : {'mean', 'mode', 'draw'}
+            The conditional mean, the densest point, or a random draw (what keeps the spread of a column).
+        random_state : None, int, numpy Generator or RandomState
+            For draws.
+
+        Returns
+        -------
+        ndarray (n, d)
+            Known values as they were.
+        """
+        check_is_fitted(self)
+        X = self._check_inputs(X)
+        result, rng, d = X.copy(), as_generator(random_state, "impute"), X.shape[1]
+        gaps = np.isnan(X)
+        patterns, members = np.unique(gaps, axis=0, return_inverse=True)
+        for number, missing in enumerate(patterns):
+            if not missing.any():
+                continue
+            rows, known = np.flatnonzero(members.ravel() == number), np.flatnonzero(~missing)
+            dist = self._given(list(known), X[np.ix_(rows, known)], [j for j in range(d) if missing[j]])
+            fill = {"mean": dist.mean, "mode": dist.mode, "draw": lambda dist=dist: dist.sample(1, random_state=rng)}
+            filled = fill[how]()
+            result[np.ix_(rows, np.flatnonzero(missing))] = filled.reshape(len(rows), -1)
+        return result
+
+    # ------------------------------------------------------------------------------------------------ joint density
+    def score_inputs(self, X):
+        """Log p(x) of every row, (n,), in nats per unit of X; of what a row knows, where it has gaps."""
+        check_is_fitted(self)
+        x = self._x_scaler.transform(self._check_inputs(X))
+        inputs = self._fit.parameters.over(list(range(x.shape[1])))
+        return em.log_density(inputs, x, **self._how()) - _log_units(x, self._x_scaler)
+
+    def score_joint(self, X, y):
+        """Log p(x, y) of every row, (n,), in nats per unit of X and y; of what a row knows, where it has gaps."""
+        check_is_fitted(self)
+        x = self._x_scaler.transform(self._check_inputs(X))
+        y = self._y_scaler.transform(self._check_known_target(y, "y", gaps_allowed=True))
+        if len(x) != len(y):
+            raise ValueError(f"X and y must have as many rows; got {len(x)} and {len(y)}.")
+        log_joint = em.log_density(self._fit.parameters, np.column_stack([x, y]), **self._how())
+        return log_joint - _log_units(x, self._x_scaler) - _log_units(y, self._y_scaler)
+
+    def sample_joint(self, n_samples=1, *, random_state=None):
+        """Draw rows from p(x, y): X (n_samples, d) and y (n_samples,) or, of several outputs, (n_samples, q)."""
+        check_is_fitted(self)
+        draws = self.joint_.sample(n_samples, random_state=random_state)[0]
+        d = self._x_scaler.scale.size
+        return draws[:, :d], draws[:, d:].reshape(n_samples, *self._y_shape)
+
+
+def _log_units(z, scaler):
+    """What a change to data units takes from the log density of a row: log scale of every column that it knows, (n,)."""
+    return (~np.isnan(z)) @ np.log(scaler.scale)
