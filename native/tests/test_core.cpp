@@ -384,8 +384,10 @@ void test_training(const condensity::Kernels& kernels) {
         for (float& value : theta) value = 0.4f * normal(random);
         const condensity::LossSettings loss{0.05f, 0.05f, 20.0f};
         const std::size_t width = shape.head_width();
+        std::mt19937_64 own_random(net.rows + 1000);
+        std::normal_distribution<float> small(0.0f, 0.3f);
         std::vector<float> offsets(net.rows * width);
-        for (float& value : offsets) value = 0.3f * normal(random);
+        for (float& value : offsets) value = small(own_random);
         const float* offset = net.offset ? offsets.data() : nullptr;
         const condensity::RowBatch batch{x.data(), y.data(), weight.data(), offset, nullptr, net.rows};
         std::vector<float> scratch(kernels.network_scratch_size(shape)), gradient(parameters), other(parameters);
