@@ -25,6 +25,7 @@ namespace {
 
 using Vector = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Table = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using MaybeTable = std::optional<Table>;
 using Index = nb::ndarray<const uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Doubles = nb::ndarray<nb::numpy, double, nb::ndim<1>>;
 
@@ -78,12 +79,16 @@ struct Described {
                 "theta must have " + std::to_string(parameters()) + " numbers; got " + std::to_string(length) + ".");
     }
 
-    TrainingRows rows(const Table& x, const Table& y, const Vector& weight) const {
+    TrainingRows rows(const Table& x, const Table& y, const Vector& weight, const MaybeTable& offset) const {
         require(x.shape(1) == shape.columns && y.shape(1) == shape.outputs && y.shape(0) == x.shape(0) && weight.shape(0) == x.shape(0),
                 "x must have shape (n, " + std::to_string(shape.columns) + "), y (n, " + std::to_string(shape.outputs) +
                     ") and weight (n,).");
         require(x.shape(0) > 0 && x.shape(0) < (size_t{1} << 32), "there must be between 1 and 2^32 rows.");
-        return {x.data(), y.data(), weight.data(), x.shape(0)};
+        if (offset)
+            require(offset->shape(0) == x.shape(0) && offset->shape(1) == shape.head_width(),
+                    "offset must have shape (n, " + std::to_string(shape.head_width()) + ") for n = " + std::to_string(x.shape(0)) +
+                        " rows; got (" + std::to_string(offset->shape(0)) + ", " + std::to_string(offset->shape(1)) + ").");
+        return {x.data(), y.data(), weight.data(), offset ? offset->data() : nullptr, x.shape(0)};
     }
 
     NetworkShape shape{};
@@ -134,36 +139,40 @@ Doubles to_array(const std::vector<Number>& values) {
     return to_array(values.data(), values.size());
 }
 
+RowBatch all_of(const TrainingRows& rows) { return {rows.x, rows.y, rows.weight, rows.offset, nullptr, rows.count}; }
+
 std::pair<double, Doubles> loss_and_gradient(const Network& network, const Vector& theta, const Table& x, const Table& y,
-                                             const Vector& weight, double hinge, double lognormal, double ceiling) {
+                                             const Vector& weight, const MaybeTable& offset, double hinge, double lognormal,
+                                             double ceiling) {
     network->require_theta(theta.shape(0));
-    const TrainingRows rows = network->rows(x, y, weight);
+    const TrainingRows rows = network->rows(x, y, weight, offset);
     std::vector<float> scratch(kernels().network_scratch_size(network->shape)), gradient(network->parameters());
     const LossSettings settings{static_cast<float>(hinge), static_cast<float>(lognormal), static_cast<float>(ceiling)};
-    const double loss = kernels().network_gradient(network->shape, theta.data(), {rows.x, rows.y, rows.weight, nullptr, rows.count},
-                                                   settings, scratch.data(), gradient.data());
+    const double loss =
+        kernels().network_gradient(network->shape, theta.data(), all_of(rows), settings, scratch.data(), gradient.data());
     return {loss, to_array(gradient)};
 }
 
-Doubles negative_log_density(const Network& network, const Vector& theta, const Table& x, const Table& y, const Vector& weight) {
+Doubles negative_log_density(const Network& network, const Vector& theta, const Table& x, const Table& y, const Vector& weight,
+                             const MaybeTable& offset) {
     network->require_theta(theta.shape(0));
-    const TrainingRows rows = network->rows(x, y, weight);
+    const TrainingRows rows = network->rows(x, y, weight, offset);
     std::vector<float> scratch(kernels().network_scratch_size(network->shape)), nll(rows.count);
-    kernels().network_nll(network->shape, theta.data(), {rows.x, rows.y, rows.weight, nullptr, rows.count}, scratch.data(), nll.data());
+    kernels().network_nll(network->shape, theta.data(), all_of(rows), scratch.data(), nll.data());
     return to_array(nll);
 }
 
 // A run that Python drives, slice by slice. Keeps the caller's arrays alive.
 class Run {
 public:
-    Run(Network network, const Table& thetas, Table x, Table y, Vector weight, const std::vector<Index>& kept,
+    Run(Network network, const Table& thetas, Table x, Table y, Vector weight, MaybeTable offset, const std::vector<Index>& kept,
         const std::vector<Index>& held_out, const std::vector<uint64_t>& seeds, const std::string& solver, double learning_rate,
         size_t warm_up, size_t horizon, size_t batch_size, size_t max_steps, size_t check_every, size_t patience, size_t min_steps,
         double tolerance, double weight_decay, double hinge, double lognormal, double ceiling, double max_gradient_norm,
         double input_noise, double target_noise, size_t threads)
-        : network_(std::move(network)), x_(std::move(x)), y_(std::move(y)), weight_(std::move(weight)) {
+        : network_(std::move(network)), x_(std::move(x)), y_(std::move(y)), weight_(std::move(weight)), offset_(std::move(offset)) {
         network_->require_theta(thetas.shape(1));
-        const TrainingRows rows = network_->rows(x_, y_, weight_);
+        const TrainingRows rows = network_->rows(x_, y_, weight_, offset_);
         const size_t members = thetas.shape(0);
         require(members > 0 && kept.size() == members && held_out.size() == members && seeds.size() == members,
                 "there must be as many kept and held-out rows, and seeds, as members.");
@@ -222,6 +231,7 @@ private:
     Network network_;
     Table x_, y_;
     Vector weight_;
+    MaybeTable offset_;
     std::optional<Trainer> trainer_;
 };
 
@@ -235,9 +245,15 @@ void define_training(nb::module_& module) {
         }), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none())
         .def_prop_ro("n_parameters", &Described::parameters);
     nb::class_<Run>(module, "TrainingRun", "A run of the training loop; see condensity.kernels.native.Run.")
-        .def(nb::init<Network, const Table&, Table, Table, Vector, const std::vector<Index>&, const std::vector<Index>&,
+        .def(nb::init<Network, const Table&, Table, Table, Vector, MaybeTable, const std::vector<Index>&, const std::vector<Index>&,
                       const std::vector<uint64_t>&, const std::string&, double, size_t, size_t, size_t, size_t, size_t, size_t, size_t,
-                      double, double, double, double, double, double, double, double, size_t>())
+                      double, double, double, double, double, double, double, double, size_t>(),
+             nb::arg("network"), nb::arg("thetas"), nb::arg("x"), nb::arg("y"), nb::arg("weight"), nb::arg("offset").none(),
+             nb::arg("kept"), nb::arg("held_out"), nb::arg("seeds"), nb::arg("solver"), nb::arg("learning_rate"),
+             nb::arg("warm_up"), nb::arg("horizon"), nb::arg("batch_size"), nb::arg("max_steps"), nb::arg("check_every"),
+             nb::arg("patience"), nb::arg("min_steps"), nb::arg("tolerance"), nb::arg("weight_decay"), nb::arg("hinge"),
+             nb::arg("lognormal"), nb::arg("ceiling"), nb::arg("max_gradient_norm"), nb::arg("input_noise"),
+             nb::arg("target_noise"), nb::arg("threads"))
         .def("advance", &Run::advance, "Train for about so many seconds, without the GIL; whether the run has ended.")
         .def("save", &Run::save, "All that the run needs to go on, as bytes.")
         .def("restore", &Run::restore, "Go on from saved bytes of the same run.")
@@ -254,8 +270,11 @@ void define_training(nb::module_& module) {
         .def_prop_ro("step", [](const Run& run) { return to_array(run.trainer().history().step); }, nb::rv_policy::move)
         .def_prop_ro("train_loss", [](const Run& run) { return to_array(run.trainer().history().train_loss); }, nb::rv_policy::move)
         .def_prop_ro("validation_nll", [](const Run& run) { return to_array(run.trainer().history().validation_nll); }, nb::rv_policy::move);
-    module.def("loss_and_gradient", &loss_and_gradient, "Mean penalised loss of a batch and its gradient, in float32.");
-    module.def("negative_log_density", &negative_log_density, "-log p(y | x) of every row, in float32.");
+    module.def("loss_and_gradient", &loss_and_gradient, nb::arg("network"), nb::arg("theta"), nb::arg("x"), nb::arg("y"),
+               nb::arg("weight"), nb::arg("offset").none(), nb::arg("hinge"), nb::arg("lognormal"), nb::arg("ceiling"),
+               "Mean penalised loss of a batch and its gradient, in float32.");
+    module.def("negative_log_density", &negative_log_density, nb::arg("network"), nb::arg("theta"), nb::arg("x"), nb::arg("y"),
+               nb::arg("weight"), nb::arg("offset").none(), "-log p(y | x) of every row, in float32.");
 }
 
 }  // namespace condensity

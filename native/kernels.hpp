@@ -70,9 +70,10 @@ struct LossSettings {
     float hinge, lognormal, ceiling;
 };
 
-// Standardised rows: x (·, columns), y (·, outputs), weight; and which of them the batch holds, in order, or all (null).
+// Standardised rows: x (·, columns), y (·, outputs), weight, and what is added to the head's output, (·, head_width()), or nothing
+// (null); and which of them the batch holds, in order, or all (null).
 struct RowBatch {
-    const float *x, *y, *weight;
+    const float *x, *y, *weight, *offset;
     const uint32_t* order;
     size_t rows;
 };

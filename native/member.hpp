@@ -24,9 +24,9 @@ struct TrainingPlan {
     double input_noise, target_noise;  // standard deviations at the first step, 0 from 70 % of max_steps on
 };
 
-// Rows of the caller, who keeps them alive: x (n, columns), y (n, outputs).
+// Rows of the caller, who keeps them alive: x (n, columns), y (n, outputs), weight; offset (n, head width) or null, as in RowBatch.
 struct TrainingRows {
-    const float *x, *y, *weight;
+    const float *x, *y, *weight, *offset;
     std::size_t count;
 };
 
@@ -60,6 +60,7 @@ public:
             noisy_x_.resize((order_.size() / batches_ + 1) * shape.columns);
             noisy_y_.resize((order_.size() / batches_ + 1) * shape.outputs);
             noisy_weight_.resize(order_.size() / batches_ + 1);
+            if (rows.offset != nullptr) noisy_offset_.resize((order_.size() / batches_ + 1) * shape.head_width());
         }
     }
 
@@ -74,7 +75,7 @@ public:
 
     // −log p of the held-out rows under the model, or of the last batch where nothing is held out.
     void evaluate() {
-        const RowBatch batch = held_out_.empty() ? last_ : RowBatch{rows_.x, rows_.y, rows_.weight, held_out_.data(), held_out_.size()};
+        const RowBatch batch = held_out_.empty() ? last_ : batch_of(held_out_.data(), held_out_.size());
         kernels_->network_nll(*shape_, model_.data(), batch, scratch_.data(), nll_.data());
         // Infinite parameters can have a finite loss, since z is held within float32.
         const auto finite = [](float value) { return std::isfinite(value); };
@@ -124,6 +125,10 @@ private:
         return z ^ (z >> 31);
     }
 
+    RowBatch batch_of(const std::uint32_t* order, std::size_t count) const {
+        return {rows_.x, rows_.y, rows_.weight, rows_.offset, order, count};
+    }
+
     // The next batch; at the end of an epoch the rows are shuffled first. Sizes differ by at most one.
     RowBatch next_batch() {
         if (batch_ == batches_) {
@@ -132,7 +137,7 @@ private:
                 std::swap(order_[i], order_[((next_random() >> 32) * (i + 1)) >> 32]);
         }
         const std::size_t size = order_.size() / batches_ + (batch_ < order_.size() % batches_ ? 1 : 0);
-        const RowBatch batch{rows_.x, rows_.y, rows_.weight, order_.data() + position_, size};
+        const RowBatch batch = batch_of(order_.data() + position_, size);
         position_ += size;
         ++batch_;
         return noisy_x_.empty() ? batch : with_noise(batch);
@@ -145,7 +150,7 @@ private:
         return {radius * std::cos(angle), radius * std::sin(angle)};
     }
 
-    // A copy of the batch, moved by noise that fades.
+    // A copy of the batch, moved by noise that fades; weights and offsets are those of the rows.
     RowBatch with_noise(const RowBatch& batch) {
         const double left = std::max(0.0, 1.0 - static_cast<double>(step_) / (0.7 * static_cast<double>(plan_->max_steps)));
         const auto move = [&](const float* source, float* target, std::size_t count, double spread) {
@@ -160,8 +165,13 @@ private:
             move(batch.x + row * shape_->columns, noisy_x_.data() + i * shape_->columns, shape_->columns, left * plan_->input_noise);
             move(batch.y + row * shape_->outputs, noisy_y_.data() + i * shape_->outputs, shape_->outputs, left * plan_->target_noise);
             noisy_weight_[i] = batch.weight[row];
+            if (batch.offset != nullptr) {
+                const std::size_t width = shape_->head_width();
+                std::copy_n(batch.offset + row * width, width, noisy_offset_.data() + i * width);
+            }
         }
-        return {noisy_x_.data(), noisy_y_.data(), noisy_weight_.data(), nullptr, batch.rows};
+        const float* offset = batch.offset == nullptr ? nullptr : noisy_offset_.data();
+        return {noisy_x_.data(), noisy_y_.data(), noisy_weight_.data(), offset, nullptr, batch.rows};
     }
 
     void take_step() {
@@ -232,7 +242,7 @@ private:
     RowList held_out_, order_;  // the rows to train on come in the order of the epoch
     std::size_t parameters_ = 0;
     std::vector<float> model_, query_, first_, second_, gradient_, mask_, best_, scratch_, nll_;
-    std::vector<float> noisy_x_, noisy_y_, noisy_weight_;
+    std::vector<float> noisy_x_, noisy_y_, noisy_weight_, noisy_offset_;
     RowBatch last_{};
     std::size_t batches_ = 0, batch_ = 0, position_ = 0;
     std::uint64_t random_;

@@ -99,6 +99,17 @@ inline void run_forward(const NetworkShape& shape, const float* theta, Tile& til
     }
 }
 
+// Adds the offsets of rows first … first + count of the batch to the head's output; padded rows have none. Rows are the inner loop, as
+// they lie side by side in the tile.
+inline void add_offset(const NetworkShape& shape, const RowBatch& batch, size_t first, size_t count, const Tile& tile) {
+    const size_t width = shape.head_width();
+    for (size_t unit = 0; unit < width; ++unit)
+        for (size_t i = 0; i < count; ++i) {
+            const size_t row = batch.order ? batch.order[first + i] : first + i;
+            tile.output[unit * tile_rows + i] += batch.offset[row * width + unit];
+        }
+}
+
 // Backward from the head's derivatives in tile.output, adding to the gradient.
 inline void run_backward(const NetworkShape& shape, const float* theta, Tile& tile, float* gradient) {
     size_t units = kept_units(shape), parameters = parameter_count(shape);
@@ -132,6 +143,7 @@ inline double network_gradient(const NetworkShape& shape, const float* theta, co
         const size_t count = batch.rows - first < tile_rows ? batch.rows - first : tile_rows;
         gather_tile(shape, batch, first, count, tile);
         run_forward(shape, theta, tile);
+        if (batch.offset != nullptr) add_offset(shape, batch, first, count, tile);
         for (size_t row = 0; row < tile.rows; row += float_width) {
             const RowLoss rows = run_head(shape, settings, tile, row, true);
             store(values[0], rows.nll);
@@ -153,6 +165,7 @@ inline void network_nll(const NetworkShape& shape, const float* theta, const Row
         const size_t count = batch.rows - first < tile_rows ? batch.rows - first : tile_rows;
         gather_tile(shape, batch, first, count, tile);
         run_forward(shape, theta, tile);
+        if (batch.offset != nullptr) add_offset(shape, batch, first, count, tile);
         for (size_t row = 0; row < tile.rows; row += float_width) {
             store(values, run_head(shape, none, tile, row, false).nll);
             for (size_t lane = 0; lane < float_width && row + lane < count; ++lane) nll[first + row + lane] = values[lane];

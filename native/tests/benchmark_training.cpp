@@ -80,7 +80,7 @@ int main() {
         std::vector<float> theta(padded), model(padded), first(padded), second(padded, 1.0f), gradient(padded), mask(padded, 1.0f);
         for (float& value : theta) value = 0.1f * normal(random);
         std::vector<float> scratch(kernels.network_scratch_size(shape));
-        const condensity::RowBatch batch{x.data(), y.data(), weight.data(), nullptr, c.batch};
+        const condensity::RowBatch batch{x.data(), y.data(), weight.data(), nullptr, nullptr, c.batch};
         const condensity::LossSettings loss{0.05f, 0.05f, 20.0f};
         condensity::OptimizerStep step{};
         step.solver = condensity::Solver::schedule_free_adamw;

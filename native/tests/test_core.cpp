@@ -333,18 +333,18 @@ struct Net {
     std::vector<std::size_t> hidden;
     std::size_t columns, outputs, components, rows;
     condensity::Activation activation;
-    bool bounded, encoded;
+    bool bounded, encoded, offset;
 };
 
 // Gradients of every instruction set against central differences of its own loss, and runs that learn.
 void test_training(const condensity::Kernels& kernels) {
     using condensity::Activation;
     const std::vector<Net> nets = {
-        {{}, 1, 1, 1, 5, Activation::tanh, true, false},      {{7}, 3, 1, 4, 131, Activation::tanh, true, true},
-        {{5, 6}, 2, 1, 3, 64, Activation::silu, false, false}, {{33, 2}, 17, 1, 5, 300, Activation::silu, true, false},
-        {{9}, 2, 3, 4, 77, Activation::silu, true, true},      {{4}, 1, 2, 3, 33, Activation::tanh, false, false},
+        {{}, 1, 1, 1, 5, Activation::tanh, true, false, false},      {{7}, 3, 1, 4, 131, Activation::tanh, true, true, true},
+        {{5, 6}, 2, 1, 3, 64, Activation::silu, false, false, true}, {{33, 2}, 17, 1, 5, 300, Activation::silu, true, false, false},
+        {{9}, 2, 3, 4, 77, Activation::silu, true, true, true},      {{4}, 1, 2, 3, 33, Activation::tanh, false, false, false},
     };
-    double worst = 0, unlearned = 0, unlike = 0;
+    double worst = 0, unlearned = 0, unlike = 0, misplaced = 0, unshifted = 0;
     for (const Net& net : nets) {
         std::mt19937_64 random(net.rows);
         std::normal_distribution<float> normal;
@@ -383,7 +383,13 @@ void test_training(const condensity::Kernels& kernels) {
         std::vector<float> theta(parameters);
         for (float& value : theta) value = 0.4f * normal(random);
         const condensity::LossSettings loss{0.05f, 0.05f, 20.0f};
-        const condensity::RowBatch batch{x.data(), y.data(), weight.data(), nullptr, net.rows};
+        const std::size_t width = shape.head_width();
+        std::mt19937_64 own_random(net.rows + 1000);
+        std::normal_distribution<float> small(0.0f, 0.3f);
+        std::vector<float> offsets(net.rows * width);
+        for (float& value : offsets) value = small(own_random);
+        const float* offset = net.offset ? offsets.data() : nullptr;
+        const condensity::RowBatch batch{x.data(), y.data(), weight.data(), offset, nullptr, net.rows};
         std::vector<float> scratch(kernels.network_scratch_size(shape)), gradient(parameters), other(parameters);
         kernels.network_gradient(shape, theta.data(), batch, loss, scratch.data(), gradient.data());
         // Along random directions, since single differences drown in float32's rounding.
@@ -401,11 +407,33 @@ void test_training(const condensity::Kernels& kernels) {
             const double down = kernels.network_gradient(shape, back.data(), batch, loss, scratch.data(), other.data());
             worst = larger_error(worst, std::fabs(up - down - slope) / (0.004 * std::sqrt(size)));
         }
+        // Rows in whatever order bring their own offsets; the same offset in all rows is a shift of the head's bias.
+        std::vector<std::uint32_t> backwards(net.rows);
+        for (std::uint32_t row = 0; row < net.rows; ++row) backwards[row] = static_cast<std::uint32_t>(net.rows) - 1 - row;
+        std::vector<float> nll(net.rows), nll_backwards(net.rows), constant(net.rows * width), shifted = theta;
+        condensity::RowBatch moved{x.data(), y.data(), weight.data(), offsets.data(), nullptr, net.rows};
+        kernels.network_nll(shape, theta.data(), moved, scratch.data(), nll.data());
+        moved.order = backwards.data();
+        kernels.network_nll(shape, theta.data(), moved, scratch.data(), nll_backwards.data());
+        for (std::size_t row = 0; row < net.rows; ++row) misplaced += nll[row] == nll_backwards[net.rows - 1 - row] ? 0 : 1;
+        for (std::size_t i = 0; i < constant.size(); ++i) constant[i] = offsets[i % width];
+        for (std::size_t unit = 0; unit < width; ++unit) shifted[parameters - width + unit] += offsets[unit];
+        moved = {x.data(), y.data(), weight.data(), constant.data(), nullptr, net.rows};
+        const double by_offset = kernels.network_gradient(shape, theta.data(), moved, loss, scratch.data(), gradient.data());
+        moved.offset = nullptr;
+        const double by_bias = kernels.network_gradient(shape, shifted.data(), moved, loss, scratch.data(), other.data());
+        unshifted = larger_error(unshifted, std::fabs(by_offset - by_bias) / std::fmax(1.0, std::fabs(by_bias)));
+        double difference = 0, size = 0;
+        for (std::size_t i = 0; i < parameters; ++i) {
+            difference += std::pow(static_cast<double>(gradient[i]) - static_cast<double>(other[i]), 2);
+            size += std::pow(static_cast<double>(other[i]), 2);
+        }
+        unshifted = larger_error(unshifted, std::sqrt(difference / size));
         for (const condensity::Solver solver : {condensity::Solver::schedule_free_adamw, condensity::Solver::adamw,
                                                 condensity::Solver::adam, condensity::Solver::rmsprop}) {
             const double noise = solver == condensity::Solver::adam ? 0.01 : 0.0;
             const condensity::TrainingPlan plan{solver, 0.01, 5, 200, 37, 120, 10, 1000, 0, 1e-4, 0.01, loss, 100.0, noise, noise};
-            const condensity::TrainingRows rows{x.data(), y.data(), weight.data(), net.rows};
+            const condensity::TrainingRows rows{x.data(), y.data(), weight.data(), offset, net.rows};
             const auto make = [&](std::size_t threads) {
                 std::vector<condensity::MemberStart> starts;
                 for (std::uint32_t member = 0; member < 3; ++member) {
@@ -433,6 +461,8 @@ void test_training(const condensity::Kernels& kernels) {
     }
     report(std::string(kernels.isa) + " runs go on from saved states, on any number of threads", unlike, 0, "numbers");
     report(std::string(kernels.isa) + " gradients", worst, 0.003, "of their length");
+    report(std::string(kernels.isa) + " offsets of rows in any order", misplaced, 0, "rows");
+    report(std::string(kernels.isa) + " offsets and shifts of the bias", unshifted, 1e-4, "of the loss or gradient");
     report(std::string(kernels.isa) + " training", unlearned, 0, "runs that did not learn");
 }
 

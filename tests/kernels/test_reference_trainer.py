@@ -47,7 +47,7 @@ def train(theta, network, plan, rng, rows, held_out=None):
     """A run of one member to its end, judged by the held-out rows, if any."""
     table, split = rows, whole(len(rows.y))
     if held_out is not None:
-        table = Rows(*(np.concatenate(pair) for pair in zip(rows, held_out, strict=True)))
+        table = rows.followed_by(held_out)
         split = Split(np.arange(len(rows.y)), np.arange(len(rows.y), len(table.y)))
     return finish(Run([theta], network, plan, rng, table, [split]))
 

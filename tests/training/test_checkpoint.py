@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from condensity import MDNRegressor, kernels
 from condensity.datasets.synthetic import make_cross
 from condensity.kernels.reference import trainer
+from condensity.kernels.reference.trainer import Rows
 from condensity.training import checkpoint, journal
 
 needs_native = pytest.mark.skipif(not kernels.native_available(), reason="the compiled extension is not built")
@@ -147,6 +148,17 @@ def test_checkpoints_of_other_fits_and_damaged_ones_are_refused(tmp_path, monkey
         path.write_bytes(damaged)
         with pytest.raises(ValueError, match="damaged"):
             model(checkpoint=path).fit(DATA.X, DATA.y)
+
+
+@needs_native
+def test_offsets_are_part_of_what_makes_a_fit_the_same(tmp_path):
+    fitting, offset = model(checkpoint=tmp_path / "x"), np.zeros((5, 12))
+    bare = Rows(np.ones((5, 1)), np.ones((5, 1)), np.ones(5))
+    tables = [bare, bare._replace(offset=offset), bare._replace(offset=offset + 1.0)]
+    prints = [fitting._fingerprint(rows, validation, None) for rows in tables for validation in (None, rows)]
+    prints.append(fitting._fingerprint(tables[1], tables[2], None))
+    assert len(set(prints)) == len(prints)
+    assert fitting._fingerprint(bare, None, None) == prints[0]
 
 
 def test_the_reference_engine_has_no_checkpoint(tmp_path):

@@ -351,8 +351,9 @@ class MDNRegressor(AbstractDensityRegressor):
         if kernels.engine_of("train", self.engine) != "native":
             raise ValueError("checkpoint needs the native engine; the reference engine cannot be resumed.")
         digest = hashlib.sha256(f"{kernels.native.SOURCE_HASH} {self._settings()}".encode())
-        for part in (*rows, *(validation or ()), *(() if earlier is None else (earlier.thetas,))):
-            digest.update(np.ascontiguousarray(part).tobytes())
+        for part in (*rows, *(validation or ()), None if earlier is None else earlier.thetas):
+            if part is not None:
+                digest.update(np.ascontiguousarray(part).tobytes())
         return digest.hexdigest()
 
     def _predict_standardised(self, x):

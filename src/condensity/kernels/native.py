@@ -93,15 +93,15 @@ class Run:
         )
 
 
-def loss_and_gradient(theta, network, x, y, row_weight, penalty):
+def loss_and_gradient(theta, network, x, y, row_weight, penalty, offset=None):
     """The native twin of `reference.network.loss_and_gradient`, in float32."""
-    arrays = (_float32(part) for part in (theta, x, y, row_weight))
+    arrays = (_float32(part) for part in (theta, x, y, row_weight, offset))
     return _native.loss_and_gradient(_describe(network), *arrays, *penalty)
 
 
-def log_density(theta, network, x, y):
+def log_density(theta, network, x, y, offset=None):
     """The native twin of `reference.network.log_density`, in float32."""
-    arrays = (_float32(part) for part in (theta, x, y, np.ones(len(x))))
+    arrays = (_float32(part) for part in (theta, x, y, np.ones(len(x)), offset))
     return -_native.negative_log_density(_describe(network), *arrays)
 
 
@@ -158,6 +158,8 @@ def _describe(network):
 
 
 def _float32(array):
+    if array is None:  # rows without an offset
+        return None
     with np.errstate(over="ignore"):  # an infinite row is as far as any: the kernels limit how far a row can pull
         return np.ascontiguousarray(array, dtype=np.float32)
 

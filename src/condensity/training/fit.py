@@ -148,7 +148,7 @@ def fit_mdn(
         (candidate,) = work.train_candidates([encoding], [whole(n)] * settings.n_members)
         return _describe(candidate, candidate.training, outcome.of_full_run, n, [candidate])
     if validation is not None:
-        work.table = Rows(*(np.concatenate(pair) for pair in zip(rows, _limited(validation), strict=True)))
+        work.table = rows.followed_by(_limited(validation))
         splits = [Split(np.arange(n), np.arange(n, len(work.table.y)))] * settings.n_members
     elif settings.n_members > 1:
         splits = [Split(*pair) for pair in fold_splits(n, settings.n_members, rng)]

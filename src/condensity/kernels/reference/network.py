@@ -12,6 +12,9 @@ logit a, q means m, q numbers r and, where the outputs of a component may depend
     ∂NLL/∂a_k = π_k − γ_k        ∂NLL/∂log σ_ki = γ_k (1 − z_i²)        ∂NLL/∂c_kij = γ_k z_i u_j / σ_ki
     ∂NLL/∂μ_kj = −γ_k (z_j / σ_kj + Σ_{i>j} c_kij z_i / σ_ki)
 
+A row may bring an offset, which is added to a, m, r and c before all else: the network then learns what is missing from
+another mixture, whose a, m, r and c the offset holds. Gradients with respect to θ keep their form.
+
 With one output that is z = (y − μ) / σ. With several, D⁻¹(I + C) with D = diag(σ) is the Cholesky factor of the precision
 (Williams 1996), written so that −c are the regression coefficients of an output on those before it and σ the standard
 deviation that is left (Pourahmadi 1999): both keep their size when a component becomes narrow, as the factor does not.
@@ -81,10 +84,14 @@ class Network(NamedTuple):
         return self.n_outputs * (self.n_outputs - 1) // 2 if self.coupled else 0
 
     @property
+    def head_width(self) -> int:
+        """Numbers that the head gives for a row: a (K), m (K, q), r (K, q), c (K, couplings), one after the other."""
+        return self.n_components * (1 + 2 * self.n_outputs + self.n_couplings)
+
+    @property
     def layer_shapes(self) -> list:
         """Shapes (inputs, outputs) of the weight matrices, first to last."""
-        head = self.n_components * (1 + 2 * self.n_outputs + self.n_couplings)
-        return list(pairwise([self.n_features, *self.hidden, head]))
+        return list(pairwise([self.n_features, *self.hidden, self.head_width]))
 
     @property
     def n_parameters(self) -> int:
@@ -178,13 +185,13 @@ def encode(x, edges):
     return np.concatenate(parts, axis=1)
 
 
-def forward(theta, network, x) -> Head:
-    """Mixture of every row, from x (n, d)."""
-    *_, head, _ = _forward(theta, network, x)
+def forward(theta, network, x, offset=None) -> Head:
+    """Mixture of every row, from x (n, d) and what is added to the linear head's output, (n, head width)."""
+    *_, head, _ = _forward(theta, network, x, offset)
     return head
 
 
-def _forward(theta, network, x):
+def _forward(theta, network, x, offset):
     """Layer inputs, activation slopes, the `Head`, and the clamp's slope."""
     layers, activation = split(theta, network), ACTIVATIONS[network.activation]
     inputs, slopes = [encode(x, network.edges) if network.edges else x], []
@@ -193,8 +200,11 @@ def _forward(theta, network, x):
         inputs.append(h)
         slopes.append(slope)
     weight, bias = layers[-1]
+    output = inputs[-1] @ weight + bias
+    if offset is not None:
+        output = output + offset
     k, q = network.n_components, network.n_outputs
-    a, means, r, couplings = np.split(inputs[-1] @ weight + bias, [k, k + k * q, k + 2 * k * q], axis=1)
+    a, means, r, couplings = np.split(output, [k, k + k * q, k + 2 * k * q], axis=1)
     log_scales, clamp_slope = soft_clamp(r.reshape(-1, k, q), network.log_scale_bounds)
     a = a - a.max(axis=1, keepdims=True)
     log_weights = a - np.log(np.exp(a).sum(axis=1, keepdims=True))
@@ -222,9 +232,9 @@ def row_log_density(head, y):
     return (top + np.log(total))[:, 0], share / total, u, z
 
 
-def log_density(theta, network, x, y):
+def log_density(theta, network, x, y, offset=None):
     """Log p(y | x) of every row, (n,)."""
-    return row_log_density(forward(theta, network, x), y)[0]
+    return row_log_density(forward(theta, network, x, offset), y)[0]
 
 
 # --------------------------------------------------------------------------------------------------------- gradient
@@ -234,7 +244,7 @@ def temper(row_nll, ceiling):
     return np.where(ratio > 1.0, ceiling * (1.0 + np.log(ratio)), row_nll), 1.0 / ratio[:, None]
 
 
-def loss_and_gradient(theta, network, x, y, row_weight, penalty):
+def loss_and_gradient(theta, network, x, y, row_weight, penalty, offset=None):
     """(1/n) Σ_i w_i (NLL_i + penalty_i), and its gradient.
 
     Parameters
@@ -245,13 +255,15 @@ def loss_and_gradient(theta, network, x, y, row_weight, penalty):
     row_weight : ndarray (n,)
         Non-negative; mean one over the whole table, though not over each batch, so that batches stay unbiased.
     penalty : Penalty
+    offset : ndarray (n, head width), optional
+        Added to the linear head's output.
 
     Returns
     -------
     loss : float
     gradient : ndarray (n_parameters,)
     """
-    inputs, slopes, head, clamp_slope = _forward(theta, network, x)
+    inputs, slopes, head, clamp_slope = _forward(theta, network, x, offset)
     log_weights, _, log_scales, couplings = head
     row_log_p, responsibility, u, z = row_log_density(head, y)
     n, share = len(y), (row_weight / len(row_weight))[:, None]

@@ -22,15 +22,43 @@ NOISE_SHARE = 0.7
 
 
 class Rows(NamedTuple):
-    """Standardised rows: x (n, d), y (n, q), weight (n,) with mean one."""
+    """Standardised rows.
+
+    Attributes
+    ----------
+    x : ndarray (n, d)
+    y : ndarray (n, q)
+    weight : ndarray (n,)
+        With mean one.
+    offset : ndarray (n, head width), optional
+        Added to what the network's linear head gives for the row, before all else.
+    """
 
     x: np.ndarray
     y: np.ndarray
     weight: np.ndarray
+    offset: np.ndarray | None = None
 
     def take(self, index) -> "Rows":
         """The rows at `index`."""
-        return Rows(self.x[index], self.y[index], self.weight[index])
+        offset = None if self.offset is None else self.offset[index]
+        return Rows(self.x[index], self.y[index], self.weight[index], offset)
+
+    def followed_by(self, other) -> "Rows":
+        """These rows, and behind them the other's.
+
+        Raises
+        ------
+        ValueError
+            If only one of the two has offsets.
+        """
+        offset = None
+        if self.offset is not None and other.offset is not None:
+            offset = np.concatenate([self.offset, other.offset])
+        elif self.offset is not other.offset:
+            raise ValueError("Either all rows must have an offset, or none; only one of two tables has them.")
+        x, y, weight = (np.concatenate(pair) for pair in zip(self[:3], other[:3], strict=True))
+        return Rows(x, y, weight, offset)
 
 
 class Split(NamedTuple):
@@ -195,7 +223,7 @@ class _Member:
         """One step of the solver; `diverged` where it cannot be taken."""
         plan, batch = self.plan, self._next_batch()
         loss, gradient = loss_and_gradient(
-            self.solver.query(), self.network, batch.x, batch.y, batch.weight, plan.penalty
+            self.solver.query(), self.network, batch.x, batch.y, batch.weight, plan.penalty, batch.offset
         )
         length = float(np.linalg.norm(gradient))
         if not (np.isfinite(loss) and np.isfinite(length)):
@@ -219,7 +247,7 @@ class _Member:
     def evaluate(self):
         """Log density of the held-out rows, or of the last batch where nothing is held out."""
         batch = self.rows.take(self.split.held_out) if len(self.split.held_out) else self.batch
-        values = log_density(self.solver.model(), self.network, batch.x, batch.y)
+        values = log_density(self.solver.model(), self.network, batch.x, batch.y, batch.offset)
         if not len(self.split.held_out) and np.isnan(values).any():
             self.diverged = True
         return values
