@@ -20,25 +20,26 @@ namespace {
 constexpr size_t gaussian_tile = 128;                    // rows; a multiple of four vectors of every instruction set
 constexpr size_t gaussian_step = gaussian_tile + 8;      // numbers of a column, so that columns do not share lines of the cache
 
-// γ below e^−100 = 4e-44 counts as 0: smaller ones are lost in every sum, and their products would be denormal, which is slow.
-constexpr double smallest_share = -100.0;
+// γ below e^−50 = 2e-22 counts as 0: smaller ones are lost in every sum, and rows without a share need not be summed at all.
+constexpr double smallest_share = -50.0;
 
 struct GaussianTile {
     size_t rows;       // a multiple of four vectors
     double* x;         // columns
     double* u;         // columns: x − μ
     double* weighted;  // columns: γ (x − μ)
-    double* z;         // columns
+    double* z;         // columns; or x of a few rows
     double* terms;     // components
     double* weight;    // 1
     double* log_density;
+    double* some;      // 1: shares of a few rows
     double* sums;      // whole lanes, not yet added up: those of each component, then the log likelihood
 };
 
 inline size_t numbers_of_component(const Gaussians& model) { return 1 + model.columns + model.moments(); }
 
 inline size_t gaussian_scratch_size(const Gaussians& model) {
-    return (4 * model.columns + model.components + 2) * gaussian_step + (model.components * numbers_of_component(model) + 1) * width;
+    return (4 * model.columns + model.components + 3) * gaussian_step + (model.components * numbers_of_component(model) + 1) * width;
 }
 
 inline GaussianTile place_gaussian_tile(const Gaussians& model, double* scratch) {
@@ -46,7 +47,7 @@ inline GaussianTile place_gaussian_tile(const Gaussians& model, double* scratch)
     double* rest = scratch + 4 * block;
     return {0, scratch, scratch + block, scratch + 2 * block, scratch + 3 * block, rest,
             rest + model.components * gaussian_step, rest + (model.components + 1) * gaussian_step,
-            rest + (model.components + 2) * gaussian_step};
+            rest + (model.components + 2) * gaussian_step, rest + (model.components + 3) * gaussian_step};
 }
 
 inline void gather_gaussian_tile(const Gaussians& model, const double* x, const double* weight, size_t count, GaussianTile& tile) {
@@ -234,38 +235,65 @@ inline void add_moment_rows(const GaussianTile& tile, size_t i, double* moments)
     }
 }
 
+// Adds the first moments of component k over tile.rows rows, from columns x, `step` numbers apart, and their shares; u and γ u are
+// kept for the second moments.
+inline void add_first_moments(const Gaussians& model, size_t k, const double* x, const double* shares, double* firsts, double* moments,
+                              GaussianTile& tile) {
+    for (size_t j = 0; j < model.columns; ++j) {
+        const Lanes mean = broadcast(model.means[k * model.columns + j]);
+        const double* from = x + j * gaussian_step;
+        Lanes first = broadcast(0.0), second = broadcast(0.0);
+        for (size_t row = 0; row < tile.rows; row += width) {
+            const Lanes u = load(from + row) - mean, weighted = load(shares + row) * u;
+            store(tile.u + j * gaussian_step + row, u);
+            store(tile.weighted + j * gaussian_step + row, weighted);
+            first = first + weighted;
+            if (model.independent) second = fused(weighted, u, second);
+        }
+        add_lanes(firsts + j * width, first);
+        if (model.independent) add_lanes(moments + j * width, second);
+    }
+}
+
+// Copies the rows that have a share into tile.z, columns as in tile.x, and their shares behind; their number, padded by shares of 0.
+inline size_t gather_shares(const Gaussians& model, const double* shares, size_t rows, GaussianTile& tile) {
+    uint32_t chosen[gaussian_tile + width];
+    size_t count = 0;
+    for (size_t row = 0; row < rows; ++row) {
+        chosen[count] = static_cast<uint32_t>(row);
+        count += shares[row] > 0.0 ? 1 : 0;
+    }
+    const size_t padded = (count + width - 1) / width * width;
+    if (2 * padded > rows) return rows;
+    for (size_t i = count; i < padded; ++i) chosen[i] = chosen[0];
+    for (size_t j = 0; j < model.columns; ++j)
+        for (size_t i = 0; i < padded; ++i) tile.z[j * gaussian_step + i] = tile.x[j * gaussian_step + chosen[i]];
+    for (size_t i = 0; i < padded; ++i) tile.some[i] = i < count ? shares[chosen[i]] : 0.0;
+    return padded;
+}
+
 // Adds the sums of a filled tile, γ in place of the terms.
 inline void add_tile(const Gaussians& model, GaussianTile& tile) {
-    const size_t columns = model.columns;
+    const size_t columns = model.columns, rows = tile.rows;
     Lanes total = broadcast(0.0);
-    for (size_t row = 0; row < tile.rows; row += width) total = fused(load(tile.weight + row), load(tile.log_density + row), total);
+    for (size_t row = 0; row < rows; row += width) total = fused(load(tile.weight + row), load(tile.log_density + row), total);
     add_lanes(tile.sums + model.components * numbers_of_component(model) * width, total);
     for (size_t k = 0; k < model.components; ++k) {
-        const double* shares = tile.terms + k * gaussian_step;
+        const double *shares = tile.terms + k * gaussian_step, *x = tile.x;
         double *count_place = tile.sums + k * numbers_of_component(model) * width, *firsts = count_place + width,
                *moments = firsts + columns * width;
+        tile.rows = gather_shares(model, shares, rows, tile);
+        if (tile.rows < rows) shares = tile.some, x = tile.z;
         Lanes count = broadcast(0.0);
         for (size_t row = 0; row < tile.rows; row += width) count = count + load(shares + row);
         add_lanes(count_place, count);
-        for (size_t j = 0; j < columns; ++j) {
-            const Lanes mean = broadcast(model.means[k * columns + j]);
-            const double* from = tile.x + j * gaussian_step;
-            Lanes first = broadcast(0.0), second = broadcast(0.0);
-            for (size_t row = 0; row < tile.rows; row += width) {
-                const Lanes u = load(from + row) - mean, weighted = load(shares + row) * u;
-                store(tile.u + j * gaussian_step + row, u);
-                store(tile.weighted + j * gaussian_step + row, weighted);
-                first = first + weighted;
-                if (model.independent) second = fused(weighted, u, second);
-            }
-            add_lanes(firsts + j * width, first);
-            if (model.independent) add_lanes(moments + j * width, second);
-        }
+        add_first_moments(model, k, x, shares, firsts, moments, tile);
         if (model.independent) continue;
         size_t i = 0;
         for (; i + 2 <= columns; i += 2) add_moment_rows<2>(tile, i, moments);
         if (i < columns) add_moment_rows<1>(tile, i, moments);
     }
+    tile.rows = rows;
 }
 
 inline void gaussian_sums(const Gaussians& model, const double* x, const double* weight, size_t rows, double* scratch, double* sums) {

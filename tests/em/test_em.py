@@ -152,7 +152,7 @@ def test_step_equals_the_formulas_written_out(prior):
     log_joint = scipy_component_log_densities(x, params)
     log_density = logsumexp(log_joint, axis=1)
     shares = weight[:, None] * np.exp(log_joint - log_density[:, None])
-    counts, degrees = shares.sum(axis=0), 2.0 if prior else 0.0
+    counts, degrees = shares.sum(axis=0), steps.PRIOR_DEGREES if prior else 0.0
     means = shares.T @ x / counts[:, None]
     covariances = []
     for k in range(3):
@@ -214,7 +214,7 @@ def test_only_ratios_of_weights_matter_and_zero_weight_rows_are_absent():
 
 def ridge_allowance(statistics, params, prior, ridge):
     """What the ridge may cost: the bound at the head of the module, over the total weight."""
-    counts = statistics.counts + (2.0 if prior else 0.0)
+    counts = statistics.counts + (steps.PRIOR_DEGREES if prior else 0.0)
     eigenvalues = np.linalg.eigvalsh(params.covariances) - ridge
     eigenvalues = np.maximum(eigenvalues, 1e-3 * ridge)  # below, rounding decides
     cost = np.log1p(ridge / eigenvalues) - ridge / (eigenvalues + ridge)
@@ -346,7 +346,7 @@ def test_start_is_the_map_estimate_of_clusters():
         scatter = (weight[:, None] * (blob - mean)).T @ (blob - mean)
         assert start.weights[k] == pytest.approx(weight.sum() / np.concatenate(weights).sum(), rel=1e-12)
         np.testing.assert_allclose(start.means[k], mean, rtol=ROUNDING)
-        expected = (scatter + 0.3 * np.eye(2)) / (weight.sum() + 2) + 0.01 * np.eye(2)
+        expected = (scatter + 0.3 * np.eye(2)) / (weight.sum() + steps.PRIOR_DEGREES) + 0.01 * np.eye(2)
         np.testing.assert_allclose(start.covariances[k], expected, rtol=ROUNDING, atol=ROUNDING)
 
 
@@ -406,7 +406,7 @@ def test_component_that_no_row_wants_stays_put():
     )
     stepped, _ = em_step(x, None, start, prior=0.5, ridge=0.0)
     assert np.array_equal(stepped.means[1], [1e4, 1e4])
-    np.testing.assert_allclose(stepped.covariances[1], 0.25 * np.eye(2), rtol=1e-12)
+    np.testing.assert_allclose(stepped.covariances[1], 0.5 / steps.PRIOR_DEGREES * np.eye(2), rtol=2e-11)  # N_k = 1e-12
     assert stepped.weights[1] == pytest.approx(steps.SMALLEST_COUNT / 30)
 
 

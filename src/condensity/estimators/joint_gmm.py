@@ -14,6 +14,10 @@ from condensity.progress import watcher
 from condensity.selection import candidate_sizes, sweep
 from condensity.splitting import held_out_splits
 
+#: Fits of the sweep may end this much earlier than the last one, which goes on from the best of them: 30 % less time, and .001
+#: nats between the chosen sizes (nine problems, eight seeds each; ten times earlier costs .002).
+SWEEP_TOLERANCE = 3.0
+
 
 class JointGMMRegressor(AbstractJointRegressor):
     """Joint Gaussian mixture of inputs and target, fitted by EM; p(y | x) follows exactly by conditioning.
@@ -225,8 +229,9 @@ class _Search:
         """A fit on the kept rows of a split, its score, and the log densities behind it."""
         kept, out = split
         z, weight = self.z[kept], self.weight[kept]
+        settings = replace(self.settings, tol=SWEEP_TOLERANCE * self.settings.tol)
         fit = em.fit_joint(
-            self.settings, z, weight, size, np.random.default_rng(seeds[size]), engine=self.engine, watch=self.watch
+            settings, z, weight, size, np.random.default_rng(seeds[size]), engine=self.engine, watch=self.watch
         )
         if self.criterion == "bic":
             free = em.n_parameters(size, self.z.shape[1], self.settings.covariance_type)

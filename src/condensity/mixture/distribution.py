@@ -11,7 +11,6 @@ from condensity.mixture import arguments, conversion, energy, gaussian, modes, s
 from condensity.mixture.parameters import (
     MASS_TOLERANCE,
     Parameters,
-    settle_mass,
     side_by_side,
     squeezed,
     stacked,
@@ -99,8 +98,11 @@ class Mixture:
 
     @classmethod
     def _from_factors(cls, log_weights, means, factors) -> "Mixture":
-        """For models, whose numbers need no validation: standard deviations or lower Cholesky factors, as `Parameters`."""
-        return cls._trusted(Parameters(*settle_mass(log_weights), *squeezed(means, factors)), None)
+        """For models, whose numbers need no validation: standard deviations or lower Cholesky factors, as `Parameters`.
+
+        Weights must sum to one in every row; to check it would take longer than all the rest.
+        """
+        return cls._trusted(Parameters(log_weights, np.ones(len(log_weights)), *squeezed(means, factors)), None)
 
     @property
     def _parameters(self) -> Parameters:
