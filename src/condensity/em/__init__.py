@@ -6,6 +6,7 @@ from condensity.em.joint import (
     JointFit,
     Settings,
     conditional,
+    conditional_terms,
     covariance_bytes,
     fit_joint,
     held_out_scores,
@@ -17,6 +18,6 @@ from condensity.em.watch import Watch
 
 __all__ = [
     "COVARIANCE_TYPES", "LARGEST_COVARIANCES", "Form", "GMMFit", "GaussianMixtureParameters", "JointFit", "Settings", "Watch",
-    "conditional", "covariance_bytes", "factors_of", "fit_gmm", "fit_joint", "held_out_scores", "in_threads", "kmeans_start",
-    "log_density", "n_parameters",
+    "conditional", "conditional_terms", "covariance_bytes", "factors_of", "fit_gmm", "fit_joint", "held_out_scores",
+    "in_threads", "kmeans_start", "log_density", "n_parameters",
 ]  # fmt: skip

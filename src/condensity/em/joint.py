@@ -158,6 +158,13 @@ def conditional(parameters, given, target, x, *, engine="auto", n_threads=1) -> 
     return Mixture._from_factors(*whole)
 
 
+def conditional_terms(parameters, given, target, x, *, engine="auto", n_threads=1):
+    """Log weights (n, K), means (n, K, q) and Cholesky factors (K, q, q) that `conditional` is made of, for x without gaps."""
+    evaluate = kernels.threaded("gaussian_conditional", engine=engine, n_threads=n_threads)
+    log_weights, means, factors = _condition(parameters, np.asarray(given, dtype=int), list(target), x, evaluate)
+    return log_weights, means, factors[0]
+
+
 def _condition(parameters, given, target, x, evaluate):
     """Log weights (n, K), means (n, K, q) and factors (n, K, q, q), every row's the same, given complete x."""
     n, a = x.shape

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from condensity import kernels, training
 from condensity.estimators.base import AbstractDensityRegressor
+from condensity.estimators.gmm_base import base_maker
 from condensity.kernels.reference.network import ACTIVATIONS
 from condensity.kernels.reference.optimizer import SOLVERS
 from condensity.kernels.rng import as_generator
@@ -65,8 +66,10 @@ class MDNRegressor(AbstractDensityRegressor):
     noise : float
         Add noise to inputs and targets that fades to nothing at 70 % of the steps; 1 is 0.2 and 0.1 times
         n^(−1/(4 + d + q)) standard deviations (Rothfuss et al. 2019).
-    init : {'quantile', 'xavier'}
-        'quantile' spreads the component means over y; 'xavier' is the blog post's uniform start.
+    init : {'quantile', 'xavier', 'gmm'}
+        'quantile' spreads the component means over y; 'xavier' is the blog post's uniform start. 'gmm' fits a joint Gaussian
+        mixture first, as `JointGMMRegressor` does (K from its sweep if 'auto'), and learns what that leaves: each network stands
+        on a mixture of the rows that it is trained on, whose likelihood it has before the first step.
     n_members : int
         Above 1, an ensemble: networks that each leave out one fold are trained in step, and stop together when the density
         of the rows under those that did not see them is best. Its components stand side by side in one mixture.
@@ -134,7 +137,7 @@ class MDNRegressor(AbstractDensityRegressor):
         "scale_prior": [Interval(Real, 0, None, closed="left")],
         "scale_bounds": ["array-like", StrOptions({"auto"}), None],
         "noise": [Interval(Real, 0, None, closed="left")],
-        "init": [StrOptions({"quantile", "xavier"})],
+        "init": [StrOptions({"quantile", "xavier", "gmm"})],
         "n_members": [Interval(Integral, 1, None, closed="left")],
         "refit": ["boolean"],
         "engine": [StrOptions({"auto", "native", "reference"})],
@@ -277,7 +280,8 @@ class MDNRegressor(AbstractDensityRegressor):
         check_is_fitted(self)
         x = self._x_scaler.transform(self._check_inputs(X))
         parts = [
-            self._y_scaler.restore(part) for part in training.predict_members(self._fit.thetas, self._fit.network, x)
+            self._y_scaler.restore(part)
+            for part in training.predict_members(self._fit.thetas, self._fit.network, x, self._fit.bases)
         ]
         means, variances = (np.array([getattr(part, verb)() for part in parts]) for verb in ("mean", "var"))
         return variances.mean(axis=0), means.var(axis=0)
@@ -304,7 +308,7 @@ class MDNRegressor(AbstractDensityRegressor):
         earlier, state = (None, None) if first else (self._fit, self._solver_state)
         rng = as_generator(self.random_state, "fit" if state is None else f"fit {state[0]}")
         self._fit, self._solver_state = training.train_one_epoch(
-            self._settings(), rows, rng, earlier, state, engine=self.engine
+            self._settings(), rows, rng, earlier, state, engine=self.engine, make_base=self._base_maker()
         )
         self.n_iter_, self.history_, self.outcome_ = self._fit.n_iter, self._fit.history, self._fit.outcome
         self._health, self._evidence, self.candidates_, self.converged_ = None, None, [], False
@@ -329,6 +333,7 @@ class MDNRegressor(AbstractDensityRegressor):
             n_threads=effective_n_jobs(self.n_jobs),
             journal=journal,
             earlier=earlier,
+            make_base=self._base_maker(),
         )
         if not fit.ended_by_user:
             journal.close()
@@ -337,6 +342,11 @@ class MDNRegressor(AbstractDensityRegressor):
         self.oof_score_samples_ = self._in_given_order(fit.held_out_log_density.astype(np.float64) - units)
         self.candidates_ = fit.candidates
         return fit
+
+    def _base_maker(self):
+        if self.init != "gmm":
+            return None
+        return base_maker(self.n_components, self.validation_fraction, self.engine, effective_n_jobs(self.n_jobs))
 
     def _row_dtype(self):
         return np.float32 if kernels.engine_of("train", self.engine) == "native" else np.float64
@@ -357,7 +367,7 @@ class MDNRegressor(AbstractDensityRegressor):
         return digest.hexdigest()
 
     def _predict_standardised(self, x):
-        return training.predict(self._fit.thetas, self._fit.network, x)
+        return training.predict(self._fit.thetas, self._fit.network, x, self._fit.bases)
 
 
 #: Strength of the regularised variant's L2. The post gives no number; this one is large enough to be seen in its figures.

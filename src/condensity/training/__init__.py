@@ -3,6 +3,18 @@
 from condensity.training.fit import MDNFit, fit_mdn, train_one_epoch
 from condensity.training.journal import Journal
 from condensity.training.predict import predict, predict_members
+from condensity.training.residual import Base, BaseMaker, Terms
 from condensity.training.settings import Settings
 
-__all__ = ["Journal", "MDNFit", "Settings", "fit_mdn", "predict", "predict_members", "train_one_epoch"]
+__all__ = [
+    "Base",
+    "BaseMaker",
+    "Journal",
+    "MDNFit",
+    "Settings",
+    "Terms",
+    "fit_mdn",
+    "predict",
+    "predict_members",
+    "train_one_epoch",
+]

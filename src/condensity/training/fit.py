@@ -7,13 +7,15 @@ import numpy as np
 
 from condensity import kernels
 from condensity.kernels.reference.network import Network, initialize, initialize_xavier
-from condensity.kernels.reference.trainer import Plan, Rows, Split, Training, finish, reach, whole
+from condensity.kernels.reference.network import log_density as log_density_of
+from condensity.kernels.reference.trainer import Plan, Rows, Split, Training, finish, held_out_loss, reach, whole
 from condensity.scaling import QUANTILE_ROWS, weighted_quantiles
 from condensity.splitting import fold_splits, held_out_splits
 from condensity.training import outcome
 from condensity.training.journal import Journal
 from condensity.training.linear import TINY_N, fit_linear_gaussian
 from condensity.training.predict import limit_inputs
+from condensity.training.residual import BaseMaker, bases_of, of_original_rows, start_at_base, tables_of
 from condensity.training.settings import (
     Settings,
     encodings_to_try,
@@ -47,6 +49,8 @@ class MDNFit:
         What was tried, and its held-out NLL.
     ended_by_user : bool
         Whether Ctrl-C or the callback cut it short.
+    bases : list of Base or None
+        What the networks stand on, one each.
     """
 
     thetas: np.ndarray
@@ -58,6 +62,7 @@ class MDNFit:
     held_out_log_density: np.ndarray
     candidates: list = field(default_factory=list)
     ended_by_user: bool = False
+    bases: list | None = None
 
     @property
     def log_scale_bounds(self):
@@ -75,6 +80,7 @@ class _Candidate:
     splits: list
     run: Any
     number: int
+    n_copies: int = 1  # of the table, each with another base's offsets
     ended: Training | None = None
     standing: float = np.inf  # held-out NLL when it was compared with others
     dropped: bool = False
@@ -116,6 +122,7 @@ def fit_mdn(
     n_threads: int = 1,
     journal: Journal | None = None,
     earlier: MDNFit | None = None,
+    make_base: BaseMaker | None = None,
 ) -> MDNFit:
     """Fit by the recipe of the settings.
 
@@ -133,6 +140,8 @@ def fit_mdn(
     journal : Journal, optional
     earlier : MDNFit, optional
         Start from its parameters, in its network.
+    make_base : callable, optional
+        Fits what the networks stand on, for init='gmm'.
     """
     journal = Journal() if journal is None else journal
     rng = journal.generator(rng)
@@ -142,11 +151,12 @@ def fit_mdn(
         theta, network, words = fit_linear_gaussian(rows)
         nothing: dict[str, list] = {"step": [], "train_loss": [], "validation_nll": []}
         return MDNFit(theta[None], network, True, words, 1, nothing, np.full(n, np.nan))
-    work = _Workshop(settings, rows, rng, journal, kernels.operation("train", engine=engine), n_threads, earlier)
+    make_run = kernels.operation("train", engine=engine)
+    work = _Workshop(settings, rows, rng, journal, make_run, n_threads, earlier, make_base)
     if not settings.early_stopping:
         encoding = "piecewise" if settings.numeric_encoding == "piecewise" else None
         (candidate,) = work.train_candidates([encoding], [whole(n)] * settings.n_members)
-        return _describe(candidate, candidate.training, outcome.of_full_run, n, [candidate])
+        return _describe(candidate, candidate.training, outcome.of_full_run, n, [candidate], work.bases)
     if validation is not None:
         work.table = rows.followed_by(_limited(validation))
         splits = [Split(np.arange(n), np.arange(n, len(work.table.y)))] * settings.n_members
@@ -159,27 +169,40 @@ def fit_mdn(
     best = min(kept, key=lambda candidate: candidate.training.best_loss)
     interrupted = any(candidate.training.status in ENDED_BY_USER for candidate in candidates)
     by_folds = len(splits) > settings.n_members
-    if interrupted or settings.n_members > 1 or validation is not None or not (settings.refit or by_folds):
-        return _describe(best, best.training, outcome.of_stopped_run, n, candidates)
+    whole_table = settings.n_members == 1 and validation is None and (settings.refit or by_folds)
+    if not interrupted and work.bases is not None and earlier is None:
+        log_density, loss = work.judge_bases(best)
+        if loss <= best.training.best_loss:
+            return work.bases_alone(best, log_density, loss, whole_table, candidates)
+    if interrupted or not whole_table:
+        return _describe(best, best.training, outcome.of_stopped_run, n, candidates, work.bases)
     if best.training.best_step == 0:  # diverged before the first look
-        return _describe(best, best.training, outcome.of_stopped_run, n, candidates)
-    final = work.train_on_all_rows(best)
+        return _describe(best, best.training, outcome.of_stopped_run, n, candidates, work.bases)
+    final, bases = work.train_on_all_rows(best)
     if final.best_step == 0:  # diverged before the first look: what chose the number of steps is still good
-        return _describe(best, best.training, outcome.of_stopped_run, n, candidates)
-    return _describe(best, final, outcome.of_refit, n, candidates)
+        return _describe(best, best.training, outcome.of_stopped_run, n, candidates, work.bases)
+    return _describe(best, final, outcome.of_refit, n, candidates, bases)
 
 
 class _Workshop:
     """The rows of a fit and all that its runs share."""
 
-    def __init__(self, settings, rows, rng, journal, make_run, n_threads, earlier):
+    def __init__(self, settings, rows, rng, journal, make_run, n_threads, earlier, make_base):
         self.settings, self.rows, self.rng, self.journal = settings, rows, rng, journal
-        self.make_run, self.n_threads, self.earlier = make_run, n_threads, earlier
+        self.make_run, self.n_threads, self.earlier, self.make_base = make_run, n_threads, earlier, make_base
         self.table = rows  # with the caller's validation rows behind, if any
+        self.bases: list | None = None  # of every member
+        self.n_copies = 1
 
     def train_candidates(self, encodings, splits) -> list:
         """Train a member on each split, all in step; of several candidates, those that fall behind are dropped early."""
-        candidates = [self._prepare(encoding, splits) for encoding in encodings]
+        self.bases = self._bases(splits)
+        networks = [self._make_network(encoding) for encoding in encodings]
+        if self.bases is not None:
+            n = len(self.table.y)
+            self.table, splits = tables_of(self.table, splits, self.bases, networks[0])
+            self.n_copies = len(self.table.y) // n
+        candidates = [self._prepare(*pair, splits) for pair in zip(encodings, networks, strict=True)]
         if len(candidates) > 1:
             for candidate in candidates:
                 candidate.ended = self._advance(candidate, candidate.race_step)
@@ -196,24 +219,60 @@ class _Workshop:
                 break
         return candidates
 
-    def train_on_all_rows(self, candidate) -> Training:
-        """One network on all rows, for as many epochs as were best."""
-        n = len(self.rows.y)
+    def train_on_all_rows(self, candidate):
+        """One network on all rows, for as many epochs as were best: what came of it, and what it stands on."""
+        n, rows, bases = len(self.rows.y), self.rows, None
+        if self.bases is not None:
+            bases = self.bases[:1] if self.earlier else [self.make_base(rows, self.rng, self.bases[0])]
+            rows, _ = tables_of(rows, [whole(n)], bases, candidate.network)
         plan = for_all_rows(candidate.plan, candidate.training.best_step, candidate.n_kept, n)
-        run = self.make_run(
-            self._start(candidate.network, 1), candidate.network, plan, self.rng, self.rows, [whole(n)], 1
-        )
+        run = self.make_run(self._start(candidate.network, 1), candidate.network, plan, self.rng, rows, [whole(n)], 1)
         number = self.journal.begin(run)
         training = finish(run, self.journal.between("all rows", number))
         self.journal.keep(number, run)
-        return training
+        return training, bases
 
-    def _prepare(self, encoding, splits) -> _Candidate:
-        network = self._make_network(encoding)
+    def judge_bases(self, candidate):
+        """Log density of held-out rows under what the members stand on, (n,), nan elsewhere; and its loss."""
+        theta, table = start_at_base(candidate.network, np.random.default_rng(0)), self.table
+        log_density = np.full(len(table.y), np.nan)
+        for split in candidate.splits:
+            out = table.take(split.held_out)
+            log_density[split.held_out] = log_density_of(theta, candidate.network, out.x, out.y, out.offset)
+        known = ~np.isnan(log_density)
+        return log_density, held_out_loss(log_density[known], table.weight[known])
+
+    def bases_alone(self, candidate, log_density, loss, whole_table, candidates) -> MDNFit:
+        """What the members stand on, with networks that add nothing."""
+        bases, n = list(self.bases or []), len(self.rows.y)
+        if whole_table:
+            bases = [self.make_base(self.rows, self.rng, bases[0])]
+        theta = start_at_base(candidate.network, np.random.default_rng(0))
+        fit = _describe(candidate, candidate.training, outcome.of_stopped_run, n, candidates, bases)
+        return replace(
+            fit,
+            thetas=np.array([theta] * len(bases)),
+            converged=True,
+            outcome=outcome.of_bases_alone(candidate, loss),
+            held_out_log_density=of_original_rows(log_density, self.n_copies)[:n],
+        )
+
+    def _bases(self, splits):
+        """What every member stands on; None where networks stand by themselves."""
+        if self.earlier is not None:
+            earlier = self.earlier.bases
+            return None if earlier is None else [earlier[j % len(earlier)] for j in range(len(splits))]
+        if self.make_base is None:
+            return None
+        bases = bases_of(self.make_base, self.table, splits, self.rng)
+        self.settings = replace(self.settings, n_components=bases[0].n_components)
+        return bases
+
+    def _prepare(self, encoding, network, splits) -> _Candidate:
         plan = make_plan(self.settings, self.rows, len(splits[0].kept), max(len(split.held_out) for split in splits))
         thetas = self._start(network, len(splits))
         run = self.make_run(thetas, network, plan, self.rng, self.table, splits, self.n_threads)
-        return _Candidate(encoding, network, plan, splits, run, self.journal.begin(run))
+        return _Candidate(encoding, network, plan, splits, run, self.journal.begin(run), self.n_copies)
 
     def _advance(self, candidate, step=None) -> Training | None:
         """Train a candidate to its end, or to a step; what came of it, if it has ended."""
@@ -236,7 +295,7 @@ class _Workshop:
         return make_starts(self.settings, self.rows, network, n_members, self.rng)
 
 
-def train_one_epoch(settings, rows, rng, earlier: MDNFit | None, state, *, engine="auto"):
+def train_one_epoch(settings, rows, rng, earlier: MDNFit | None, state, *, engine="auto", make_base=None):
     """One pass over rows, on from an earlier fit: (MDNFit, the solver's state, from which the next pass goes on).
 
     Without a horizon to plan for, 'auto' is the schedule-free solver.
@@ -251,11 +310,17 @@ def train_one_epoch(settings, rows, rng, earlier: MDNFit | None, state, *, engin
     state : as returned
         None to start with a fresh solver.
     engine : {"auto", "native", "reference"}
+    make_base : callable, optional
+        As in `fit_mdn`.
     """
     rows, n = _limited(rows), len(rows.y)
     solver = "schedule_free_adamw" if settings.solver == "auto" else settings.solver
     settings = replace(settings, solver=solver, max_iter=1)
+    bases = None if earlier is None else earlier.bases
     if earlier is None:
+        if make_base is not None:
+            bases = [make_base(rows, rng, None)] * settings.n_members
+            settings = replace(settings, n_components=bases[0].n_components)
         network = make_network(settings, rows, "piecewise" if settings.numeric_encoding == "piecewise" else None)
         thetas, n_epochs = make_starts(settings, rows, network, settings.n_members, rng), 0
     else:
@@ -267,7 +332,10 @@ def train_one_epoch(settings, rows, rng, earlier: MDNFit | None, state, *, engin
     plan = plan._replace(
         horizon=0, warm_up=50, min_steps=0, max_steps=last, check_every=last, input_noise=0.0, target_noise=0.0
     )
-    run = kernels.operation("train", engine=engine)(thetas, network, plan, rng, rows, [whole(n)] * len(thetas))
+    splits = [whole(n)] * len(thetas)
+    if bases is not None:
+        rows, splits = tables_of(rows, splits, bases, network)
+    run = kernels.operation("train", engine=engine)(thetas, network, plan, rng, rows, splits)
     if solvers is not None:
         run.carry_on(solvers)
     training = finish(run)
@@ -276,7 +344,7 @@ def train_one_epoch(settings, rows, rng, earlier: MDNFit | None, state, *, engin
         words = f"Ended early ({training.status}). {words}"
     history = {"step": [], "train_loss": [], "validation_nll": []} if earlier is None else earlier.history
     history = {name: [*history[name], *training.history[name]] for name in history}
-    fit = MDNFit(training.thetas, network, False, words, n_epochs + 1, history, np.full(n, np.nan))
+    fit = MDNFit(training.thetas, network, False, words, n_epochs + 1, history, np.full(n, np.nan), bases=bases)
     return fit, (training.n_steps, run.save())
 
 
@@ -284,6 +352,8 @@ def make_starts(settings, rows, network, n_members, rng):
     """Initial θ of every member, (m, n_parameters)."""
     if settings.init == "xavier":
         return np.array([initialize_xavier(network, rng) for _ in range(n_members)])
+    if settings.init == "gmm":
+        return np.array([start_at_base(network, rng) for _ in range(n_members)])
     means = spread_over(rows, network.n_components)
     return np.array([initialize(network, means, rng) for _ in range(n_members)])
 
@@ -309,7 +379,7 @@ def _limited(rows):
     return rows._replace(x=limit_inputs(rows.x))
 
 
-def _describe(candidate, training, words, n, candidates) -> MDNFit:
+def _describe(candidate, training, words, n, candidates, bases) -> MDNFit:
     """A fit from its last run, in the words of `outcome`."""
     converged, text = words(candidate, training, n)
     history = training.history
@@ -333,7 +403,8 @@ def _describe(candidate, training, words, n, candidates) -> MDNFit:
             training.n_steps, candidate.plan, n if training is not candidate.training else candidate.n_kept
         ),
         history=history,
-        held_out_log_density=candidate.training.held_out_log_density[:n],
+        held_out_log_density=of_original_rows(candidate.training.held_out_log_density, candidate.n_copies)[:n],
         candidates=table,
         ended_by_user=training.status in ENDED_BY_USER,
+        bases=bases,
     )

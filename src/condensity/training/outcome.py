@@ -29,6 +29,15 @@ def of_stopped_run(candidate, run: Training, n):
     return converged, f"{ending}; the parameters of step {run.best_step}, the best, were kept.{_clipping(run)}"
 
 
+def of_bases_alone(candidate, loss):
+    """Networks that found nothing on held-out rows beyond the mixtures that they stand on."""
+    return (
+        f"The joint mixture of {candidate.network.n_components} components, from which training began, was not improved on: "
+        f"held-out NLL {loss:.4f} without the network, {candidate.training.best_loss:.4f} at its best step. "
+        "The mixture alone was kept."
+    )
+
+
 def of_refit(candidate, run: Training, n):
     """A run on all rows, for as long as held-out rows chose."""
     chooser, passes = candidate.training, epochs(run.n_steps, candidate.plan, n)

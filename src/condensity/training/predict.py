@@ -4,6 +4,7 @@ import numpy as np
 
 from condensity.kernels.reference.network import coupling_matrix, forward
 from condensity.mixture import Mixture
+from condensity.training.residual import offset_of
 
 #: Standardised inputs are held within ± this: an outlier cannot own the first layer, and far from the data the prediction
 #: goes flat instead of running off along a line.
@@ -21,24 +22,26 @@ def limit_inputs(x, out=None):
     return np.clip(x, -INPUT_LIMIT, INPUT_LIMIT, out=out)
 
 
-def predict(thetas, network, x) -> Mixture:
+def predict(thetas, network, x, bases=None) -> Mixture:
     """Mixture of every row, in standardised units, from standardised x (n, d); the members' side by side."""
-    members = predict_members(thetas, network, x)
+    members = predict_members(thetas, network, x, bases)
     return members[0] if len(members) == 1 else Mixture.mix(members)
 
 
-def predict_members(thetas, network, x) -> list:
-    """The mixtures of each member."""
-    return [_predict_member(theta, network, x) for theta in thetas]
+def predict_members(thetas, network, x, bases=None) -> list:
+    """The mixtures of each member, on top of its base if there is one."""
+    bases = [None] * len(thetas) if bases is None else bases
+    return [_predict_member(theta, network, x, base) for theta, base in zip(thetas, bases, strict=True)]
 
 
-def _predict_member(theta, network, x):
+def _predict_member(theta, network, x, base):
     n, k, q = len(x), network.n_components, network.n_outputs
     log_weights, means = np.empty((n, k)), np.empty((n, k, q))
     factors = np.empty((n, k, q, q) if network.n_couplings else (n, k, q))
     for start in range(0, n, PREDICTION_ROWS):
         rows = slice(start, start + PREDICTION_ROWS)
-        head = forward(theta, network, limit_inputs(x[rows]))
+        inputs = limit_inputs(x[rows])
+        head = forward(theta, network, inputs, None if base is None else offset_of(base, network, inputs))
         log_weights[rows], means[rows] = head.log_weights, head.means
         scales = np.exp(np.clip(head.log_scales, *LOG_SCALE_RANGE))
         factors[rows] = covariance_factors(scales, head.couplings) if network.n_couplings else scales

@@ -1,0 +1,48 @@
+"""The joint mixture that a network with init='gmm' stands on."""
+
+import numpy as np
+
+from condensity import em
+from condensity.estimators.component_search import ComponentSearch
+from condensity.splitting import held_out_splits
+from condensity.training import Terms
+
+
+class GaussianBase:
+    """A joint mixture over standardised (x, y), as `training.Base`.
+
+    Parameters
+    ----------
+    parameters : em.GaussianMixtureParameters
+    n_inputs : int
+    """
+
+    def __init__(self, parameters, n_inputs):
+        self.parameters, self.n_inputs = parameters, n_inputs
+        self.n_components = len(parameters.weights)
+
+    def terms(self, x) -> Terms:
+        """The mixture of y given standardised x (n, d)."""
+        d = self.n_inputs
+        target = range(d, self.parameters.means.shape[1])
+        return Terms(*em.conditional_terms(self.parameters, range(d), target, np.asarray(x, dtype=float)))
+
+
+def base_maker(n_components, validation_fraction, engine, n_threads):
+    """Fits a `GaussianBase` to rows: K by the joint mixture's sweep where it is 'auto', then from where an earlier one ended."""
+    settings = em.Settings()
+    how = {"engine": engine, "n_threads": n_threads}
+
+    def make(rows, rng, earlier):
+        z, d = np.column_stack([rows.x, rows.y]).astype(float), rows.x.shape[1]
+        if earlier is not None:
+            start, size = earlier.parameters, earlier.n_components
+        elif n_components != "auto":
+            start, size = None, n_components
+        else:
+            search = ComponentSearch(settings, z, rows.weight, d, **how)
+            size, start, _, _ = search.best_size(held_out_splits(len(z), validation_fraction, rng), None, rng)
+        fit = em.fit_joint(settings, z, rows.weight, size, rng, start=start, **how)
+        return GaussianBase(fit.parameters, d)
+
+    return make
