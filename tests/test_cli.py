@@ -331,9 +331,11 @@ def test_doctor_prints_one_finding_a_line_and_names_the_columns(run, csv):
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     found = [line[2:].split(":")[0] for line in lines]
-    assert found == ["stopping", "baseline", "ties", "components", "bounds of sigma", "steps"]
-    assert "along 'b'" in lines[-1]
-    assert all(line.startswith("  ") for line in lines)
+    assert found == ["stopping", "baseline", "ties", "components", "bounds of sigma", "steps", "joint mixture"]
+    assert "along 'b'" in lines[-2]
+    assert "than a joint Gaussian mixture of" in lines[-1]
+    assert "on 60 fresh rows" in lines[-1]
+    assert all(line.startswith("  ") for line in lines[:-1])
 
 
 def test_doctor_marks_what_is_serious_and_explains_faults_in_one_line(run, csv):

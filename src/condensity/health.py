@@ -34,7 +34,8 @@ class Finding(NamedTuple):
     Attributes
     ----------
     name : str
-        What was looked at: 'stopping', 'baseline', 'held-out rows', 'components', 'bounds of sigma', 'steps', 'ties'.
+        What was looked at: 'stopping', 'baseline', 'held-out rows', 'components', 'bounds of sigma', 'steps', 'ties';
+        and 'joint mixture', where the model was compared with one.
     serious : bool
         Whether it asks for something to be done.
     text : str
@@ -152,6 +153,29 @@ def _baseline(rows, log_density):
         text = f"{int(seen.sum())} are too few to trust: the mean log density is uncertain by {error:.2g} nats."
         findings.append(Finding("held-out rows", True, text))
     return findings
+
+
+def compare_with_joint(log_density, joint_log_density, n_components) -> Finding:
+    """Whether a model is better than a joint Gaussian mixture on the same fresh rows.
+
+    Parameters
+    ----------
+    log_density, joint_log_density : ndarray (m,)
+        Of rows that neither has seen; one row counts for `ROW_LOSS_CEILING` nats at most.
+    n_components : int
+        Of the joint mixture.
+    """
+    gain = np.clip(log_density - joint_log_density, -ROW_LOSS_CEILING, ROW_LOSS_CEILING)
+    mean, error = float(gain.mean()), float(gain.std() / np.sqrt(len(gain)))
+    where = (
+        f"a joint Gaussian mixture of {n_components} component{'' if n_components == 1 else 's'}, by {abs(mean):.3g} nats a row "
+        f"on {len(gain)} fresh rows (standard error {error:.2g})"
+    )
+    if mean > 0:
+        return Finding("joint mixture", False, f"better than {where}.")
+    serious = mean < -2.0 * error
+    advice = " Use JointGMMRegressor, or init='gmm'." if serious else " That is within chance."
+    return Finding("joint mixture", serious, f"worse than {where}.{advice}")
 
 
 def _components(dist):

@@ -30,6 +30,7 @@ class ModelView:
 
     fit: Fit
     measures: Measures
+    findings: tuple
     notes: list[str]
     colour: str
     cells: list[Cell]
@@ -206,12 +207,13 @@ def library_version() -> str:
 def _section(study: Study, random_state: int, n_columns: int) -> SectionView:
     data, colours, shared = study.data, study_colours(study), data_picture(study.data)
     models = []
-    for fit, measures, cells in zip(study.fits, study.measures, table_rows(study, n_columns), strict=True):
+    rows = zip(study.fits, study.measures, table_rows(study, n_columns), strict=True)
+    for position, (fit, measures, cells) in enumerate(rows):
         colour = colours[fit.name]
         pictures = [shared, *model_pictures(data, fit, measures, colour, random_state)]
         # How the fit ended stands on the page in any case; its warning would say it again.
         notes = [note for note in fit.notes if not (measures.outcome and measures.outcome in note)]
-        models.append(ModelView(fit, measures, notes, colour, cells, pictures))
+        models.append(ModelView(fit, measures, study.findings(position), notes, colour, cells, pictures))
     return SectionView(data, _sentence(data), slice_pictures(study), models)
 
 

@@ -10,7 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from condensity.estimators.joint_gmm import JointGMMRegressor
+from condensity.health import compare_with_joint
 from condensity.plots.along import look_along
+from condensity.splitting import fold_splits
 
 #: Points across the training range on which the largest σ is looked for, together with every training row.
 SCALE_POINTS = 2001
@@ -96,6 +99,8 @@ class Measures:
         NLL − H*, where H* is known.
     health : tuple of condensity.health.Finding
         What the model is like, in words; empty for models that do not say.
+    log_density : ndarray (m,)
+        Of every test row.
     """
 
     components: int
@@ -106,6 +111,7 @@ class Measures:
     nll_error: float
     excess: float | None
     health: tuple = ()
+    log_density: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
 
 
 @dataclass
@@ -123,6 +129,15 @@ class Study:
         merged = tuple(dict.fromkeys((*fit.notes, *notes)))
         self.fits.append(Fit(fit.name, fit.model, fit.seconds, merged))
         self.measures.append(measures)
+
+    def findings(self, position: int) -> tuple:
+        """The health of a model, and how it does on the test rows beside the joint mixture of the study, if there is one."""
+        own = self.measures[position].health
+        joint = next((j for j, fit in enumerate(self.fits) if isinstance(fit.model, JointGMMRegressor)), None)
+        if joint is None or isinstance(self.fits[position].model, JointGMMRegressor) or not own:
+            return own
+        here, there = self.measures[position], self.measures[joint]
+        return (*own, compare_with_joint(here.log_density, there.log_density, there.components))
 
 
 @contextmanager
@@ -183,7 +198,29 @@ def measure(model: Any, data: DataSet) -> Measures:
         nll_error=error,
         excess=None if data.entropy is None else nll - data.entropy,
         health=tuple(getattr(model, "health_", ())),
+        log_density=log_density,
     )
+
+
+def compare_held_out(model: Any, X: Any, y: np.ndarray, random_state: int) -> Any:
+    """A fitted network against a joint mixture, on the rows that it held out: a `Finding`, or None if it held out none.
+
+    The mixture is fitted to the rows that were not held out; where every row was, in folds, it is fitted in five folds too.
+    """
+    own = model.oof_score_samples_
+    held_out = np.flatnonzero(np.isfinite(own))
+    if not len(held_out):
+        return None
+    n, rng = len(y), np.random.default_rng(random_state)
+    kept = np.setdiff1d(np.arange(n), held_out)
+    splits = [(kept, held_out)] if len(kept) else fold_splits(n, min(5, n), rng)
+    joint, sizes = np.full(n, np.nan), []
+    with collected_warnings():
+        for inside, outside in splits:
+            rival = JointGMMRegressor(random_state=random_state).fit(X[inside], y[inside])
+            joint[outside] = rival.score_samples(X[outside], y[outside])
+            sizes.append(rival.joint_.n_components)
+    return compare_with_joint(own[held_out], joint[held_out], int(np.median(sizes)))
 
 
 def _scan_scales(model, data):
