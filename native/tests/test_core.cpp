@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "dispatch.hpp"
+#include "kmeans.hpp"
 #include "trainer.hpp"
 
 namespace {
@@ -466,6 +467,107 @@ void test_training(const condensity::Kernels& kernels) {
     report(std::string(kernels.isa) + " training", unlearned, 0, "runs that did not learn");
 }
 
+// Gaussians over rows: log density, sums and conditionals against the formulas in long double; shapes that leave tails.
+void test_gaussians(const condensity::Kernels& kernels) {
+    std::mt19937_64 random(17);
+    double worst_density = 0.0, worst_sum = 0.0, worst_conditional = 0.0;
+    for (const std::size_t columns : Sizes{1, 2, 5, 8})
+        for (const std::size_t rows : Sizes{1, 31, 128, 300})
+            for (const bool independent : {false, true}) {
+                const std::size_t components = 3, outputs = 2, moments = independent ? columns : columns * (columns + 1) / 2;
+                const Vector constants = uniform(random, components, -2.0, 0.0), means = uniform(random, components * columns, -1.0, 1.0),
+                             x = uniform(random, rows * columns, -2.0, 2.0), weight = uniform(random, rows, 0.1, 2.0),
+                             slopes = uniform(random, components * outputs * columns, -1.0, 1.0),
+                             offsets = uniform(random, components * outputs, -1.0, 1.0);
+                Vector inverse = uniform(random, components * columns * (independent ? 1 : columns), 0.3, 1.5);
+                const condensity::Gaussians model{columns, components, independent, constants.data(), means.data(), inverse.data()};
+                Vector scratch(kernels.gaussian_scratch_size(model)), density(rows), log_weights(rows * components),
+                    moved(rows * components * outputs);
+                const std::size_t of_component = 1 + columns + moments;
+                Vector sums(components * of_component + 1, 0.0), exact(sums);
+                kernels.gaussian_log_density(model, x.data(), rows, scratch.data(), density.data());
+                kernels.gaussian_sums(model, x.data(), weight.data(), rows, scratch.data(), sums.data());
+                kernels.gaussian_conditional(model, slopes.data(), offsets.data(), outputs, x.data(), rows, scratch.data(),
+                                             log_weights.data(), moved.data());
+                for (std::size_t row = 0; row < rows; ++row) {
+                    Vector terms(components), z(components * columns);
+                    double total = 0.0;
+                    for (std::size_t k = 0; k < components; ++k) {
+                        double square = 0.0;
+                        for (std::size_t i = 0; i < columns; ++i) {
+                            double sum = 0.0;
+                            for (std::size_t j = independent ? i : 0; j <= i; ++j) {
+                                const double factor = inverse[independent ? k * columns + i : (k * columns + i) * columns + j];
+                                sum += factor * (x[row * columns + j] - means[k * columns + j]);
+                            }
+                            z[k * columns + i] = sum;
+                            square += sum * sum;
+                        }
+                        terms[k] = constants[k] - 0.5 * square;
+                        total += std::exp(terms[k]);
+                    }
+                    worst_density = larger_error(worst_density, std::fabs(density[row] - std::log(total)));
+                    exact[components * of_component] += weight[row] * std::log(total);
+                    for (std::size_t k = 0; k < components; ++k) {
+                        const double share = weight[row] * std::exp(terms[k]) / total;
+                        double* target = exact.data() + k * of_component;
+                        target[0] += share;
+                        for (std::size_t i = 0, place = 0; i < columns; ++i) {
+                            const double u = x[row * columns + i] - means[k * columns + i];
+                            target[1 + i] += share * u;
+                            for (std::size_t j = independent ? i : 0; j <= i; ++j, ++place)
+                                target[1 + columns + place] += share * u * (x[row * columns + j] - means[k * columns + j]);
+                        }
+                        const double expected = terms[k] - std::log(total);
+                        worst_conditional = larger_error(worst_conditional, std::fabs(log_weights[row * components + k] - expected));
+                        for (std::size_t b = 0; b < outputs; ++b) {
+                            double mean = offsets[k * outputs + b];
+                            for (std::size_t j = 0; j < columns; ++j)
+                                mean += slopes[(k * outputs + b) * columns + j] * z[k * columns + j];
+                            worst_conditional =
+                                larger_error(worst_conditional, std::fabs(moved[(row * components + k) * outputs + b] - mean));
+                        }
+                    }
+                }
+                for (std::size_t i = 0; i < sums.size(); ++i)
+                    worst_sum = larger_error(worst_sum, std::fabs(sums[i] - exact[i]) / (1.0 + std::fabs(exact[i])));
+            }
+    report(std::string(kernels.isa) + " Gaussians, log density", worst_density, 1e-11, "");
+    report(std::string(kernels.isa) + " Gaussians, sums", worst_sum, 1e-11, "relative");
+    report(std::string(kernels.isa) + " Gaussians, conditional", worst_conditional, 1e-11, "");
+}
+
+// k-means: every row is at its nearest centre, every centre the mean of its rows after a step; rows of weight 0 never start one.
+void test_kmeans() {
+    std::mt19937_64 random(3);
+    const std::size_t rows = 157, columns = 3, components = 6, candidates = 4;
+    const Vector x = uniform(random, rows * columns, -1.0, 1.0), uniforms = uniform(random, components * candidates, 0.0, 1.0);
+    Vector weight = uniform(random, rows, 0.5, 1.5);
+    for (std::size_t i = 0; i < rows; i += 3) weight[i] = 0.0;
+    condensity::Clusters clusters(x.data(), weight.data(), rows, columns);
+    clusters.start(uniforms.data(), components, candidates);
+    double wrong = 0.0;
+    for (std::size_t k = 0; k < components; ++k) {
+        bool found = false;
+        for (std::size_t i = 0; i < rows; ++i)
+            found = found || (weight[i] > 0.0 && std::memcmp(&x[i * columns], &clusters.centres()[k * columns], columns * sizeof(double)) == 0);
+        wrong += found ? 0.0 : 1.0;
+    }
+    clusters.step();
+    for (std::size_t i = 0; i < rows; ++i) {
+        double least = inf, own = inf;
+        for (std::size_t k = 0; k < components; ++k) {
+            double distance = 0.0;
+            for (std::size_t j = 0; j < columns; ++j)
+                distance += std::pow(x[i * columns + j] - clusters.centres()[k * columns + j], 2.0);
+            least = std::fmin(least, distance);
+            if (clusters.nearest()[i] == k) own = distance;
+        }
+        wrong += own <= least * (1.0 + 1e-12) ? 0.0 : 1.0;
+    }
+    report("k-means", wrong, 0.0, "faults");
+}
+
 void test_dispatch() {
     double wrong = 0;
     for (const std::string& name : condensity::available_isas()) {
@@ -494,8 +596,10 @@ int main() {
         test_edges(kernels);
         test_quantiles(kernels);
         test_samples(kernels);
+        test_gaussians(kernels);
         test_training(kernels);
     }
+    test_kmeans();
     test_dispatch();
     std::printf("%s\n", failures == 0 ? "all groups passed" : "SOME GROUPS FAILED");
     return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -13,6 +13,10 @@ from condensity.selection import candidate_sizes, sweep
 SWEEP_TOLERANCE = 3.0
 
 
+#: Rows that sizes are fitted to, and judged by, at most: the size that is best does not depend on more, and the last fit sees all.
+SWEEP_ROWS = 50_000
+
+
 class ComponentSearch:
     """The sweep over numbers of components of one joint mixture.
 
@@ -42,6 +46,8 @@ class ComponentSearch:
         The final fit starts from the parameters that won: a fresh start may end in a worse optimum than the one scored.
         """
         n_columns = self.z.shape[1]
+        if self.criterion != "bic":
+            splits = [(_some(kept, rng), _some(out, rng)) for kept, out in splits]
         sizes = candidate_sizes(min(len(kept) for kept, _ in splits))
         sizes = [k for k in sizes if em.covariance_bytes(k, n_columns) <= em.LARGEST_COVARIANCES]
         seeds = dict(zip(sizes, rng.integers(2**63, size=len(sizes)), strict=True))
@@ -88,3 +94,8 @@ class ComponentSearch:
         best = max(results, key=lambda result: result[1])
         self.found[size] = best[0], log_density
         return float(np.mean([score for _, score, _ in results]))
+
+
+def _some(rows, rng):
+    """`SWEEP_ROWS` of some rows at most, drawn at random."""
+    return rows if len(rows) <= SWEEP_ROWS else rng.choice(rows, SWEEP_ROWS, replace=False)
