@@ -14,6 +14,7 @@ _HOME = {
     "datasets": "condensity.datasets",
     "plots": "condensity.plots",
     "scores": "condensity.scores",
+    "selection": "condensity.selection",
 }
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "plots",
     "report",
     "scores",
+    "selection",
 ]
 
 

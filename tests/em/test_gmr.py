@@ -32,7 +32,10 @@ def examples():
     yield "trajectories, back", 4, paths, [2, 1], [0]
 
 
-@pytest.mark.parametrize(("n_components", "table", "given", "target"), [case[1:] for case in examples()], ids=[case[0] for case in examples()])  # fmt: skip
+CASES = [pytest.param(*case[1:], id=case[0]) for case in examples()]
+
+
+@pytest.mark.parametrize(("n_components", "table", "given", "target"), CASES)
 def test_conditionals_are_those_of_gmr(n_components, table, given, target):
     """Weights, means and covariances row by row, and its vectorised mean. Its weights are not in log space: 1e-9."""
     theirs, parameters = fitted_by_gmr(n_components, table)

@@ -13,7 +13,7 @@ from condensity.selection import candidate_sizes, sweep
 SWEEP_TOLERANCE = 3.0
 
 
-#: Rows that sizes are fitted to, and judged by, at most: the size that is best does not depend on more, and the last fit sees all.
+#: Rows that sizes are fitted to, and judged by, at most: the best size hardly depends on more, and the last fit sees all.
 SWEEP_ROWS = 50_000
 
 
