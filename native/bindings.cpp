@@ -25,15 +25,7 @@ template <class Kernel>
 void run_rows(size_t rows, size_t components, size_t columns, size_t threads, Kernel kernel) {
     const size_t terms = components * std::max<size_t>(columns, 1);
     const size_t block = std::max<size_t>(64, (size_t{1} << 16) / terms / 64 * 64);
-    const size_t scratch_size = kernels().scratch_size(components);
-    for_row_blocks(
-        rows, block, threads,
-        [&] {
-            return [&kernel, scratch = std::vector<double>(scratch_size)](size_t first, size_t count) mutable {
-                kernel(first, count, scratch.data());
-            };
-        },
-        signal_raised);
+    run_blocks(rows, block, threads, kernels().scratch_size(components), kernel);
 }
 
 struct Parameters {

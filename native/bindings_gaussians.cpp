@@ -48,18 +48,9 @@ nb::capsule owner_of(Number* values) {
     return nb::capsule(values, [](void* memory) noexcept { delete[] static_cast<Number*>(memory); });
 }
 
-// Runs kernel(first, count, scratch) on blocks of rows.
 template <class Kernel>
 void on_blocks(const Gaussians& model, size_t rows, size_t block, size_t threads, Kernel kernel) {
-    const size_t scratch_size = kernels().gaussian_scratch_size(model);
-    for_row_blocks(
-        rows, block, threads,
-        [&] {
-            return [&kernel, scratch = std::vector<double>(scratch_size)](size_t first, size_t count) mutable {
-                kernel(first, count, scratch.data());
-            };
-        },
-        signal_raised);
+    run_blocks(rows, block, threads, kernels().gaussian_scratch_size(model), kernel);
 }
 
 // Rows that a thread takes at a time where rows have nothing to do with each other.

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "threads.hpp"
 
@@ -16,6 +17,19 @@ namespace nb = nanobind;
 inline bool signal_raised() {
     nb::gil_scoped_acquire with_gil;
     return PyErr_CheckSignals() != 0;
+}
+
+// Runs kernel(first, count, scratch) on blocks of rows; each thread has scratch of its own.
+template <class Kernel>
+void run_blocks(std::size_t rows, std::size_t block, std::size_t threads, std::size_t scratch_size, Kernel kernel) {
+    for_row_blocks(
+        rows, block, threads,
+        [&] {
+            return [&kernel, scratch = std::vector<double>(scratch_size)](std::size_t first, std::size_t count) mutable {
+                kernel(first, count, scratch.data());
+            };
+        },
+        signal_raised);
 }
 
 inline std::size_t checked_threads(std::int64_t threads) {

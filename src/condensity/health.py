@@ -245,7 +245,7 @@ def _ties(y):
         what = "y" if y.shape[1] == 1 else f"column {j} of y"
         text = (
             f"{repeated:.0%} of the values of {what} repeat another; it seems rounded to steps of {resolution(column):.2g} "
-            "standard deviations. σ is kept above half a step; judge such a model by scores.grid_proof_score too."
+            "standard deviations. A density can gain by narrow peaks on such a grid: judge it by scores.grid_proof_score too."
         )
         findings.append(Finding("ties", False, text))
     return findings or [Finding("ties", False, "y has hardly any.")]

@@ -10,14 +10,6 @@ from condensity.kernels.reference.kmeans import kmeans
 native = pytest.importorskip("condensity.kernels.native")
 
 
-@pytest.fixture(params=native.available_isas())
-def isa(request):
-    before = native.isa()
-    native.use_isa(request.param)
-    yield request.param
-    native.use_isa(before)
-
-
 def case(n, n_components, a, *, independent=False, seed=0):
     """Rows, weights and normals of unlike places and widths."""
     rng = np.random.default_rng(seed)

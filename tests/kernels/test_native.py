@@ -34,14 +34,6 @@ ROOT = Path(__file__).parents[2]
 TOLERANCE = 1e-12
 
 
-@pytest.fixture(params=native.available_isas())
-def isa(request):
-    before = native.isa()
-    native.use_isa(request.param)
-    yield request.param
-    native.use_isa(before)
-
-
 def relative_error(got, expected):
     """The largest |got − expected| / max(1, |expected|); where not finite, both must be the same."""
     finite = np.isfinite(expected)

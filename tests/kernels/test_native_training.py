@@ -27,14 +27,6 @@ PLAN = Plan(
 )  # fmt: skip
 
 
-@pytest.fixture(params=native.available_isas())
-def isa(request):
-    before = native.isa()
-    native.use_isa(request.param)
-    yield request.param
-    native.use_isa(before)
-
-
 def rounded(array):
     """What float32 can hold, so that both engines start from the same numbers."""
     return np.asarray(array, dtype=np.float32).astype(float)
