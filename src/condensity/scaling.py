@@ -23,6 +23,9 @@ QUANTILE_ROWS = 2**17
 #: A constant target has no scale of its own; this share of its value (or of 1) stands in for it.
 CONSTANT_SHARE = 2.0**-10
 
+#: A value departs from a constant column if it differs by more than this share of it: more than rounding to float32 does.
+DEPARTURE = 2.0**-20
+
 #: Below this share of tied values, ties are accidents and say nothing about the resolution of a column.
 TIED_SHARE = 0.1
 
@@ -37,11 +40,14 @@ class Standardizer:
         scale > 0. Multiplying a column by a power of two multiplies both, to the bit.
     constant : bool ndarray (c,)
         Columns with a single value; they become 0 whatever comes at prediction.
+    unknown : bool ndarray (c,)
+        Constant columns without a known value.
     """
 
     center: np.ndarray
     scale: np.ndarray
     constant: np.ndarray
+    unknown: np.ndarray
 
     @classmethod
     def fit(cls, values, sample_weight=None) -> "Standardizer":
@@ -49,7 +55,8 @@ class Standardizer:
         weight = np.ones(len(values)) if sample_weight is None else sample_weight
         columns = [_center_and_scale(*_known(values[:, j], weight)) for j in range(values.shape[1])]
         center, scale, constant = (np.array(part) for part in zip(*columns, strict=True))
-        return cls(center, scale, constant)
+        unknown = np.array([flag and bool(np.isnan(values[:, j]).all()) for j, flag in enumerate(constant)], dtype=bool)
+        return cls(center, scale, constant, unknown)
 
     def transform(self, values, dtype=np.float64) -> np.ndarray:
         """Standardised copy of `values` (n, c), made block by block; nan stays nan, but not in constant columns."""
@@ -60,6 +67,12 @@ class Standardizer:
                 z = (values[rows] - self.center) / self.scale
                 result[rows] = np.where(self.constant, 0.0, np.clip(z, -FARTHEST, FARTHEST))
         return result
+
+    def departs(self, values) -> np.ndarray:
+        """Whether a row of `values` (n, c) has another value in a constant column than that column had, (n,)."""
+        fixed = self.constant & ~self.unknown
+        difference = np.abs(values[:, fixed] - self.center[fixed])
+        return (difference > DEPARTURE * np.abs(self.center[fixed])).any(axis=1)
 
     def restore(self, dist: Mixture, output_names=None) -> Mixture:
         """A `Mixture` in standardised units, carried to data units, with names for its outputs."""

@@ -36,8 +36,8 @@ def candidate_sizes(n) -> list:
     return [k for k in SIZES if k * ROWS_PER_COMPONENT <= n] or [1]
 
 
-def sweep(held_out_scores, sizes, *, at_once=1, ended=lambda: False) -> Selection:
-    """Score sizes in order until one falls `GIVE_UP` behind; the best is chosen.
+def sweep(held_out_scores, sizes, *, at_once=1, patience=None, ended=lambda: False) -> Selection:
+    """Score sizes in order until one falls `GIVE_UP` behind, or patience ends; the best is chosen.
 
     Parameters
     ----------
@@ -46,6 +46,8 @@ def sweep(held_out_scores, sizes, *, at_once=1, ended=lambda: False) -> Selectio
     sizes : sequence of int
     at_once : int
         How many sizes can be scored side by side. Changes nothing but the time: what comes after the end is thrown away.
+    patience : int, optional
+        The sweep ends after so many sizes in a row that are no better than the best before them.
     ended : callable () -> bool, optional
         Whether to try no more sizes.
 
@@ -62,7 +64,8 @@ def sweep(held_out_scores, sizes, *, at_once=1, ended=lambda: False) -> Selectio
                 raise ArithmeticError(f"the held-out score of {size} components is nan")
             table["n_components"].append(size)
             table["score"].append(float(score))
-            if score < max(table["score"]) - GIVE_UP:
+            best = int(np.argmax(table["score"]))
+            if score < table["score"][best] - GIVE_UP or len(table["score"]) - 1 - best == patience:
                 return True
         return False
 

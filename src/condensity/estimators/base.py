@@ -15,6 +15,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from condensity.estimators.inputs import InputVerbs
 from condensity.health import Evidence, examine, gather_evidence
 from condensity.kernels.reference.trainer import Rows
 from condensity.kernels.rng import as_generator
@@ -33,7 +34,7 @@ from condensity.table import (
 MOST_OUTPUTS = 100
 
 
-class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta):
+class AbstractDensityRegressor(InputVerbs, RegressorMixin, BaseEstimator, metaclass=ABCMeta):
     """Fits p(y | x) and answers with a `Mixture`. Subclasses say how to fit and predict in standardised units.
 
     Attributes
@@ -116,6 +117,7 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
             None,
             gather_evidence(rows, fit.outcome, converged=fit.converged, held_out_log_density=fit.held_out_log_density),
         )
+        self._learn_inputs(rows, validation)
         self.converged_ = fit.converged
         bad = [finding for finding in self._evidence.findings if finding.serious and finding.name != "held-out rows"]
         if bad:
@@ -134,6 +136,7 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         ]:
             delattr(self, name)
         self._y_shape = ()
+        self._forget_inputs()
 
     def _standardised_rows(self, X, y, sample_weight, *, keep_units=False) -> Rows:
         """Checked training data in standardised units, which are learned from it unless they are kept."""
@@ -280,12 +283,17 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         return X
 
     # -------------------------------------------------------------------------------------------------- predicting
-    def predict_dist(self, X) -> Mixture:
+    def predict_dist(self, X, *, outside="ignore") -> Mixture:
         """The distribution of y given each row of X.
 
         Parameters
         ----------
         X : array-like or data frame (n, d)
+        outside : {'ignore', 'deficient', 'prior', 'warn', 'raise'}
+            What to do where X has no data. 'deficient' multiplies the weights by a gate g(x), so that `Mixture.mass` falls from
+            1 to 0 away from the data, and draws are NaN there; rows like the training rows keep 99 % of their mass on average.
+            'prior' fills the missing mass with the marginal of y, its components twice as wide. 'warn' and 'raise' tell of rows
+            that are rarer than every calibration row, and change nothing.
 
         Returns
         -------
@@ -297,8 +305,12 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         sklearn.exceptions.NotFittedError, ValueError
         """
         check_is_fitted(self)
-        x = self._x_scaler.transform(self._check_inputs(X))
-        return self._y_scaler.restore(self._predict_standardised(x), self._output_names)
+        X = self._check_inputs(X)
+        x = self._x_scaler.transform(X)
+        dist = self._predict_standardised(x)
+        if outside != "ignore":
+            dist = self._beyond_data(dist, X, x, outside)
+        return self._y_scaler.restore(dist, self._output_names)
 
     def predict(self, X):
         """Conditional mean of y, in the shape of the y that was fitted: (n,), (n, 1) or (n, q)."""
@@ -313,12 +325,13 @@ class AbstractDensityRegressor(RegressorMixin, BaseEstimator, metaclass=ABCMeta)
         """Central interval of the given level, (n, 2)."""
         return self.predict_dist(X).interval(level)
 
-    def sample(self, X, n_samples=1, *, random_state=None):
+    def sample(self, X, n_samples=1, *, random_state=None, outside="ignore"):
         """Draw y from p(y | x) for each row of X, (n, n_samples) or, of several outputs, (n, n_samples, q).
 
-        An integer `random_state` gives the same draws every time; None gives new ones.
+        An integer `random_state` gives the same draws every time; None gives new ones. `outside` is as for `predict_dist`: with
+        'deficient', draws are NaN where nothing is known.
         """
-        return self.predict_dist(X).sample(n_samples, random_state=random_state)
+        return self.predict_dist(X, outside=outside).sample(n_samples, random_state=random_state)
 
     def score_samples(self, X, y=None):
         """Log p(y | x) of every row, (n,), in nats per unit of y.

@@ -7,10 +7,11 @@ from joblib import effective_n_jobs
 from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.validation import check_is_fitted
 
-from condensity import em
+from condensity import em, support
 from condensity.estimators.base import AbstractDensityRegressor
 from condensity.kernels.rng import as_generator
 from condensity.mixture import Mixture, arguments
+from condensity.support import InputDensity
 
 
 class AbstractJointRegressor(AbstractDensityRegressor):
@@ -21,6 +22,7 @@ class AbstractJointRegressor(AbstractDensityRegressor):
     """
 
     joint_: Mixture
+    _inputs: InputDensity  # always known: the marginal of the joint mixture
     engine: str
     n_jobs: int | None
 
@@ -106,14 +108,7 @@ class AbstractJointRegressor(AbstractDensityRegressor):
         """
         check_is_fitted(self)
         d, q = self._x_scaler.scale.size, self._y_scaler.scale.size
-        y = np.asarray(y, dtype=float)
-        if y.ndim < 2:
-            y = y.reshape(-1, 1) if q == 1 else y[None]
-        if y.ndim != 2 or y.shape[1] != q:
-            raise ValueError(f"y must have shape (n,) or (n, 1), or (n, q) for q = {q} outputs; got {y.shape}.")
-        if np.isinf(y).any():
-            raise ValueError("y must be finite, or NaN where it is not known; got an infinite value.")
-        return self._given(list(range(d, d + q)), y, list(range(d)))
+        return self._given(list(range(d, d + q)), self._check_lone_outputs(y, gaps_allowed=True), list(range(d)))
 
     def _given(self, keys, values, rest):
         """Mixture of the columns `rest` in data units, given values (n, a) in data units."""
@@ -163,22 +158,16 @@ class AbstractJointRegressor(AbstractDensityRegressor):
         return result
 
     # ------------------------------------------------------------------------------------------------ joint density
-    def score_inputs(self, X):
-        """Log p(x) of every row, (n,), in nats per unit of X; of what a row knows, where it has gaps."""
-        check_is_fitted(self)
-        x = self._x_scaler.transform(self._check_inputs(X))
-        inputs = self._fit.parameters.over(list(range(x.shape[1])))
-        return em.log_density(inputs, x, **self._how()) - _log_units(x, self._x_scaler)
-
     def score_joint(self, X, y):
         """Log p(x, y) of every row, (n,), in nats per unit of X and y; of what a row knows, where it has gaps."""
-        check_is_fitted(self)
-        x = self._x_scaler.transform(self._check_inputs(X))
+        x, _ = self._look_at(X)
         y = self._y_scaler.transform(self._check_known_target(y, "y", gaps_allowed=True))
         if len(x) != len(y):
             raise ValueError(f"X and y must have as many rows; got {len(x)} and {len(y)}.")
-        log_joint = em.log_density(self._fit.parameters, np.column_stack([x, y]), **self._how())
-        return log_joint - _log_units(x, self._x_scaler) - _log_units(y, self._y_scaler)
+        columns = self._inputs.columns
+        parameters = self._fit.parameters.over([*columns, *range(x.shape[1], x.shape[1] + y.shape[1])])
+        log_joint = em.log_density(parameters, np.column_stack([x[:, columns], y]), **self._how())
+        return log_joint - self._log_units(x) - (~np.isnan(y)) @ np.log(self._y_scaler.scale)
 
     def sample_joint(self, n_samples=1, *, random_state=None):
         """Draw rows from p(x, y): X (n_samples, d) and y (n_samples,) or, of several outputs, (n_samples, q)."""
@@ -187,7 +176,29 @@ class AbstractJointRegressor(AbstractDensityRegressor):
         d = self._x_scaler.scale.size
         return draws[:, :d], draws[:, d:].reshape(n_samples, *self._y_shape)
 
+    # --------------------------------------------------------------------------------------------- is there data like x?
+    def _inputs_of_model(self):
+        return self._inputs_under(self._fit.parameters)
 
-def _log_units(z, scaler):
-    """What a change to data units takes from the log density of a row: log scale of every column that it knows, (n,)."""
-    return (~np.isnan(z)) @ np.log(scaler.scale)
+    def _inputs_under(self, parameters):
+        """The marginal of the inputs that vary."""
+        columns = np.flatnonzero(~self._x_scaler.constant)
+        return InputDensity(parameters.over(columns), columns, self._form(), **self._how())
+
+    def _fit_support(self, rows, rng, validation):
+        """The calibration of the model's own marginal of the inputs, and its marginal of y."""
+        z, weight = np.column_stack([rows.x, rows.y]), rows.weight
+        some = (
+            np.arange(len(z)) if len(z) <= support.MOST_ROWS else rng.choice(len(z), support.MOST_ROWS, replace=False)
+        )
+
+        def refit(kept):
+            rows = some[kept]
+            start, form = self._fit.parameters, self._form()
+            return self._inputs_under(support.fit_again(z[rows], weight[rows], start, form, engine=self.engine))
+
+        known = support.calibrate(
+            self._inputs, refit, rows.x[some], weight[some], rng,
+            held_out=None if validation is None else validation.x, n_threads=self._how()["n_threads"],
+        )  # fmt: skip
+        return known, self._fit.parameters.over(range(rows.x.shape[1], z.shape[1]))

@@ -40,6 +40,9 @@ class JointGMMRegressor(AbstractJointRegressor):
         Starts; the best objective is kept.
     validation_fraction : float
         Share of the rows held out in the sweep (50 at least; five folds below 300 rows). The final fit uses all rows.
+    support_model : 'auto' or None
+        Calibrate the density of the inputs by cross-fits, for `support`, `in_support` and `outside=` of `predict_dist`. None
+        leaves these out; p(x) and p(x, y) are there in any case.
     engine : {'auto', 'native', 'reference'}
     random_state : None, int, numpy Generator or RandomState
     n_jobs : int or None
@@ -88,6 +91,7 @@ class JointGMMRegressor(AbstractJointRegressor):
         "tol": [Interval(Real, 0, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "support_model": [StrOptions({"auto"}), None],
         "engine": [StrOptions({"auto", "native", "reference"})],
         "random_state": ["random_state", np.random.Generator],
         "n_jobs": [Integral, None],
@@ -108,6 +112,7 @@ class JointGMMRegressor(AbstractJointRegressor):
         tol=1e-4,
         n_init=1,
         validation_fraction=0.15,
+        support_model="auto",
         engine="auto",
         random_state=None,
         n_jobs=None,
@@ -124,6 +129,7 @@ class JointGMMRegressor(AbstractJointRegressor):
         self.tol = tol
         self.n_init = n_init
         self.validation_fraction = validation_fraction
+        self.support_model = support_model
         self.engine = engine
         self.random_state = random_state
         self.n_jobs = n_jobs
@@ -155,7 +161,7 @@ class JointGMMRegressor(AbstractJointRegressor):
     def _fit_standardised(self, rows, rng, validation, goes_on):
         z, n_inputs = np.column_stack([rows.x, rows.y]), rows.x.shape[1]
         watch = em.Watch(watcher(self.callback, self.verbose))
-        settings = em.Settings(**{field.name: getattr(self, field.name) for field in fields(em.Settings)})
+        settings = self._settings()
         held_out = None if validation is None else np.column_stack([validation.x, validation.y])
         self.selection_ = None
         if goes_on:
@@ -171,6 +177,12 @@ class JointGMMRegressor(AbstractJointRegressor):
             n_components, start, log_density, self.selection_ = search.best_size(splits, held_out, rng)
         fit = em.fit_joint(settings, z, rows.weight, n_components, rng, start=start, watch=watch, **self._how())
         return fit if log_density is None else replace(fit, held_out_log_density=log_density)
+
+    def _settings(self):
+        return em.Settings(**{field.name: getattr(self, field.name) for field in fields(em.Settings)})
+
+    def _form(self):
+        return self._settings().form
 
     def _splits(self, n, held_out, rng):
         """Pairs (kept, held-out) of row indices; all rows are kept where nothing is to be held out of them."""

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from condensity import kernels, training
 from condensity.estimators.base import AbstractDensityRegressor
 from condensity.estimators.gmm_base import base_maker
+from condensity.estimators.reverse import ReverseVerbs
 from condensity.kernels.reference.network import ACTIVATIONS
 from condensity.kernels.reference.optimizer import SOLVERS
 from condensity.kernels.rng import as_generator
@@ -21,7 +22,7 @@ from condensity.progress import watcher
 from condensity.table import warn_user
 
 
-class MDNRegressor(AbstractDensityRegressor):
+class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
     """Mixture density network (Bishop 1994): a neural network whose outputs are a mixture of normals for each x.
 
     Trained by maximum likelihood with a prior on every component's σ, stopped on held-out likelihood, then trained on all
@@ -76,6 +77,9 @@ class MDNRegressor(AbstractDensityRegressor):
     refit : bool
         Train a single network once more, on all rows, for as many epochs as were best. Of no effect on ensembles, whose
         members have seen all rows between them, nor with X_val.
+    support_model : 'auto' or None
+        Fit a Gaussian mixture to the inputs as well, which knows where there is no data: `support`, `in_support`, `outside=` of
+        `predict_dist`, and p(x), p(x, y), p(x | y). None leaves all that out.
     engine : {'auto', 'native', 'reference'}
     random_state : None, int, numpy Generator or RandomState
     n_jobs : int or None
@@ -140,6 +144,7 @@ class MDNRegressor(AbstractDensityRegressor):
         "init": [StrOptions({"quantile", "xavier", "gmm"})],
         "n_members": [Interval(Integral, 1, None, closed="left")],
         "refit": ["boolean"],
+        "support_model": [StrOptions({"auto"}), None],
         "engine": [StrOptions({"auto", "native", "reference"})],
         "random_state": ["random_state", np.random.Generator],
         "n_jobs": [Integral, None],
@@ -172,6 +177,7 @@ class MDNRegressor(AbstractDensityRegressor):
         init="quantile",
         n_members=1,
         refit=True,
+        support_model="auto",
         engine="auto",
         random_state=None,
         n_jobs=None,
@@ -200,6 +206,7 @@ class MDNRegressor(AbstractDensityRegressor):
         self.init = init
         self.n_members = n_members
         self.refit = refit
+        self.support_model = support_model
         self.engine = engine
         self.random_state = random_state
         self.n_jobs = n_jobs
@@ -238,6 +245,7 @@ class MDNRegressor(AbstractDensityRegressor):
             "numeric_encoding": None,
             "init": "xavier",
             "refit": False,
+            "support_model": None,
         }
         return cls(**{**blog, **overrides})
 
@@ -312,6 +320,7 @@ class MDNRegressor(AbstractDensityRegressor):
         )
         self.n_iter_, self.history_, self.outcome_ = self._fit.n_iter, self._fit.history, self._fit.outcome
         self._health, self._evidence, self.candidates_, self.converged_ = None, None, [], False
+        self._proposal = None
         self.oof_score_samples_ = self._in_given_order(self._fit.held_out_log_density)
         return self
 

@@ -459,6 +459,13 @@ class Mixture:
         """The same distribution, its outputs under other names: q different ones, or None."""
         return Mixture._trusted(self._parameters, arguments.names(output_names, self.n_outputs))
 
+    def _gated(self, log_gate) -> "Mixture":
+        """For models: every row's weights times g = exp(log_gate), (n,), the rest of its mass being unknown."""
+        log_gate = np.where(log_gate > -MASS_TOLERANCE, 0.0, log_gate)
+        log_weights = self._log_weights + log_gate[:, None]
+        parameters = self._parameters._replace(log_weights=log_weights, mass=self._mass * np.exp(log_gate))
+        return Mixture._trusted(parameters, self._output_names)
+
     def normalized(self) -> "Mixture":
         """The known part alone, with weights that sum to one.
 
