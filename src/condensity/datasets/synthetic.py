@@ -26,6 +26,7 @@ HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
 BLOCK_ROWS = 512
 
 LogDensity = Callable[[np.ndarray, np.ndarray], np.ndarray]
+LogInputDensity = Callable[[np.ndarray], np.ndarray]
 RandomState = None | int | np.random.Generator | np.random.RandomState
 
 
@@ -41,6 +42,8 @@ class Problem(NamedTuple):
     entropy : float
         H* = −E log p(y | x), in nats.
     name : str
+    log_input_density : callable (X (n,) or (n, 1)) -> ndarray (n,)
+        The exact log p(x); −inf where the density is zero.
     """
 
     X: np.ndarray
@@ -48,6 +51,7 @@ class Problem(NamedTuple):
     log_density: LogDensity
     entropy: float
     name: str
+    log_input_density: LogInputDensity
 
 
 # ---------------------------------------------------------------- what the problems share
@@ -65,9 +69,7 @@ def _of_columns(log_density: LogDensity) -> LogDensity:
 
     @functools.wraps(log_density)
     def checked(X, y):
-        x, y = (np.asarray(column, dtype=float) for column in (X, y))
-        if x.ndim == 2 and x.shape[1] == 1:
-            x = x[:, 0]
+        x, y = _as_column(X), np.asarray(y, dtype=float)
         if x.ndim != 1 or x.shape != y.shape:
             raise ValueError(
                 f"X must have shape (n,) or (n, 1) and y shape (n,); got X {np.shape(X)} and y {np.shape(y)}."
@@ -75,6 +77,40 @@ def _of_columns(log_density: LogDensity) -> LogDensity:
         return log_density(x, y)
 
     return checked
+
+
+def _as_column(X):
+    """X of shape (n,) or (n, 1) as (n,); anything else as it is."""
+    x = np.asarray(X, dtype=float)
+    return x[:, 0] if x.ndim == 2 and x.shape[1] == 1 else x
+
+
+def _of_column(log_density: LogInputDensity) -> LogInputDensity:
+    """Let a log density of an (n,) array take X of shape (n,) or (n, 1)."""
+
+    @functools.wraps(log_density)
+    def checked(X):
+        x = _as_column(X)
+        if x.ndim != 1:
+            raise ValueError(f"X must have shape (n,) or (n, 1); got {np.shape(X)}.")
+        return log_density(x)
+
+    return checked
+
+
+def _log_uniform(x, half_width):
+    """Log density of U(−half_width, half_width)."""
+    return np.where(np.abs(x) <= half_width, -np.log(2.0 * half_width), -np.inf)
+
+
+@_of_column
+def _log_uniform_to_2(x):
+    return _log_uniform(x, 2.0)
+
+
+@_of_column
+def _log_uniform_to_3(x):
+    return _log_uniform(x, 3.0)
 
 
 def _in_blocks(function, x):
@@ -126,7 +162,7 @@ def make_noisy_wave(n_samples: int = 1000, *, random_state: RandomState = None) 
     rng = _generator(n_samples, random_state)
     x = rng.uniform(-3.0, 3.0, n_samples)
     y = rng.normal(np.sin(2.0 * x), _wave_scale(x))
-    return Problem(x[:, None], y, _noisy_wave_log_density, ENTROPY["noisy wave"], "noisy wave")
+    return Problem(x[:, None], y, _noisy_wave_log_density, ENTROPY["noisy wave"], "noisy wave", _log_uniform_to_3)
 
 
 CROSS_SCALE = 0.15
@@ -147,7 +183,7 @@ def make_cross(n_samples: int = 1000, *, random_state: RandomState = None) -> Pr
     x = rng.uniform(-2.0, 2.0, n_samples)
     sign = rng.choice([-1.0, 1.0], n_samples)
     y = rng.normal(sign * x, CROSS_SCALE)
-    return Problem(x[:, None], y, _cross_log_density, ENTROPY["cross"], "cross")
+    return Problem(x[:, None], y, _cross_log_density, ENTROPY["cross"], "cross", _log_uniform_to_2)
 
 
 BRANCH_SCALE = 0.15
@@ -178,7 +214,7 @@ def make_two_branch(n_samples: int = 1000, *, random_state: RandomState = None) 
     is_upper = np.log(rng.random(n_samples)) < log_expit(x)
     upper, upper_scale, lower = _branches(x)
     y = rng.normal(np.where(is_upper, upper, lower), np.where(is_upper, upper_scale, BRANCH_SCALE))
-    return Problem(x[:, None], y, _two_branch_log_density, ENTROPY["two-branch"], "two-branch")
+    return Problem(x[:, None], y, _two_branch_log_density, ENTROPY["two-branch"], "two-branch", _log_uniform_to_3)
 
 
 # ---------------------------------------------------------------- the ring
@@ -232,6 +268,13 @@ def _ring_log_density(x, y):
     return exponent + np.log(factor) - np.log(radius) - np.log(2.0 * integral)
 
 
+@_of_column
+def _ring_log_input_density(x):
+    distance = np.maximum(np.abs(x), np.finfo(float).tiny)
+    log_radial = np.logaddexp(_log_normal(distance, RING_RADIUS, 1.0), _log_normal(distance, -RING_RADIUS, 1.0))
+    return log_radial + np.log(_in_blocks(_ring_integral, distance)) - np.log(np.pi)
+
+
 def make_ring(n_samples: int = 1000, *, random_state: RandomState = None) -> Problem:
     """A noisy circle: r ~ N(4, 1), angle uniform, (x, y) = r (cos, sin).
 
@@ -242,7 +285,7 @@ def make_ring(n_samples: int = 1000, *, random_state: RandomState = None) -> Pro
     radius = rng.normal(RING_RADIUS, 1.0, n_samples)
     angle = rng.uniform(0.0, 2.0 * np.pi, n_samples)
     x, y = radius * np.cos(angle), radius * np.sin(angle)
-    return Problem(x[:, None], y, _ring_log_density, ENTROPY["ring"], "ring")
+    return Problem(x[:, None], y, _ring_log_density, ENTROPY["ring"], "ring", _ring_log_input_density)
 
 
 # ---------------------------------------------------------------- inverse problems: y is drawn first
@@ -262,16 +305,19 @@ class _InverseProblem(NamedTuple):
 
     def log_density(self, x, y):
         """Log of p(y | x) = N(x; g(y), s²) / ∫ N(x; g(t), s²) dt for y in the box, −inf outside."""
-        t, log_width = _box_nodes(self.low, self.high)
-        curve = self.curve(t) / self.scale
-
-        def log_integral(x):
-            exponent = -0.5 * (x[:, None] / self.scale - curve) ** 2 + log_width
-            largest = exponent.max(axis=1)
-            return largest + np.log(np.exp(exponent - largest[:, None]).sum(axis=1))
-
-        log_ratio = -0.5 * ((x - self.curve(y)) / self.scale) ** 2 - _in_blocks(log_integral, x)
+        log_ratio = -0.5 * ((x - self.curve(y)) / self.scale) ** 2 - _in_blocks(self._log_integral, x)
         return np.where((y < self.low) | (y > self.high), -np.inf, log_ratio)
+
+    def log_input_density(self, x):
+        """Log of p(x) = ∫ N(x; g(t), s²) dt / (high − low)."""
+        return _in_blocks(self._log_integral, x) - np.log((self.high - self.low) * self.scale) - HALF_LOG_2PI
+
+    def _log_integral(self, x):
+        """Log of ∫ exp(−½ ((x − g(t)) / s)²) dt over the box."""
+        t, log_width = _box_nodes(self.low, self.high)
+        exponent = -0.5 * (x[:, None] / self.scale - self.curve(t) / self.scale) ** 2 + log_width
+        largest = exponent.max(axis=1)
+        return largest + np.log(np.exp(exponent - largest[:, None]).sum(axis=1))
 
 
 @functools.cache
@@ -308,6 +354,16 @@ def _bishop_inverse_log_density(x, y):
     return _BISHOP.log_density(x, y)
 
 
+@_of_column
+def _inverse_wave_log_input_density(x):
+    return _INVERSE_WAVE.log_input_density(x)
+
+
+@_of_column
+def _bishop_log_input_density(x):
+    return _BISHOP.log_input_density(x)
+
+
 def make_inverse_wave(n_samples: int = 1000, *, random_state: RandomState = None) -> Problem:
     """A wave on its side: y ~ U(−10.5, 10.5), x = 7 sin .75y + .5y + N(0, 1); up to five modes at one x.
 
@@ -315,7 +371,14 @@ def make_inverse_wave(n_samples: int = 1000, *, random_state: RandomState = None
     `make_noisy_wave`.
     """
     x, y = _INVERSE_WAVE.sample(n_samples, _generator(n_samples, random_state))
-    return Problem(x[:, None], y, _inverse_wave_log_density, ENTROPY["inverse wave"], "inverse wave")
+    return Problem(
+        x[:, None],
+        y,
+        _inverse_wave_log_density,
+        ENTROPY["inverse wave"],
+        "inverse wave",
+        _inverse_wave_log_input_density,
+    )
 
 
 def make_bishop_inverse(n_samples: int = 1000, *, random_state: RandomState = None) -> Problem:
@@ -326,7 +389,14 @@ def make_bishop_inverse(n_samples: int = 1000, *, random_state: RandomState = No
     errors as for `make_noisy_wave`.
     """
     x, y = _BISHOP.sample(n_samples, _generator(n_samples, random_state))
-    return Problem(x[:, None], y, _bishop_inverse_log_density, ENTROPY["Bishop inverse"], "Bishop inverse")
+    return Problem(
+        x[:, None],
+        y,
+        _bishop_inverse_log_density,
+        ENTROPY["Bishop inverse"],
+        "Bishop inverse",
+        _bishop_log_input_density,
+    )
 
 
 #: H* in nats, by Gauss–Legendre quadrature on two grids that agree to 1e-13; the tests recompute every one.

@@ -110,6 +110,7 @@ class AbstractDensityRegressor(InputVerbs, RegressorMixin, BaseEstimator, metacl
         self._validate_params()
         rows = self._standardised_rows(X, y, sample_weight, keep_units=goes_on)
         validation = self._check_validation_data(X_val, y_val)
+        seen = self._rows_for_inputs(rows)
         fit = self._fit_standardised(rows, as_generator(self.random_state, "fit"), validation, goes_on)
         self._fit = fit
         self.n_iter_, self.history_, self.outcome_ = fit.n_iter, fit.history, fit.outcome
@@ -117,7 +118,7 @@ class AbstractDensityRegressor(InputVerbs, RegressorMixin, BaseEstimator, metacl
             None,
             gather_evidence(rows, fit.outcome, converged=fit.converged, held_out_log_density=fit.held_out_log_density),
         )
-        self._learn_inputs(rows, validation)
+        self._learn_inputs(seen, validation)
         self.converged_ = fit.converged
         bad = [finding for finding in self._evidence.findings if finding.serious and finding.name != "held-out rows"]
         if bad:

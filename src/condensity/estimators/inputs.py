@@ -147,17 +147,16 @@ class InputVerbs:
         x is drawn from p(x) and y from p(y | x), so no row lies where there is no data.
         """
         check_is_fitted(self)
-        if not (isinstance(n_samples, (int, np.integer)) and n_samples >= 1):
-            raise ValueError(f"n_samples must be an integer >= 1; got {n_samples!r}.")
-        x, y = self._draw_joint(int(n_samples), as_generator(random_state, "sample_joint"))
+        x, y = self._draw_joint(n_samples, as_generator(random_state, "sample_joint"))
         y = y * self._y_scaler.scale + self._y_scaler.center
         return x * self._x_scaler.scale + self._x_scaler.center, y.reshape(len(y), *self._y_shape)
 
     def _draw_joint(self, n_samples, rng):
         """Standardised rows x (n_samples, d) and y (n_samples, q)."""
         density = self._input_density("sample_joint")
+        drawn = density.draw(n_samples, rng)
         x = np.zeros((n_samples, self._x_scaler.scale.size))
-        x[:, density.columns] = density.draw(n_samples, rng)
+        x[:, density.columns] = drawn
         y = self._predict_standardised(x).sample(1, random_state=rng)[:, 0]
         return x, y.reshape(n_samples, -1)
 
@@ -167,6 +166,15 @@ class InputVerbs:
         return (~np.isnan(x[:, columns])) @ np.log(self._x_scaler.scale[columns])
 
     # ------------------------------------------------------------------------------------------------ what was fitted
+    def _rows_for_inputs(self, rows):
+        """Rows that the density of the inputs will be fitted to: a copy, since a network limits its inputs in place."""
+        n = len(rows.y)
+        if self.support_model is None or support.why_unavailable(rows.x.shape[1]):
+            return rows
+        if n <= support.MOST_ROWS:
+            return rows._replace(x=rows.x.copy())
+        return rows.take(np.random.default_rng(0).choice(n, support.MOST_ROWS, replace=False))
+
     def _learn_inputs(self, rows, validation):
         """The density of the inputs with its calibration, and the marginal of y, where they are asked for."""
         self._forget_inputs()

@@ -188,17 +188,13 @@ class AbstractJointRegressor(AbstractDensityRegressor):
     def _fit_support(self, rows, rng, validation):
         """The calibration of the model's own marginal of the inputs, and its marginal of y."""
         z, weight = np.column_stack([rows.x, rows.y]), rows.weight
-        some = (
-            np.arange(len(z)) if len(z) <= support.MOST_ROWS else rng.choice(len(z), support.MOST_ROWS, replace=False)
-        )
 
         def refit(kept):
-            rows = some[kept]
             start, form = self._fit.parameters, self._form()
-            return self._inputs_under(support.fit_again(z[rows], weight[rows], start, form, engine=self.engine))
+            return self._inputs_under(support.fit_again(z[kept], weight[kept], start, form, engine=self.engine))
 
         known = support.calibrate(
-            self._inputs, refit, rows.x[some], weight[some], rng,
+            self._inputs, refit, rows.x, weight, rng,
             held_out=None if validation is None else validation.x, n_threads=self._how()["n_threads"],
         )  # fmt: skip
         return known, self._fit.parameters.over(range(rows.x.shape[1], z.shape[1]))
