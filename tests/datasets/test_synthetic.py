@@ -254,6 +254,24 @@ def test_shapes_names_and_column_forms(named_maker):
     assert problem.log_density(np.empty((0, 1)), np.empty(0)).shape == (0,)
 
 
+def test_input_density_is_the_marginal_of_the_draws(named_maker):
+    """It integrates to one, agrees with the definitions written above, and with the distribution of 10⁴ draws."""
+    name, make = named_maker
+    problem = make(10_000, random_state=3)
+    grid = np.linspace(-25.0, 25.0, 1_000_001)
+    density = np.exp(problem.log_input_density(grid))
+    assert np.trapezoid(density, grid) == pytest.approx(1.0, abs=1e-4)  # edges of boxes, the ring's peak at 0
+    cumulated = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]) * np.diff(grid))])
+    assert stats.kstest(problem.X[:, 0], lambda x: np.interp(x, grid, cumulated)).pvalue > 1e-3
+    if name == "ring":
+        for x in (0.3, 3.0, -6.0):
+            assert np.exp(problem.log_input_density([x])[0]) == pytest.approx(ring_marginal(x), rel=1e-9)
+    np.testing.assert_array_equal(problem.log_input_density(problem.X), problem.log_input_density(problem.X[:, 0]))
+    assert pickle.loads(pickle.dumps(problem.log_input_density))([0.1]) == problem.log_input_density([0.1])
+    with pytest.raises(ValueError, match="X must have shape"):
+        problem.log_input_density(np.zeros((2, 2)))
+
+
 def test_seed_decides_everything_and_global_state_is_untouched(named_maker):
     _, make = named_maker
     before = np.random.get_state()  # noqa: NPY002

@@ -10,11 +10,13 @@ import pandas as pd
 import pytest
 from matplotlib.collections import LineCollection, PathCollection
 
-from condensity import Mixture
+from condensity import JointGMMRegressor, MDNRegressor, Mixture
 from condensity.plots import (
     data_panel,
+    edges_panel,
     means_panel,
     model_colours,
+    reverse_panel,
     samples_panel,
     scales_panel,
     slice_rows,
@@ -91,6 +93,62 @@ def test_every_panel_draws_for_one_and_many_components_and_features(n_components
     low, high = padded_range(X[:, along], 0.05)
     for panel in panels:
         assert panel.get_xlim() == pytest.approx((low, high))
+
+
+@pytest.fixture(scope="module")
+def joint():
+    X, y = table(300, d=2)
+    return JointGMMRegressor(1, random_state=0).fit(X, y), X, y
+
+
+def test_charts_are_grey_where_a_model_has_seen_no_data(joint):
+    model, X, y = joint
+    _, axes = small_multiples(4)
+    for ax, draw in zip(axes, (samples_panel, means_panel, scales_panel, weights_panel), strict=True):
+        draw(model, *((X,) if draw is weights_panel else (X, y)), ax=ax)
+    edges_panel(model, X, y, ax=axes[0])
+    for ax in axes:
+        grey = [patch.get_extents().transformed(ax.transData.inverted()) for patch in ax.patches]
+        for box in grey:
+            middle = np.array([[0.5 * (box.x0 + box.x1), np.median(X[:, 1])]])
+            assert model.support(middle)[0] <= 0.01
+    assert len(axes[0].patches) >= 2  # both sides of the widened range
+    _, (plain,) = small_multiples(1)
+    means_panel(waves(2), X, ax=plain)
+    assert not plain.patches
+
+
+def test_gated_draws_beyond_the_edges_are_left_out(joint):
+    model, X, y = joint
+    _, (free, gated) = small_multiples(2)
+    edges_panel(model, X, y, ax=free)
+    edges_panel(model, X, y, ax=gated, outside="deficient")
+    inside = model.in_support(
+        np.column_stack([gated.collections[-1].get_offsets()[:, 0], np.full(1500, np.median(X[:, 1]))])
+    )
+    drawn = ~np.ma.getmaskarray(np.ma.masked_invalid(gated.collections[-1].get_offsets()))[:, 1]
+    assert drawn[inside].mean() > 0.8
+    assert drawn[~inside].mean() < 0.05
+    assert "unknown" in gated.texts[0].get_text()
+    assert not free.texts
+
+
+def test_reverse_slices_show_the_marginal_of_one_input(joint, ax):
+    """A joint mixture's closed form and a network's weighted draws, each with area one, beside the truth of a normal."""
+    model, X, y = joint
+    network = MDNRegressor(random_state=0).fit(X, y)
+    reverse_panel({"joint": model, "network": network}, X, 0.5, ax=ax, along=0)
+    lines = {line.get_label(): line.get_data() for line in ax.lines}
+    for grid, density in lines.values():
+        assert np.trapezoid(density, grid) == pytest.approx(
+            1.0, abs=0.08
+        )  # kernels and components spill over the frame
+    expected = model.predict_inputs([0.5]).marginal(0).pdf(lines["joint"][0][None])[0]
+    np.testing.assert_allclose(lines["joint"][1], expected)
+    one = MDNRegressor(random_state=0).fit(X[:, :1], y)
+    truth = lambda X, y: -0.5 * (X[:, 0] - y) ** 2  # noqa: E731
+    reverse_panel({"one": one}, X[:, :1], 0.5, ax=ax, truth=truth)
+    assert ax.lines[-1].get_ydata().max() > 0
 
 
 def component_lines(ax):
@@ -242,7 +300,7 @@ def test_global_state_of_matplotlib_is_untouched():
     code = """
 import sys, numpy as np, matplotlib
 before = dict(matplotlib.rcParams.copy())
-from condensity import Mixture
+from condensity import JointGMMRegressor, MDNRegressor, Mixture
 from condensity.plots import data_panel, small_multiples
 X = np.arange(9.0)[:, None]
 figure, (ax,) = small_multiples(1)

@@ -99,7 +99,31 @@ def test_names_from_the_user_are_escaped(page_and_study):
     assert not page.handlers
     assert "<img src=x" not in text
     assert HOSTILE in page.text
-    assert len(page.pictures) == 1 + 5 + 5 * len(study.fits)
+    # The enlarged one, five slices, five reverse slices; five charts and two views beyond the edges for each model.
+    assert len(page.pictures) == 1 + 5 + 5 + 7 * len(study.fits)
+    assert "Reverse slices." in page.text
+
+
+def test_models_without_support_are_asked_nothing_of_inputs():
+    X, y = problem(d=1)
+    study = Study(DataSet("plain", X, y, X, y, "All.", ("x",)))
+    study.add(Fit("no support", JointGMMRegressor(2, support_model=None, random_state=0).fit(X, y)))
+    page = Page(build_page([study], title="t", lead="l", random_state=0))
+    assert len(page.pictures) == 1 + 5 + 5
+    assert "Reverse slices." not in page.text
+
+
+def test_the_truth_of_odd_sets_is_a_joint_density():
+    from condensity.report.cases import odd_data_sets
+
+    for data in odd_data_sets(100, 0):
+        log_joint = data.log_joint_density(data.X, data.y)
+        exact = data.log_input_density(data.X) + data.log_density(data.X, data.y)
+        np.testing.assert_allclose(log_joint, exact)
+        assert np.isneginf(data.log_joint_density(np.array([[100.0]]), np.zeros(1))[0]) or data.name in (
+            "ring",
+            "inverse wave",
+        )
 
 
 def test_the_script_is_the_one_that_the_page_allows(page_and_study):

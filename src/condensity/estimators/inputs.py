@@ -47,6 +47,11 @@ class InputVerbs:
         """The distribution of the inputs given outputs, p(x | y)."""
 
     # --------------------------------------------------------------------------------------------- is there data like x?
+    @property
+    def has_support(self) -> bool:
+        """Whether the fitted model can tell where there is data: `support`, `in_support`, `outside=`."""
+        return getattr(self, "_support", None) is not None
+
     def support(self, X):
         """How usual each row of X is among the inputs that the model was fitted to: conformal p-values.
 

@@ -7,13 +7,17 @@
 from condensity.plots.panels import data_panel, means_panel, samples_panel, scales_panel, weights_panel
 from condensity.plots.slices import slice_rows, slices_panel
 from condensity.plots.style import model_colours, small_multiples
+from condensity.plots.support import edges_panel, reverse_panel, shade_outside
 
 __all__ = [
     "data_panel",
+    "edges_panel",
     "means_panel",
     "model_colours",
+    "reverse_panel",
     "samples_panel",
     "scales_panel",
+    "shade_outside",
     "slice_rows",
     "slices_panel",
     "small_multiples",

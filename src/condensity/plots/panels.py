@@ -2,7 +2,8 @@
 
 Every function takes an axes (`ax=None` means pyplot's current one), draws in data units and returns it.
 Inputs with several columns are seen along one of them, `along` (position or name): charts of components hold
-the others at their medians, charts of data use the rows as they are. In the charts of components line width
+the others at their medians, charts of data use the rows as they are. Where the model knows that it has seen no data, the
+ground is grey. In the charts of components line width
 and opacity follow the weight π_k(x): a wild component that nobody uses is seen, and seen to be unused.
 
 References
@@ -24,6 +25,7 @@ from condensity.plots.style import (
     label_axes,
     padded_range,
 )
+from condensity.plots.support import shade_outside
 
 #: Points drawn at most; more only blacken the paper.
 MOST_POINTS = 2000
@@ -83,6 +85,7 @@ def samples_panel(model, X, y, *, ax=None, along=0, x_label=None, target="y", co
     _scatter(ax, line.values, y, color=DATA_COLOUR, alpha=0.35)
     _scatter(ax, line.values, draws, color=colour, alpha=0.4)
     low, high = _frame_data(ax, line, y)
+    shade_outside(ax, model, line)
     outside = np.count_nonzero(~((draws >= low) & (draws <= high)))
     if outside:
         annotate_corner(ax, f"{outside} of {draws.size} draws out of frame")
@@ -116,6 +119,7 @@ def means_panel(model, X, y=None, *, ax=None, along=0, x_label=None):
     else:
         _scatter(ax, line.values, y, color=DATA_COLOUR, alpha=0.18)
         low, high = _frame_data(ax, line, y)
+    shade_outside(ax, model, line)
     _component_lines(ax, line.grid, dist, dist.means)
     leaving = np.count_nonzero(((dist.means < low) | (dist.means > high)).any(axis=0))
     if leaving:
@@ -128,6 +132,7 @@ def weights_panel(model, X, *, ax=None, along=0, x_label=None):
     ax = current_axes(ax)
     line = look_along(X, along)
     dist = model.predict_dist(line.rows)
+    shade_outside(ax, model, line)
     _component_lines(ax, line.grid, dist, dist.weights)
     top = min(1.02, 1.15 * float(dist.weights.max()))  # 40 equal weights would lie on the floor of a unit axis
     ax.set(xlim=(line.grid[0], line.grid[-1]), ylim=(-0.02 * top, top))
@@ -143,6 +148,7 @@ def scales_panel(model, X, y=None, *, ax=None, along=0, x_label=None):
     ax = current_axes(ax)
     line = look_along(X, along)
     dist = model.predict_dist(line.rows)
+    shade_outside(ax, model, line)
     _component_lines(ax, line.grid, dist, dist.scales)
     spread = 0.0 if y is None else float(np.std(np.asarray(y, dtype=float)))
     finite = dist.scales[np.isfinite(dist.scales) & (dist.scales > 0)]

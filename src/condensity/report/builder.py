@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from importlib import metadata, resources
 from pathlib import Path
 
-from condensity.report.figures import Picture, data_picture, model_pictures, slice_pictures, study_colours
+from condensity.report.figures import (
+    Picture,
+    data_picture,
+    edges_pictures,
+    model_pictures,
+    reverse_pictures,
+    slice_pictures,
+    study_colours,
+)
 from condensity.report.study import SCALE_POINTS, DataSet, Fit, Measures, Study
 
 COLUMNS = ("set", "model", "fit seconds", "components", "converged", "largest σ", "test NLL", "NLL − H*")
@@ -44,6 +52,7 @@ class SectionView:
     data: DataSet
     sentence: str
     slices: list[Picture]
+    reverse: list[Picture]
     models: list[ModelView]
 
 
@@ -190,6 +199,7 @@ def build_page(
         sections=sections,
         scale_points=SCALE_POINTS,
         knows_truth=knows_truth(studies),
+        knows_support=any(section.reverse for section in sections),
         fitted_here=any(fit.seconds is not None for study in studies for fit in study.fits),
         has_other_features=any(len(study.data.feature_names) > 1 for study in studies),
         # Markup marks our own files as safe; everything else is escaped.
@@ -211,10 +221,11 @@ def _section(study: Study, random_state: int, n_columns: int) -> SectionView:
     for position, (fit, measures, cells) in enumerate(rows):
         colour = colours[fit.name]
         pictures = [shared, *model_pictures(data, fit, measures, colour, random_state)]
+        pictures += edges_pictures(data, fit, colour, random_state)
         # How the fit ended stands on the page in any case; its warning would say it again.
         notes = [note for note in fit.notes if not (measures.outcome and measures.outcome in note)]
         models.append(ModelView(fit, measures, study.findings(position), notes, colour, cells, pictures))
-    return SectionView(data, _sentence(data), slice_pictures(study), models)
+    return SectionView(data, _sentence(data), slice_pictures(study), reverse_pictures(study), models)
 
 
 def _sentence(data: DataSet) -> str:

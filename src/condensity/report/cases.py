@@ -40,7 +40,14 @@ def odd_data_sets(n_samples: int, random_state: int) -> Iterator[DataSet]:
         known = make(n_samples, random_state=random_state)
         fresh = make(TEST_ROWS, random_state=random_state + 1)
         rows = known.X, known.y, fresh.X, fresh.y
-        yield DataSet(name, *rows, split, log_density=known.log_density, entropy=known.entropy)
+        yield DataSet(
+            name,
+            *rows,
+            split,
+            log_density=known.log_density,
+            entropy=known.entropy,
+            log_input_density=known.log_input_density,
+        )
 
 
 def table_data_set(file: str, target: str, features: str | None, along: str | None, random_state: int) -> DataSet:

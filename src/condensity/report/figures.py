@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from condensity.estimators.reverse import MOST_REVERSED_INPUTS
 from condensity.plots.panels import data_panel, means_panel, samples_panel, scales_panel, weights_panel
 from condensity.plots.slices import slice_range, slice_rows, slices_panel
 from condensity.plots.style import model_colours, padded_range, small_multiples
+from condensity.plots.support import edges_panel, reverse_panel, reverse_values
 from condensity.report.study import DataSet, Fit, Measures, Study
 
 DOTS_PER_INCH = 200
@@ -57,6 +59,45 @@ def slice_pictures(study: Study) -> list[Picture]:
         caption = f"{name} = {value:.3g}"
         truth = " and the true density" if data.log_density is not None else ""
         alternative = f"{data.name}: densities of {data.target} at {caption}, of {', '.join(models)}{truth}."
+        pictures.append(to_picture(figure, caption, alternative))
+    return pictures
+
+
+def reverse_pictures(study: Study) -> list[Picture]:
+    """One picture for each chosen y: p(x | y) of the models that know p(x) and, where it is known, the truth."""
+    data, name = study.data, study.data.feature_names[study.data.along]
+    models = {fit.name: fit.model for fit in study.fits if _can_reverse(fit.model)}
+    if not models:
+        return []
+    pictures, colours = [], study_colours(study)
+    for value in reverse_values(data.y):
+        figure, (ax,) = small_multiples(1)
+        shown = {name: colours[name] for name in models}
+        truth = data.log_joint_density
+        reverse_panel(models, data.X, value, ax=ax, along=data.along, truth=truth, x_label=name, colours=shown)
+        caption = f"p({name} | {data.target} = {value:.3g})"
+        alternative = f"{data.name}: {caption} of {', '.join(models)}{' and the truth' if truth else ''}."
+        pictures.append(to_picture(figure, caption, alternative))
+    return pictures
+
+
+def _can_reverse(model):
+    """Whether p(x | y) is known without more than `MOST_REVERSED_INPUTS` inputs to search."""
+    return getattr(model, "has_support", False) and model.n_features_in_ <= MOST_REVERSED_INPUTS
+
+
+def edges_pictures(data: DataSet, fit: Fit, colour: str, random_state: int) -> list[Picture]:
+    """Draws beyond the edges of the data, as the model is and with the gate; none for models without support."""
+    if not getattr(fit.model, "has_support", False):
+        return []
+    pictures = []
+    for outside, caption in (("ignore", "beyond the edges"), ("deficient", "the same, gated")):
+        figure, (ax,) = small_multiples(1)
+        edges_panel(
+            fit.model, data.X, data.y, ax=ax, along=data.along, x_label=data.feature_names[data.along], target=data.target,
+            outside=outside, colour=colour, random_state=random_state,
+        )  # fmt: skip
+        alternative = f"{data.name}, {fit.name}: draws over a range twice as wide as the data, outside={outside!r}."
         pictures.append(to_picture(figure, caption, alternative))
     return pictures
 
