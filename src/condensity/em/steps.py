@@ -129,11 +129,12 @@ def factors_of(parameters, independent=False):
         If a covariance is not positive definite.
     """
     try:
-        if not independent:
+        one_column = parameters.means.shape[1] == 1  # then LAPACK's call takes longer than all the rest
+        if not (independent or one_column):
             return np.linalg.cholesky(parameters.covariances)
         variances = np.diagonal(parameters.covariances, axis1=1, axis2=2)
         if (variances > 0).all():
-            return np.sqrt(variances)
+            return np.sqrt(variances) if independent else np.sqrt(parameters.covariances)
         raise np.linalg.LinAlgError
     except np.linalg.LinAlgError as error:
         raise np.linalg.LinAlgError(

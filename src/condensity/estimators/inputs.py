@@ -20,8 +20,8 @@ OUTSIDE = ("ignore", "deficient", "prior", "warn", "raise")
 #: σ of the prior that outside='prior' reverts to, in those of the marginal of y.
 PRIOR_WIDENING = 2.0
 
-#: The marginal of y: components at most, and rows that they are fitted to.
-PRIOR_COMPONENTS, PRIOR_ROWS = 4, 5000
+#: The marginal of y: components at most, iterations of EM (it is a fallback, not an estimate), and rows that it is fitted to.
+PRIOR_COMPONENTS, PRIOR_ITERATIONS, PRIOR_ROWS = 4, 5, 5000
 
 
 class InputVerbs:
@@ -224,7 +224,7 @@ class InputVerbs:
         some = slice(None, None, -(-len(rows.y) // PRIOR_ROWS))
         y = np.asarray(rows.y[some], dtype=float)
         size = max(1, min(PRIOR_COMPONENTS, len(y) // support.ROWS_PER_COMPONENT))
-        fit = em.fit_gmm(y, size, rng, sample_weight=rows.weight[some], tol=support.TOLERANCE, **how)
+        fit = em.fit_gmm(y, size, rng, sample_weight=rows.weight[some], max_iter=PRIOR_ITERATIONS, **how)
         return known, fit.parameters
 
     def _input_density(self, what):

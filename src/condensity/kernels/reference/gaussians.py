@@ -74,6 +74,8 @@ def gaussians_of(weights, means, factors) -> Gaussians:
 def inverse_triangles(factors):
     """Inverses of lower triangles (K, a, a), by forward substitution."""
     a = factors.shape[1]
+    if a == 1:
+        return 1.0 / factors
     if a > SIDE_BY_SIDE:
         return np.array([solve_triangular(factor, np.eye(a), lower=True) for factor in factors])
     inverse = np.zeros_like(factors)
