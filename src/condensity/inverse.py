@@ -33,7 +33,7 @@ FIRST_PANELS, MOST_HALVINGS, PANEL_ERROR = 128, 24, 1e-6
 MOST_PANELS = 2**14
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WeightedDraws:
     """p(x | y) for n rows of y: s weighted draws each, and its density.
 
