@@ -17,6 +17,7 @@ import statistics
 import sys
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -226,7 +227,7 @@ def show_edges(n, seeds):
     say(
         f"edges: n = {n}, {seeds} seeds; share of draws below the .1 % level of the true p(x, y); NaN share outside the data"
     )
-    for kind, cls in MODELS.items():
+    for kind, cls in {**MODELS, "GMM by p(x, y)": partial(JointGMMRegressor, criterion="joint")}.items():
         for name, make in ODD_SETS.items():
             level, rows = rare_level(make), []
             for seed in range(seeds):

@@ -27,7 +27,8 @@ class JointGMMRegressor(AbstractJointRegressor):
         As in scikit-learn: each component its own matrix; one for all; the columns of a component independent, with variances
         of their own; or with one.
     criterion : {'conditional', 'joint', 'bic'}
-        What chooses K: log p(y | x) or log p(x, y) of held-out rows, or the Bayesian information criterion of all rows.
+        What chooses K: log p(y | x) or log p(x, y) of held-out rows, or the Bayesian information criterion of all rows. Take
+        'joint' where p(x), p(x, y) or p(x | y) matter as much as p(y | x).
     covariance_prior : float
         Scale of an inverse-Wishart prior on every covariance, in units of column variance; 0 is maximum likelihood.
     reg_covar : float
