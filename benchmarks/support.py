@@ -142,7 +142,7 @@ def show_validity(seeds, uci):
     tables = sorted(Path(uci).glob("*.npz")) if uci else []
     level = 0.05 / (len(ALPHAS) * (len(cells) + len(tables)) * 2)
     say(f"validity: {seeds} seeds; false alarms at α = {ALPHAS}, in brackets the bound at level {level:.1e}")
-    worst = 0.0
+    worst = -np.inf
     for kind in MODELS:
         for name, source, n in cells:
             found = []
