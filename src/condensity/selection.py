@@ -31,9 +31,9 @@ class Selection(NamedTuple):
     table: dict
 
 
-def candidate_sizes(n) -> list:
-    """Numbers of components worth trying on n rows."""
-    return [k for k in SIZES if k * ROWS_PER_COMPONENT <= n] or [1]
+def candidate_sizes(n, sizes=SIZES) -> list:
+    """Those of the sizes that n rows can carry."""
+    return [k for k in sizes if k * ROWS_PER_COMPONENT <= n] or [1]
 
 
 def sweep(held_out_scores, sizes, *, at_once=1, patience=None, ended=lambda: False) -> Selection:

@@ -27,8 +27,8 @@ from scipy.special import expit, log_expit
 
 from condensity import em
 from condensity.mixture import Mixture
-from condensity.selection import ROWS_PER_COMPONENT, sweep
-from condensity.splitting import fold_splits, held_out_splits
+from condensity.selection import candidate_sizes, sweep
+from condensity.splitting import N_FOLDS, fold_splits, held_out_splits
 
 #: Numbers of components that are tried. A network of one input and few rows is fitted in less time than this sweep takes, and
 #: fewer sizes do: n = 1000, three odd sets: 21 → 12 ms, held-out log density −1.338 both. At n = 5000 they would cost .006 nats.
@@ -235,7 +235,7 @@ def fit_support(x, weight, varying, rng, *, held_out=None, engine="auto", n_thre
     )
 
 
-def fit_again(z, weight, start, form, *, max_iter=200, engine="auto", n_threads=1) -> em.GaussianMixtureParameters:
+def fit_again(z, weight, start, form, *, engine="auto", n_threads=1) -> em.GaussianMixtureParameters:
     """A mixture of other rows of the same table, from where an earlier fit ended.
 
     Where a component stands 10¹⁰⁰ away on a row that is not among them, its covariance would be lost to rounding: then from anew.
@@ -243,7 +243,6 @@ def fit_again(z, weight, start, form, *, max_iter=200, engine="auto", n_threads=
     how: dict[str, Any] = {
         "sample_weight": weight,
         "form": form,
-        "max_iter": max_iter,
         "tol": TOLERANCE,
         "engine": engine,
     }
@@ -266,8 +265,7 @@ def _best_start(z, weight, held_out, rng, *, engine, n_threads):
     n, d = z.shape
     splits = [(np.arange(n), None)] if held_out is not None else held_out_splits(n, HELD_OUT_SHARE, rng)
     fewest = min(len(kept) for kept, _ in splits)
-    tried = FEW_SIZES if d == 1 and n < FEW_ROWS else SIZES
-    sizes = [size for size in tried if size * ROWS_PER_COMPONENT <= fewest] or [1]
+    sizes = candidate_sizes(fewest, FEW_SIZES if d == 1 and n < FEW_ROWS else SIZES)
     kinds = ("full",) if d <= MOST_FULL_COLUMNS else ("tied", "diag")
     found: dict[tuple, tuple] = {}
     best: list[tuple] = []
@@ -303,6 +301,5 @@ def _best_start(z, weight, held_out, rng, *, engine, n_threads):
 def _calibration_splits(n, rng):
     """Pairs (kept, out) of row indices: five folds, or one part of long tables."""
     if n < CROSS_FIT_ROWS:
-        folds = min(5, n)
-        return fold_splits(n, folds, rng)
+        return fold_splits(n, min(N_FOLDS, n), rng)
     return held_out_splits(n, HELD_OUT_SHARE, rng)

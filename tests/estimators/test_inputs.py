@@ -356,6 +356,15 @@ def test_importance_finds_a_normal(linear):
     np.testing.assert_array_equal(copy.logpdf(X[:2]), dist.logpdf(X[:2]))
 
 
+def test_an_answer_stays_when_its_model_is_fitted_again():
+    problem, other = make_cross(300, random_state=0), make_ring(300, random_state=0)
+    model = MDNRegressor(random_state=0).fit(problem.X, problem.y)
+    dist = model.predict_inputs([1.0])
+    before = dist.logpdf([0.5])
+    model.fit(other.X, other.y)
+    np.testing.assert_array_equal(dist.logpdf([0.5]), before)
+
+
 def test_networks_and_joint_mixtures_agree_where_both_are_good(linear):
     X, y, _, cov = linear
     network = MDNRegressor(random_state=0).fit(X, y).predict_inputs([1.0])

@@ -3,6 +3,7 @@
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -13,6 +14,7 @@ from condensity.inverse import WeightedDraws
 from condensity.kernels.rng import as_generator
 from condensity.mixture import Mixture
 from condensity.scaling import Standardizer
+from condensity.selection import ROWS_PER_COMPONENT
 
 #: What `predict_dist` can do where X has no data.
 OUTSIDE = ("ignore", "deficient", "prior", "warn", "raise")
@@ -74,8 +76,7 @@ class InputVerbs:
             Where the model was fitted without a support model.
         """
         x, departs = self._look_at(X)
-        known = self._calibrated("support")
-        return np.where(departs, known.smallest, known.p_values(x))
+        return self._p_values(x, departs, self._calibrated("support"))
 
     def in_support(self, X, alpha=0.01):
         """Whether there is data like each row of X: support(X) > alpha. Of rows like the training rows, a share alpha is not.
@@ -115,13 +116,18 @@ class InputVerbs:
         known = self._calibrated(f"outside={outside!r}")
         departs = self._x_scaler.departs(X)
         if outside in ("warn", "raise"):
-            self._complain(np.where(departs, known.smallest, known.p_values(x)), known.smallest, outside)
+            self._complain(self._p_values(x, departs, known), known.smallest, outside)
             return dist
         log_gate = np.where(departs, support.LOG_NOTHING, known.log_gate(x))
         if outside == "deficient":
             return dist._gated(log_gate)
         gate = np.exp(log_gate)
         return Mixture.mix([dist, _widened(self._prior, len(dist))], np.column_stack([gate, 1.0 - gate]))
+
+    @staticmethod
+    def _p_values(x, departs, known):
+        """P-values of standardised rows; the smallest one where a row departs from what was constant in training."""
+        return np.where(departs, known.smallest, known.p_values(x))
 
     def _complain(self, p_values, smallest, outside):
         strange = np.flatnonzero(p_values <= smallest)
@@ -212,7 +218,7 @@ class InputVerbs:
 
     def _fit_support(self, rows, rng, validation):
         """`Support` and marginal of y of standardised training rows."""
-        how = {"engine": self.engine, "n_threads": effective_n_jobs(self.n_jobs)}
+        how = self._how()
         known = support.fit_support(
             rows.x,
             rows.weight,
@@ -223,9 +229,13 @@ class InputVerbs:
         )
         some = slice(None, None, -(-len(rows.y) // PRIOR_ROWS))
         y = np.asarray(rows.y[some], dtype=float)
-        size = max(1, min(PRIOR_COMPONENTS, len(y) // support.ROWS_PER_COMPONENT))
+        size = max(1, min(PRIOR_COMPONENTS, len(y) // ROWS_PER_COMPONENT))
         fit = em.fit_gmm(y, size, rng, sample_weight=rows.weight[some], max_iter=PRIOR_ITERATIONS, **how)
         return known, fit.parameters
+
+    def _how(self) -> dict[str, Any]:
+        """Engine and threads, as `em` and `support` take them."""
+        return {"engine": self.engine, "n_threads": effective_n_jobs(self.n_jobs)}
 
     def _input_density(self, what):
         check_is_fitted(self)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import numpy as np
-from joblib import effective_n_jobs
 from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.validation import check_is_fitted
 
@@ -120,9 +119,6 @@ class AbstractJointRegressor(AbstractDensityRegressor):
         dist = dist.affine(scale[rest[0]] if one else scale[rest], center[rest[0]] if one else center[rest])
         names = self.joint_.output_names
         return dist.named(None if names is None else [names[j] for j in rest])
-
-    def _how(self):
-        return {"engine": self.engine, "n_threads": effective_n_jobs(self.n_jobs)}
 
     @validate_params({"how": [StrOptions({"mean", "mode", "draw"})]}, prefer_skip_nested_validation=True)
     def impute(self, X, *, how="mean", random_state=None):

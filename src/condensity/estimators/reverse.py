@@ -1,11 +1,11 @@
 """The question turned round, for models that have no closed form of it: the inputs given outputs."""
 
 import warnings
+from copy import copy
 from functools import partial
-from typing import Any
 
 import numpy as np
-from joblib import effective_n_jobs
+from scipy.special import logsumexp
 
 from condensity import em, inverse, support
 from condensity.estimators.inputs import InputVerbs
@@ -66,11 +66,7 @@ class ReverseVerbs(InputVerbs):
                 "it for any number, in closed form."
             )
         seed = int(as_generator(random_state, "predict_inputs").integers(2**31))
-        if c == 1:
-            found = inverse.on_grid(partial(self._log_joint_on_line, y=y), self._nodes(density), int(n_draws))
-            result = self._weighted(y, found[0][:, :, None], None, found[1])
-        else:
-            result = self._by_importance(y, density, int(n_draws), seed)
+        result = self._by_grid(y, int(n_draws)) if c == 1 else self._by_importance(y, int(n_draws), seed)
         if not result.trusted.all():
             worst = int(np.argmax(result.pareto_k))
             warnings.warn(
@@ -82,18 +78,23 @@ class ReverseVerbs(InputVerbs):
             )
         return result
 
-    def _by_importance(self, y, density, n_draws, seed):
+    def _by_grid(self, y, n_draws):
+        density = self._input_density("predict_inputs")
+        draws, log_evidence = inverse.on_grid(partial(self._log_joint_on_line, y=y), _nodes(density), n_draws)
+        log_weights, shapes = np.full(draws.shape, -np.log(n_draws)), np.full(len(y), -np.inf)
+        return self._weighted(y, draws[:, :, None], log_weights, shapes, log_evidence)
+
+    def _by_importance(self, y, n_draws, seed):
+        density = self._input_density("predict_inputs")
         c, q = len(density.columns), y.shape[1]
-        how: dict[str, Any] = {"engine": self.engine, "n_threads": effective_n_jobs(self.n_jobs)}
-        given = em.conditional(self._proposal_of(density), range(c, c + q), range(c), y, **how)
+        given = em.conditional(self._proposal_of(density), range(c, c + q), range(c), y, **self._how())
         alone = density.mixture()[np.zeros(len(y), dtype=int)]
         proposal = Mixture.mix([given, alone], [1.0 - DEFENSIVE_SHARE, DEFENSIVE_SHARE])
         x = inverse.propose(proposal, n_draws, seed)
         log_ratios = np.stack([self._log_joint_at(x[i], y[i]) for i in range(len(y))]) - proposal.logpdf(x)
+        log_evidence = logsumexp(log_ratios, axis=1) - np.log(n_draws)
         log_weights, shapes = inverse.smoothed(log_ratios)
-        largest = log_ratios.max(axis=1)
-        log_evidence = largest + np.log(np.exp(log_ratios - largest[:, None]).mean(axis=1))
-        return self._weighted(y, x, (log_weights, shapes), log_evidence)
+        return self._weighted(y, x, log_weights, shapes, log_evidence)
 
     def _proposal_of(self, density):
         """A joint mixture over the inputs that vary and y, fitted to draws of the model."""
@@ -101,25 +102,23 @@ class ReverseVerbs(InputVerbs):
             rng = np.random.default_rng(0)
             x, y = self._draw_joint(PROPOSAL_ROWS, rng)
             z = np.column_stack([x[:, density.columns], y])
-            how: dict[str, Any] = {"engine": self.engine, "n_threads": effective_n_jobs(self.n_jobs)}
-            self._proposal = em.fit_gmm(z, PROPOSAL_COMPONENTS, rng, tol=support.TOLERANCE, **how).parameters
+            self._proposal = em.fit_gmm(z, PROPOSAL_COMPONENTS, rng, tol=support.TOLERANCE, **self._how()).parameters
         return self._proposal
 
-    def _weighted(self, y, z, weights, log_evidence):
+    def _weighted(self, y, z, log_weights, shapes, log_evidence):
         """`WeightedDraws` in data units, from standardised draws z (n, s, c)."""
         n, s, _ = z.shape
         columns = self._input_density("predict_inputs").columns
         draws = np.empty((n, s, self._x_scaler.scale.size))
         draws[:] = self._x_scaler.center
         draws[:, :, columns] += z * self._x_scaler.scale[columns]
-        log_weights, shapes = (np.full((n, s), -np.log(s)), np.full(n, -np.inf)) if weights is None else weights
         return WeightedDraws(
             draws=draws,
             log_weights=log_weights,
             effective_size=1.0 / np.exp(2.0 * log_weights).sum(axis=1),
             pareto_k=shapes,
             log_evidence=log_evidence - np.log(self._y_scaler.scale).sum(),
-            _log_joint=partial(self._log_joint_in_data_units, y=y),
+            _log_joint=partial(copy(self)._log_joint_in_data_units, y=y),  # a later fit must not change it
         )
 
     def _log_joint_in_data_units(self, X, y):
@@ -147,12 +146,12 @@ class ReverseVerbs(InputVerbs):
         x[:, density.columns] = z
         return self._predict_standardised(x), density.log_density(x)
 
-    def _nodes(self, density):
-        """Points (g,) that follow every component of the density of the one input."""
-        mixture = density.mixture()
-        steps = np.linspace(-10.0, 10.0, 41)
-        return np.unique(mixture.means.T + mixture.scales.T * steps)
-
     def _forget_inputs(self):
         super()._forget_inputs()
         self._proposal = None
+
+
+def _nodes(density):
+    """Points (g,) that follow every component of the density of the one input."""
+    mixture = density.mixture()
+    return np.unique(mixture.means.T + mixture.scales.T * np.linspace(-10.0, 10.0, 41))
