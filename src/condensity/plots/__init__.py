@@ -4,10 +4,17 @@
 >>> samples_panel(model, X, y, ax=ax)                               # doctest: +SKIP
 """
 
-from condensity.plots.panels import data_panel, means_panel, samples_panel, scales_panel, weights_panel
-from condensity.plots.slices import slice_rows, slices_panel
+from condensity.plots.panels import (
+    data_panel,
+    edges_panel,
+    means_panel,
+    samples_panel,
+    scales_panel,
+    shade_outside,
+    weights_panel,
+)
+from condensity.plots.slices import reverse_panel, slice_rows, slices_panel
 from condensity.plots.style import model_colours, small_multiples
-from condensity.plots.support import edges_panel, reverse_panel, shade_outside
 
 __all__ = [
     "data_panel",

@@ -25,10 +25,12 @@ from condensity.plots.style import (
     label_axes,
     padded_range,
 )
-from condensity.plots.support import shade_outside
 
 #: Points drawn at most; more only blacken the paper.
 MOST_POINTS = 2000
+
+#: Draws beyond the edges, and p-values up to which a row counts as outside the data.
+EDGE_POINTS, OUTSIDE_LEVEL = 1500, 0.01
 
 #: Share of the heaviest component's weight above which a component counts as in use at x.
 IN_USE = 0.05
@@ -161,6 +163,61 @@ def scales_panel(model, X, y=None, *, ax=None, along=0, x_label=None):
         ax.text(1.0, spread, "sd(y)", transform=ax.get_yaxis_transform(), ha="right", va="center",
                 fontsize=7.5, color=QUIET, bbox=ground, zorder=9)  # fmt: skip
     return label_axes(ax, x_label or line.label, "scale σₖ(x)")
+
+
+def edges_panel(
+    model, X, y, *, ax=None, along=0, x_label=None, target="y", outside="ignore", colour=PALETTE[0], random_state=0
+):
+    """Draws from p(y | x) at x spread evenly over the range of the data and half of it more on either side, over the data.
+
+    Parameters
+    ----------
+    model : fitted estimator with a support model
+    X : table or array-like (n, d)
+    y : array-like (n,)
+    ax : matplotlib.axes.Axes, optional
+    along : int or str, default 0
+        The input that varies; the others are held at their medians.
+    x_label : str, optional
+    target : str, default "y"
+    outside : str, default "ignore"
+        As in `predict_dist`: 'deficient' draws nothing where nothing is known.
+    colour : str
+    random_state : int, Generator or None, default 0
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = current_axes(ax)
+    line = look_along(X, along, points=EDGE_POINTS, padding=0.5)
+    draws = model.sample(line.rows, 1, random_state=random_state, outside=outside).reshape(len(line.grid), -1)[:, 0]
+    shade_outside(ax, model, line)
+    _scatter(ax, line.values, y, color=DATA_COLOUR, alpha=0.35)
+    _scatter(ax, line.grid, draws, color=colour, alpha=0.5)
+    _frame_data(ax, line, y)
+    unknown = np.isnan(draws).mean()
+    if unknown:
+        annotate_corner(ax, f"{unknown:.0%} of draws: unknown")
+    return label_axes(ax, x_label or line.label, target)
+
+
+def shade_outside(ax, model, line):
+    """Shade the parts of a line through the inputs where a model has seen no data; nothing for models that cannot say.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    model : fitted estimator
+    line : Along
+    """
+    if not getattr(model, "has_support", False):
+        return
+    outside = model.support(line.rows) <= OUTSIDE_LEVEL
+    edges = np.concatenate([line.grid[:1], 0.5 * (line.grid[1:] + line.grid[:-1]), line.grid[-1:]])
+    changes = np.flatnonzero(np.diff(np.concatenate([[False], outside, [False]]).astype(int)))
+    for first, last in changes.reshape(-1, 2):
+        ax.axvspan(edges[first], edges[last], facecolor=QUIET, alpha=0.14, linewidth=0, zorder=0)
 
 
 def _scatter(ax, x, y, *, color, alpha):

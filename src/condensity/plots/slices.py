@@ -1,8 +1,9 @@
-"""Slices: the densities p(y | x₀) of several models on one axes, with the truth where it is known."""
+"""Slices: the densities p(y | x₀) or p(x | y₀) of several models on one axes, with the truth where it is known."""
 
 import numpy as np
 
-from condensity.plots.along import as_table_like, rows_along
+from condensity.mixture import Mixture
+from condensity.plots.along import as_table_like, look_along, rows_along
 from condensity.plots.style import INK, annotate_corner, current_axes, label_axes, model_colours, padded_range
 
 GRID_POINTS = 801
@@ -93,6 +94,65 @@ def slice_range(models, row, y_range):
     return max(low, y_range[0]), min(high, y_range[1])
 
 
+def reverse_panel(models, X, y0, *, ax=None, along=0, truth=None, x_label=None, colours=None):
+    """Reverse slices: densities p(x | y₀) of one input given an output.
+
+    Parameters
+    ----------
+    models : dict of str to fitted estimator with ``predict_inputs(y)``
+    X : table or array-like (n, d)
+        Its range is shown.
+    y0 : float
+    ax : matplotlib.axes.Axes, optional
+    along : int or str, default 0
+        The input whose density is shown; the others are integrated out.
+    truth : callable (X (g, 1), y (g,)) -> (g,), optional
+        The exact log p(x, y) of a problem with one input, drawn as a filled shape.
+    x_label : str, optional
+    colours : dict of str to colour, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = current_axes(ax)
+    line = look_along(X, along, points=GRID_POINTS, padding=0.1)
+    colours = colours or model_colours(models)
+    peaks = {}
+    for name, model in models.items():
+        density = _inputs_density(model.predict_inputs([y0]), line)
+        ax.plot(line.grid, density, color=colours[name], linewidth=1.6, alpha=0.9, zorder=3, label=name)
+        peaks[name] = density.max()
+    reference = float(np.median(list(peaks.values())))
+    if truth is not None:
+        log_joint = truth(line.grid[:, None], np.full(GRID_POINTS, y0))
+        density = np.exp(log_joint - log_joint.max())
+        reference = _fill_truth(ax, line.grid, density / np.trapezoid(density, line.grid))
+    _set_height(ax, peaks, reference)
+    ax.set_xlim(line.grid[0], line.grid[-1])
+    return label_axes(ax, x_label or line.label, "density")
+
+
+def reverse_values(y, count=5):
+    """Outputs to ask about: `count` evenly spaced quantiles of y (n,), equal ones once."""
+    return [float(value) for value in np.unique(np.quantile(y, (np.arange(count) + 0.5) / count))]
+
+
+def _inputs_density(dist, line):
+    """Density (g,) of the input along the line, from either answer to p(x | y)."""
+    if isinstance(dist, Mixture):
+        alone = dist if dist.n_outputs == 1 else dist.marginal(line.column)
+        return alone.pdf(line.grid[None])[0]
+    if dist.draws.shape[2] == 1:
+        return dist.pdf(line.grid[None])[0]
+    from scipy.stats import gaussian_kde
+
+    drawn = dist.draws[0, :, line.column]
+    if drawn.min() == drawn.max():
+        return np.zeros(len(line.grid))
+    return gaussian_kde(drawn, weights=np.exp(dist.log_weights[0]))(line.grid)
+
+
 def _fine_grid(dist, y_range):
     """Points of y (g,), with extra ones around every component, so that no spike is missed."""
     offsets = np.linspace(-4.0, 4.0, 33)
@@ -105,7 +165,11 @@ def _draw_truth(ax, truth, row, y_range):
     """Fill the true density and return its peak."""
     grid = np.linspace(y_range[0], y_range[1], GRID_POINTS)
     inputs = as_table_like(row, np.repeat(np.asarray(row, dtype=float), grid.size, axis=0))
-    density = np.exp(truth(inputs, grid))
+    return _fill_truth(ax, grid, np.exp(truth(inputs, grid)))
+
+
+def _fill_truth(ax, grid, density):
+    """Fill a true density (g,) and return its peak."""
     ax.fill_between(grid, density, color=INK, alpha=0.13, linewidth=0, zorder=1, label="truth")
     ax.plot(grid, density, color=INK, alpha=0.55, linewidth=0.9, zorder=2)
     return float(density.max())

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from condensity.estimators.reverse import MOST_REVERSED_INPUTS
-from condensity.plots.panels import data_panel, means_panel, samples_panel, scales_panel, weights_panel
-from condensity.plots.slices import slice_range, slice_rows, slices_panel
+from condensity.plots.panels import data_panel, edges_panel, means_panel, samples_panel, scales_panel, weights_panel
+from condensity.plots.slices import reverse_panel, reverse_values, slice_range, slice_rows, slices_panel
 from condensity.plots.style import model_colours, padded_range, small_multiples
-from condensity.plots.support import edges_panel, reverse_panel, reverse_values
 from condensity.report.study import DataSet, Fit, Measures, Study
 
 DOTS_PER_INCH = 200
