@@ -210,16 +210,7 @@ def show_power(seeds):
 def rare_level(problem_of, rows=200_000):
     """The .1 % quantile of the true log p(x, y) at rows drawn from it."""
     fresh = problem_of(rows, random_state=123)
-    return np.quantile(true_log_joint(fresh, fresh.X, fresh.y), 0.001)
-
-
-def true_log_joint(problem, X, y):
-    """Log p(x, y); −inf where x is impossible."""
-    log_inputs = problem.log_input_density(X)
-    result = np.full(len(y), -np.inf)
-    possible = np.isfinite(log_inputs)
-    result[possible] = log_inputs[possible] + problem.log_density(X[possible], y[possible])
-    return result
+    return np.quantile(fresh.log_joint_density(fresh.X, fresh.y), 0.001)
 
 
 def show_edges(n, seeds):
@@ -242,11 +233,11 @@ def show_edges(n, seeds):
                 known = ~np.isnan(gated)
                 joint_x, joint_y = model.sample_joint(40_000, random_state=seed)
                 rows.append([
-                    np.mean(true_log_joint(problem, X, plain) < level),
-                    np.mean(true_log_joint(problem, X[known], gated[known]) < level),
+                    np.mean(problem.log_joint_density(X, plain) < level),
+                    np.mean(problem.log_joint_density(X[known], gated[known]) < level),
                     np.mean(~known[outside]),
                     np.mean(~known[~outside]),
-                    np.mean(true_log_joint(problem, joint_x, joint_y) < level),
+                    np.mean(problem.log_joint_density(joint_x, joint_y) < level),
                 ])  # fmt: skip
             plain, gated, unknown, lost, joint = np.mean(rows, axis=0)
             say(f"  {kind} {name:13s} plain {plain:6.1%}  deficient {gated:6.2%}  NaN outside {unknown:6.2%} (inside {lost:5.2%})"
@@ -261,7 +252,7 @@ def show_joint(n, seeds):
         errors, scores, truth = {"MDN": 0.0, "GMM": 0.0}, {"MDN": [], "GMM": []}, []
         for seed in range(seeds):
             problem, test = make(n, random_state=seed), make(20_000, random_state=10_000 + seed)
-            truth.append(true_log_joint(test, test.X, test.y).mean())
+            truth.append(test.log_joint_density(test.X, test.y).mean())
             for kind, cls in MODELS.items():
                 model = cls(random_state=seed).fit(problem.X, problem.y)
                 scores[kind].append(model.score_joint(test.X, test.y).mean())
@@ -293,7 +284,7 @@ def show_reverse(n, seeds):
             problem, test = make(n, random_state=seed), make(40, random_state=10_000 + seed)
             center, spread = problem.X.mean(), problem.X.std()
             x = np.linspace(center - 4.0 * spread, center + 4.0 * spread, 4001)
-            exact = np.exp([true_log_joint(problem, x[:, None], np.full(len(x), y)) for y in test.y])
+            exact = np.exp([problem.log_joint_density(x[:, None], np.full(len(x), y)) for y in test.y])
             exact /= np.trapezoid(exact, x, axis=1)[:, None]
             densities, uniform = [], []
             for cls in MODELS.values():

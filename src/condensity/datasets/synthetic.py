@@ -53,6 +53,13 @@ class Problem(NamedTuple):
     name: str
     log_input_density: LogInputDensity
 
+    def log_joint_density(self, X, y):
+        """The exact log p(x, y) at rows X (n,) or (n, 1) and y (n,); −inf where it is zero."""
+        result, X, y = np.array(self.log_input_density(X)), np.asarray(X), np.asarray(y)
+        possible = np.isfinite(result)
+        result[possible] += self.log_density(X[possible], y[possible])
+        return result
+
 
 # ---------------------------------------------------------------- what the problems share
 

@@ -46,7 +46,7 @@ def odd_data_sets(n_samples: int, random_state: int) -> Iterator[DataSet]:
             split,
             log_density=known.log_density,
             entropy=known.entropy,
-            log_input_density=known.log_input_density,
+            log_joint_density=known.log_joint_density,
         )
 
 

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -44,8 +43,8 @@ class DataSet:
         H*, the smallest expected NLL there is, where it is known.
     notes : tuple of str
         Remarks about the data.
-    log_input_density : callable (X (m, d)) -> (m,), optional
-        The exact log p(x), where it is known.
+    log_joint_density : callable (X (m, d), y (m,)) -> (m,), optional
+        The exact log p(x, y), where it is known.
     """
 
     name: str
@@ -60,14 +59,7 @@ class DataSet:
     log_density: Callable | None = None
     entropy: float | None = None
     notes: tuple[str, ...] = ()
-    log_input_density: Callable | None = None
-
-    @property
-    def log_joint_density(self) -> Callable | None:
-        """The exact log p(x, y) of (X (m, d), y (m,)), where it is known; −inf where x is impossible."""
-        if self.log_density is None or self.log_input_density is None:
-            return None
-        return partial(_log_joint, self.log_input_density, self.log_density)
+    log_joint_density: Callable | None = None
 
 
 @dataclass(frozen=True)
@@ -149,13 +141,6 @@ class Study:
             return own
         here, there = self.measures[position], self.measures[joint]
         return (*own, compare_with_joint(here.log_density, there.log_density, there.components))
-
-
-def _log_joint(log_input_density, log_density, X, y):
-    result = np.array(log_input_density(X))
-    possible = np.isfinite(result)
-    result[possible] += log_density(X[possible], y[possible])
-    return result
 
 
 @contextmanager
