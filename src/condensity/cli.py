@@ -193,17 +193,19 @@ def doctor(file, target, features, members, random_state):
 
     One finding a line; those that ask for something to be done begin with an exclamation mark.
     """
+    import pyarrow
+
     from condensity import MDNRegressor
     from condensity.report.cases import numbers_of
     from condensity.report.study import compare_held_out, fit_model
 
-    X, y, names = numbers_of(file, target, features)
+    numbers, y, names = numbers_of(file, target, features)
+    X = pyarrow.table(list(numbers.T), names=names)
     with _progress() as progress:
         progress(f"{file}: fitting")
         fit = fit_model("MDN", MDNRegressor(n_members=members, n_jobs=-1, random_state=random_state), X, y)
         progress(f"{file}: comparing with a joint Gaussian mixture")
         comparison = compare_held_out(fit.model, X, y, random_state)
-    fit.model.feature_names_in_ = names  # so that findings name the columns
     for finding in (*fit.model.health_, *([] if comparison is None else [comparison])):
         click.echo(str(finding))
     for note in fit.notes:

@@ -109,11 +109,14 @@ def test_t5_the_network_is_as_good_on_the_mirror_image(factor):
 # ------------------------------------------------------------------------------------------------ the range of float64
 @pytest.mark.parametrize("factor", [1e39, 1e299, 1e-299, 1e-308, 1e-315])
 def test_15_16_18_19_targets_of_any_size_keep_their_density(model, factor):
-    plain = clone(model).fit(X2, Y).score(X2, Y)
-    # Subnormal targets have eight digits at 1e-315: the data differ, not the arithmetic.
     y = Y * factor
+    # The same digits in a common unit. At 1e-315 center and scale have eight digits as well, which is another start for a
+    # network: seeds differ by .03 here.
+    exponent = np.frexp(factor)[1]
+    usual = np.ldexp(y, -exponent)
+    plain = clone(model).fit(X2, usual).score(X2, usual)
     got = clone(model).fit(X2, y).score(X2, y)
-    assert got == pytest.approx(plain - np.log(factor), abs=0.01)
+    assert got == pytest.approx(plain - exponent * np.log(2.0), abs=0.1 if factor == 1e-315 else 1e-9)
 
 
 def test_19_targets_without_room_for_their_tails_are_refused(model):
@@ -216,7 +219,7 @@ def test_26_30_targets_of_objects_are_numbers_and_their_gaps_nan(model):
 
 def test_28_text_at_predict_names_its_column(model):
     model.fit(pd.DataFrame(X2, columns=["wind", "fog"]), Y)
-    with pytest.raises(ValueError, match=r"'fog' of X holds .* not numbers"):
+    with pytest.raises(ValueError, match=r"'fog' of X was numbers in fit and holds text"):
         model.predict(pd.DataFrame({"wind": [1.0], "fog": ["thick"]}))
 
 

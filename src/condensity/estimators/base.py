@@ -1,5 +1,6 @@
 """Every public verb of a conditional density estimator, once."""
 
+import re
 import warnings
 from abc import ABCMeta, abstractmethod
 from typing import Any
@@ -22,9 +23,13 @@ from condensity.kernels.rng import as_generator
 from condensity.mixture import Mixture
 from condensity.scaling import Standardizer
 from condensity.table import (
+    RawTable,
+    Schema,
+    is_frame,
+    read_table,
+    read_target,
     require_finite,
     require_moderate,
-    require_numeric,
     warn_about_oddities,
     warn_about_outliers,
     warn_user,
@@ -51,9 +56,11 @@ class AbstractDensityRegressor(InputVerbs, RegressorMixin, BaseEstimator, metacl
         Where X had column names.
     """
 
-    #: Whether tables may have gaps.
-    _gaps_allowed = False
+    #: Whether gaps are integrated out, those of y too. Else gaps of X are filled, and shown by columns of their own.
+    _native_gaps = False
 
+    categorical_features: Any
+    _schema: Schema
     _x_scaler: Standardizer
     _y_scaler: Standardizer
     _fit: Any  # what `_fit_standardised` gave
@@ -80,8 +87,8 @@ class AbstractDensityRegressor(InputVerbs, RegressorMixin, BaseEstimator, metacl
 
         Parameters
         ----------
-        X : array-like or data frame (n, d)
-            Finite numbers.
+        X : array-like (n, d), or pandas, polars or Arrow table
+            Numbers, finite or NaN where a value is missing, and categories (see `categorical_features`).
         y : array-like (n,), (n, 1) or, for several outputs, (n, q)
             Finite numbers; predictions take its shape, and column names, if any, name the outputs of distributions.
         sample_weight : array-like (n,), optional
@@ -147,9 +154,9 @@ class AbstractDensityRegressor(InputVerbs, RegressorMixin, BaseEstimator, metacl
             self._x_scaler, self._y_scaler = Standardizer.fit(x, weight), Standardizer.fit(y, weight)
         if y.shape[1] != self._y_scaler.scale.size:
             raise ValueError(f"y must have {self._y_scaler.scale.size} columns, as before; got {y.shape[1]}.")
-        warn_about_oddities(x, y, self._x_scaler.constant, getattr(self, "feature_names_in_", None))
+        warn_about_oddities(x, y, self._x_scaler.constant, self._input_names())
         dtype = self._row_dtype()
-        rows = Rows(self._x_scaler.transform(x, dtype), self._y_scaler.transform(y), weight.astype(dtype, copy=False))
+        rows = Rows(self._standardised_inputs(x, dtype), self._y_scaler.transform(y), weight.astype(dtype, copy=False))
         warn_about_outliers(rows.y)
         return rows
 
@@ -165,10 +172,16 @@ class AbstractDensityRegressor(InputVerbs, RegressorMixin, BaseEstimator, metacl
         return self._health
 
     def _examine(self, evidence):
-        columns = getattr(self, "feature_names_in_", None)
         return examine(
-            evidence, self._predict_standardised, log_scale_bounds=self._fit.log_scale_bounds, columns=columns
+            evidence,
+            self._predict_standardised,
+            log_scale_bounds=self._fit.log_scale_bounds,
+            columns=self._input_names(),
         )
+
+    def _input_names(self):
+        """Names of the model's inputs, or None where the columns of X are these and have none."""
+        return None if self._schema.is_plain and self._schema.names is None else self._schema.encoded_names
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "converged_")
@@ -177,12 +190,13 @@ class AbstractDensityRegressor(InputVerbs, RegressorMixin, BaseEstimator, metacl
         """Refuse or warn of hyper-parameters that n rows cannot carry."""
 
     def _check_training_data(self, X, y, sample_weight, *, reset=True):
-        """Float64 x (n, d), y (n, q), weight (n,) with mean one, zero weights dropped."""
+        """Float64 model inputs x (n, e), y (n, q), weight (n,) with mean one, zero weights dropped."""
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
-        require_numeric("X", X)
-        X = validate_data(self, X, dtype=np.float64, ensure_all_finite=False, ensure_min_samples=2, reset=reset)
-        require_finite("X", X, getattr(self, "feature_names_in_", None), gaps_allowed=self._gaps_allowed)
+        table = self._read_inputs(X, reset=reset)
+        if reset:
+            self._schema = Schema.fit(table, native_gaps=self._native_gaps)
+        X = self._schema.encode(table)
         y = self._check_target(y)
         check_consistent_length(X, y)
         present = self._rows_with_values(X, y)
@@ -202,7 +216,7 @@ class AbstractDensityRegressor(InputVerbs, RegressorMixin, BaseEstimator, metacl
 
     def _rows_with_values(self, x, y):
         """Bool (n,), where a row knows anything at all; None if all do. Columns of y must have a value."""
-        if not self._gaps_allowed or not (np.isnan(x).any() or np.isnan(y).any()):
+        if not self._native_gaps or not (np.isnan(x).any() or np.isnan(y).any()):
             return None
         unknown = np.isnan(y).all(axis=0)
         if unknown.any():
@@ -218,7 +232,7 @@ class AbstractDensityRegressor(InputVerbs, RegressorMixin, BaseEstimator, metacl
 
     def _check_target(self, y):
         """Float64 y (n, q); its shape and column names are remembered, so that predictions can take them."""
-        names = _get_feature_names(y) if getattr(y, "ndim", 1) == 2 else None
+        names = _get_feature_names(y) if is_frame(y) else None
         series_name: object = getattr(y, "name", None)
         columns = self._target_columns(y, "y")
         self._y_shape = columns.shape[1:]
@@ -227,13 +241,13 @@ class AbstractDensityRegressor(InputVerbs, RegressorMixin, BaseEstimator, metacl
         if not self._y_shape and isinstance(series_name, str):
             self._output_names = [series_name]
         shown = columns if columns.shape[1] > 1 else columns[:, 0]
-        require_finite("y", shown, self._output_names, gaps_allowed=self._gaps_allowed)
+        require_finite("y", shown, self._output_names, gaps_allowed=self._native_gaps)
         require_moderate("y", columns)
         return columns
 
     def _target_columns(self, y, name):
         """Float64 (n,) or (n, q), not looked at for NaN; of as many columns as were fitted, once fitted."""
-        require_numeric(name, y)
+        y = read_target(name, y)
         y = check_array(y, ensure_2d=False, ensure_all_finite=False, input_name=name, dtype="numeric", allow_nd=True)
         if y.ndim > 2 or (y.ndim == 2 and not 1 <= y.shape[1] <= MOST_OUTPUTS):
             raise ValueError(f"{name} must have shape (n,) or (n, q) with q <= {MOST_OUTPUTS}; got {y.shape}.")
@@ -271,17 +285,38 @@ class AbstractDensityRegressor(InputVerbs, RegressorMixin, BaseEstimator, metacl
         x = self._check_inputs(X_val, name="X_val")
         y = self._check_known_target(y_val, "y_val")
         _require_same_length("X_val", x, "y_val", y)
-        return Rows(self._x_scaler.transform(x), self._y_scaler.transform(y), np.ones(len(y)))
+        return Rows(self._standardised_inputs(x), self._y_scaler.transform(y), np.ones(len(y)))
 
     def _check_inputs(self, X, name="X"):
-        """Float64 x (n, d) for a fitted schema."""
-        require_numeric(name, X)
+        """Float64 model inputs (n, e) of a table with the fitted schema: NaN in its gaps."""
         try:
-            X = validate_data(self, X, dtype=np.float64, ensure_all_finite=False, reset=False)
+            return self._schema.encode(self._read_inputs(X, reset=False, name=name))
         except ValueError as error:
-            raise ValueError(str(error) if name == "X" else f"{name}: {error}") from None
-        require_finite(name, X, getattr(self, "feature_names_in_", None), gaps_allowed=self._gaps_allowed)
-        return X
+            said = str(error)
+            raise ValueError(said if re.search(rf"\b{name}\b", said) else f"{name}: {said}") from None
+
+    def _read_inputs(self, X, *, reset, name="X") -> RawTable:
+        """X as float64 with NaN in gaps, of as many columns, by the same names, as in fit."""
+        named = self.categorical_features if reset else self._schema.positions_of_categories
+        least = 2 if reset else 1
+        if is_frame(X) or (not isinstance(named, str) and np.ndim(X) == 2):
+            validate_data(self, X, skip_check_array=True, reset=reset)
+        table = read_table(name, X, named)
+        if table is None:
+            values = validate_data(
+                self, X, dtype=np.float64, ensure_all_finite=False, ensure_min_samples=least, reset=reset
+            )
+            names = getattr(self, "feature_names_in_", None)
+            table = RawTable(values, None if names is None else list(names), {})
+        else:
+            check_array(table.values, ensure_all_finite=False, ensure_min_samples=least, estimator=self)
+        require_finite(name, table.values, table.names, gaps_allowed=True)
+        return table
+
+    def _standardised_inputs(self, x, dtype=np.float64):
+        """Standardised model inputs; where gaps are not integrated out, they become 0, the middle of their column."""
+        x = self._x_scaler.transform(x, dtype)
+        return x if self._native_gaps else np.nan_to_num(x, copy=False, nan=0.0)
 
     # -------------------------------------------------------------------------------------------------- predicting
     def predict_dist(self, X, *, outside="ignore") -> Mixture:
@@ -307,7 +342,7 @@ class AbstractDensityRegressor(InputVerbs, RegressorMixin, BaseEstimator, metacl
         """
         check_is_fitted(self)
         X = self._check_inputs(X)
-        x = self._x_scaler.transform(X)
+        x = self._standardised_inputs(X)
         dist = self._predict_standardised(x)
         if outside != "ignore":
             dist = self._beyond_data(dist, X, x, outside)
@@ -360,7 +395,8 @@ class AbstractDensityRegressor(InputVerbs, RegressorMixin, BaseEstimator, metacl
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
-        tags.input_tags.allow_nan = self._gaps_allowed
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
         tags.regressor_tags.poor_score = True  # the score is a log density, where scikit-learn expects R²
         return tags
 

@@ -15,6 +15,7 @@ from condensity.kernels.rng import as_generator
 from condensity.mixture import Mixture
 from condensity.scaling import Standardizer
 from condensity.selection import ROWS_PER_COMPONENT
+from condensity.table import Schema
 
 #: What `predict_dist` can do where X has no data.
 OUTSIDE = ("ignore", "deficient", "prior", "warn", "raise")
@@ -40,7 +41,9 @@ class InputVerbs:
     _support: support.Support | None
     _prior: em.GaussianMixtureParameters | None  # of y alone
     _no_support: str  # why there is none
+    _schema: Schema
     _check_inputs: Callable
+    _standardised_inputs: Callable
     _predict_standardised: Callable[..., Mixture]
     score_samples: Callable
 
@@ -145,8 +148,10 @@ class InputVerbs:
     # ------------------------------------------------------------------------------------------------- p(x) and p(x, y)
     def score_inputs(self, X):
         """Log p(x) of every row, (n,), in nats per unit of X; columns that were constant in training are left out."""
+        check_is_fitted(self)
+        density = self._density_over_columns("score_inputs")
         x, _ = self._look_at(X)
-        return self._input_density("score_inputs").log_density(x) - self._log_units(x)
+        return density.log_density(x) - self._log_units(x)
 
     def score_joint(self, X, y):
         """Log p(x, y) = log p(x) + log p(y | x) of every row, (n,), in nats per unit of X and y."""
@@ -158,6 +163,7 @@ class InputVerbs:
         x is drawn from p(x) and y from p(y | x), so no row lies where there is no data.
         """
         check_is_fitted(self)
+        self._density_over_columns("sample_joint")
         x, y = self._draw_joint(n_samples, as_generator(random_state, "sample_joint"))
         y = y * self._y_scaler.scale + self._y_scaler.center
         return x * self._x_scaler.scale + self._x_scaler.center, y.reshape(len(y), *self._y_shape)
@@ -243,6 +249,24 @@ class InputVerbs:
             raise ValueError(f"{what} needs a density of the inputs: {self._no_support}.")
         return self._inputs
 
+    def _density_over_columns(self, what):
+        """The density of the inputs where it is one over the columns of X themselves."""
+        self._require_plain_columns(what)
+        return self._input_density(what)
+
+    def _require_plain_columns(self, what):
+        schema = self._schema
+        if schema.categories:
+            label = schema.label(schema.categories[0].column)
+            raise ValueError(
+                f"{what} needs X to be numbers alone, and {label} is a category; there is no density over those."
+            )
+        if schema.gaps:
+            raise ValueError(
+                f"{what} needs X without gaps, and {schema.label(schema.gaps[0])} has some; JointGMMRegressor integrates "
+                "them out."
+            )
+
     def _calibrated(self, what):
         check_is_fitted(self)
         if self._support is None:
@@ -253,7 +277,7 @@ class InputVerbs:
         """Standardised rows, and whether they depart from what was constant in training."""
         check_is_fitted(self)
         X = self._check_inputs(X)
-        return self._x_scaler.transform(X), self._x_scaler.departs(X)
+        return self._standardised_inputs(X), self._x_scaler.departs(X)
 
     def _check_lone_outputs(self, y, *, gaps_allowed=False):
         """Outputs that come without inputs: (n, q), from a number, (n,), (q,) or (n, q)."""

@@ -41,8 +41,8 @@ class AbstractJointRegressor(AbstractDensityRegressor):
         return tuple(np.concatenate(pair) for pair in pairs)
 
     def _joint_names(self):
-        d, q = self._x_scaler.scale.size, self._y_scaler.scale.size
-        inputs = [str(name) for name in getattr(self, "feature_names_in_", [f"x{j}" for j in range(d)])]
+        q = self._y_scaler.scale.size
+        inputs = self._schema.encoded_names
         outputs = self._output_names or (["y"] if q == 1 else [f"y{j}" for j in range(q)])
         names = [*inputs, *outputs]
         return names if len(set(names)) == len(names) else None  # then positions alone know them
@@ -60,7 +60,8 @@ class AbstractJointRegressor(AbstractDensityRegressor):
         ----------
         given : dict or data frame
             From names or positions of columns to values in data units, a number or (n,). NaN says that a column is not known
-            in that row, and is integrated out.
+            in that row, and is integrated out. A category is given by name, its values by level; positions count the columns
+            of `joint_`, where it has one for each level.
 
         Returns
         -------
@@ -84,7 +85,9 @@ class AbstractJointRegressor(AbstractDensityRegressor):
         """
         check_is_fitted(self)
         if not isinstance(given, Mapping) and hasattr(given, "columns"):
-            given = {name: np.asarray(given[name], dtype=float) for name in given.columns}
+            given = {name: np.asarray(given[name]) for name in given.columns}
+        if isinstance(given, Mapping):
+            given = self._schema.expand(given)
         sizes = {np.size(value) for value in given.values() if np.ndim(value)} if isinstance(given, Mapping) else set()
         d = self.joint_.n_outputs
         n = max(sizes, default=1)
@@ -139,6 +142,7 @@ class AbstractJointRegressor(AbstractDensityRegressor):
             Known values as they were.
         """
         check_is_fitted(self)
+        self._require_plain_columns("impute")
         X = self._check_inputs(X)
         result, rng, d = X.copy(), as_generator(random_state, "impute"), X.shape[1]
         gaps = np.isnan(X)
@@ -156,6 +160,8 @@ class AbstractJointRegressor(AbstractDensityRegressor):
     # ------------------------------------------------------------------------------------------------ joint density
     def score_joint(self, X, y):
         """Log p(x, y) of every row, (n,), in nats per unit of X and y; of what a row knows, where it has gaps."""
+        check_is_fitted(self)
+        self._require_plain_columns("score_joint")
         x, _ = self._look_at(X)
         y = self._y_scaler.transform(self._check_known_target(y, "y", gaps_allowed=True))
         if len(x) != len(y):
@@ -168,6 +174,7 @@ class AbstractJointRegressor(AbstractDensityRegressor):
     def sample_joint(self, n_samples=1, *, random_state=None):
         """Draw rows from p(x, y): X (n_samples, d) and y (n_samples,) or, of several outputs, (n_samples, q)."""
         check_is_fitted(self)
+        self._require_plain_columns("sample_joint")
         draws = self.joint_.sample(n_samples, random_state=random_state)[0]
         d = self._x_scaler.scale.size
         return draws[:, :d], draws[:, d:].reshape(n_samples, *self._y_shape)

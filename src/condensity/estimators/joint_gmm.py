@@ -41,6 +41,10 @@ class JointGMMRegressor(AbstractJointRegressor):
         Starts; the best objective is kept.
     validation_fraction : float
         Share of the rows held out in the sweep (50 at least; five folds below 300 rows). The final fit uses all rows.
+    categorical_features : 'from_dtype' or array-like of str, int or bool
+        Columns of X that are categories, beside those that say so themselves: 'category' and text of pandas, Categorical, Enum
+        and String of polars, dictionary and text of Arrow. A missing value is a level of its own. A level unknown to `fit`
+        is integrated out, with a warning.
     support_model : 'auto' or None
         Calibrate the density of the inputs by cross-fits, for `support`, `in_support` and `outside=` of `predict_dist`. None
         leaves these out; p(x) and p(x, y) are there in any case.
@@ -80,7 +84,7 @@ class JointGMMRegressor(AbstractJointRegressor):
     <Mixture: 1 rows, 8 components, 1 output (x0)>
     """
 
-    _gaps_allowed = True
+    _native_gaps = True
 
     _parameter_constraints: ClassVar[dict] = {
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
@@ -92,6 +96,7 @@ class JointGMMRegressor(AbstractJointRegressor):
         "tol": [Interval(Real, 0, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "categorical_features": ["array-like", StrOptions({"from_dtype"})],
         "support_model": [StrOptions({"auto"}), None],
         "engine": [StrOptions({"auto", "native", "reference"})],
         "random_state": ["random_state", np.random.Generator],
@@ -113,6 +118,7 @@ class JointGMMRegressor(AbstractJointRegressor):
         tol=1e-4,
         n_init=1,
         validation_fraction=0.15,
+        categorical_features="from_dtype",
         support_model="auto",
         engine="auto",
         random_state=None,
@@ -130,6 +136,7 @@ class JointGMMRegressor(AbstractJointRegressor):
         self.tol = tol
         self.n_init = n_init
         self.validation_fraction = validation_fraction
+        self.categorical_features = categorical_features
         self.support_model = support_model
         self.engine = engine
         self.random_state = random_state

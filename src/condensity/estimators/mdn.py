@@ -77,6 +77,10 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
     refit : bool
         Train a single network once more, on all rows, for as many epochs as were best. Of no effect on ensembles, whose
         members have seen all rows between them, nor with X_val.
+    categorical_features : 'from_dtype' or array-like of str, int or bool
+        Columns of X that are categories, beside those that say so themselves: 'category' and text of pandas, Categorical, Enum
+        and String of polars, dictionary and text of Arrow. A missing value is a level of its own. A level unknown to `fit`
+        counts as unknown, with a warning.
     support_model : 'auto' or None
         Fit a Gaussian mixture to the inputs as well, which knows where there is no data: `support`, `in_support`, `outside=` of
         `predict_dist`, and p(x), p(x, y), p(x | y). None leaves all that out.
@@ -144,6 +148,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         "init": [StrOptions({"quantile", "xavier", "gmm"})],
         "n_members": [Interval(Integral, 1, None, closed="left")],
         "refit": ["boolean"],
+        "categorical_features": ["array-like", StrOptions({"from_dtype"})],
         "support_model": [StrOptions({"auto"}), None],
         "engine": [StrOptions({"auto", "native", "reference"})],
         "random_state": ["random_state", np.random.Generator],
@@ -177,6 +182,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         init="quantile",
         n_members=1,
         refit=True,
+        categorical_features="from_dtype",
         support_model="auto",
         engine="auto",
         random_state=None,
@@ -206,6 +212,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         self.init = init
         self.n_members = n_members
         self.refit = refit
+        self.categorical_features = categorical_features
         self.support_model = support_model
         self.engine = engine
         self.random_state = random_state
@@ -286,7 +293,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
             Variance of the members' means: what more data could settle. 0 for a single network.
         """
         check_is_fitted(self)
-        x = self._x_scaler.transform(self._check_inputs(X))
+        x = self._standardised_inputs(self._check_inputs(X))
         parts = [
             self._y_scaler.restore(part)
             for part in training.predict_members(self._fit.thetas, self._fit.network, x, self._fit.bases)

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 from scipy.special import logsumexp
+from sklearn.utils.validation import check_is_fitted
 
 from condensity import em, inverse, support
 from condensity.estimators.inputs import InputVerbs
@@ -55,7 +56,8 @@ class ReverseVerbs(InputVerbs):
         UserWarning
             Where weights are so uneven that a row should not be trusted.
         """
-        density = self._input_density("predict_inputs")
+        check_is_fitted(self)
+        density = self._density_over_columns("predict_inputs")
         if not (isinstance(n_draws, (int, np.integer)) and n_draws >= 100):
             raise ValueError(f"n_draws must be an integer >= 100; got {n_draws!r}.")
         y = self._y_scaler.transform(self._check_lone_outputs(y))

@@ -14,6 +14,7 @@ from condensity.estimators.joint_gmm import JointGMMRegressor
 from condensity.health import compare_with_joint
 from condensity.plots.along import look_along
 from condensity.splitting import fold_splits
+from condensity.table import take_rows
 
 #: Points across the training range on which the largest σ is looked for, together with every training row.
 SCALE_POINTS = 2001
@@ -220,8 +221,8 @@ def compare_held_out(model: Any, X: Any, y: np.ndarray, random_state: int) -> An
     joint, sizes = np.full(n, np.nan), []
     with collected_warnings():
         for inside, outside in splits:
-            rival = JointGMMRegressor(random_state=random_state).fit(X[inside], y[inside])
-            joint[outside] = rival.score_samples(X[outside], y[outside])
+            rival = JointGMMRegressor(random_state=random_state).fit(take_rows(X, inside), y[inside])
+            joint[outside] = rival.score_samples(take_rows(X, outside), y[outside])
             sizes.append(rival.joint_.n_components)
     return compare_with_joint(own[held_out], joint[held_out], int(np.median(sizes)))
 

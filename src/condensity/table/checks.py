@@ -1,4 +1,4 @@
-"""Raw tables at the door: what is not numeric, finite or plausible is named, column by column."""
+"""What is not finite or plausible is named, column by column."""
 
 import hashlib
 import warnings
@@ -13,50 +13,6 @@ OUTLIER_DISTANCE = 1000.0
 
 #: Targets beyond this leave no room for their own quantiles within float64.
 LARGEST_TARGET = 1e300
-
-
-def require_numeric(name, values):
-    """Refuse text, dates and durations, which conversion would turn into a riddle or into nanoseconds.
-
-    Parameters
-    ----------
-    name : str
-        The argument's name.
-    values : anything
-        A table is looked at column by column, an array as a whole; the rest is left to scikit-learn's checks.
-
-    Raises
-    ------
-    ValueError
-        Naming the argument or the column, its type and the remedy.
-    """
-    columns = getattr(values, "columns", None)
-    if columns is None or callable(columns) or not hasattr(values, "__getitem__"):
-        if isinstance(values, (list, tuple)) or hasattr(values, "dtype"):
-            _require_numeric_array(f"Input {name}", values)
-        return
-    for column in list(columns):
-        if getattr(values[column], "ndim", 1) != 1:
-            raise ValueError(f"{name} has more than one column named {column!r}; give every column its own name.")
-        _require_numeric_array(f"Column {column!r} of {name}", values[column])
-
-
-def _require_numeric_array(what, values):
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise ValueError(f"{what} is not rectangular: its rows have different lengths ({error}).") from None
-    kind, dtype = array.dtype.kind, getattr(values, "dtype", array.dtype)
-    if kind in "mM":
-        raise ValueError(
-            f"{what} holds dates or durations ({dtype}); numbers are needed. "
-            "Convert it, for example to days since a reference date, or drop it."
-        )
-    if kind in "UST" or (kind == "O" and any(isinstance(value, str) for value in array.flat)):
-        raise ValueError(
-            f"{what} holds {dtype} values that are not numbers; "
-            "encode it (for example with sklearn.preprocessing.OneHotEncoder) or drop it."
-        )
 
 
 def require_finite(name, values, columns=None, *, gaps_allowed=False):

@@ -1,0 +1,28 @@
+"""The user's table at the door: read from any library, checked, and turned into float arrays by a schema learned at fit."""
+
+from condensity.table.checks import (
+    OUTLIER_DISTANCE,
+    require_finite,
+    require_moderate,
+    warn_about_oddities,
+    warn_about_outliers,
+    warn_user,
+)
+from condensity.table.columns import Levels, RawTable, is_frame, read_table, read_target, take_rows
+from condensity.table.schema import Schema
+
+__all__ = [
+    "OUTLIER_DISTANCE",
+    "Levels",
+    "RawTable",
+    "Schema",
+    "is_frame",
+    "read_table",
+    "read_target",
+    "require_finite",
+    "require_moderate",
+    "take_rows",
+    "warn_about_oddities",
+    "warn_about_outliers",
+    "warn_user",
+]

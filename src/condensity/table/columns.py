@@ -1,0 +1,391 @@
+"""Columns of pandas, polars, Arrow and NumPy tables as float64, categories as codes with their levels as text.
+
+None of these libraries is imported: a table brings its own.
+"""
+
+import datetime
+import numbers
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import NamedTuple, NoReturn
+
+import numpy as np
+
+#: Text with more levels than this, and in more than this share of the rows its own, is an identifier and not a category.
+IDENTIFIER_LEVELS, IDENTIFIER_SHARE = 50, 0.5
+
+
+class Levels(NamedTuple):
+    """What the codes of a category stand for.
+
+    Attributes
+    ----------
+    texts : tuple of str
+        Code k stands for level k. Levels are known by their text, so that 1, 1.0 and '1' are the same.
+    ordered : bool
+        Whether their order means something.
+    """
+
+    texts: tuple[str, ...]
+    ordered: bool
+
+
+class RawTable(NamedTuple):
+    """A table as numbers.
+
+    Attributes
+    ----------
+    values : ndarray (n, d) float64
+        Numbers, and codes of categories; NaN where a value is missing.
+    names : list of str or None
+    categories : dict of int to Levels
+        Of the columns that are categories.
+    """
+
+    values: np.ndarray
+    names: list[str] | None
+    categories: dict[int, Levels]
+
+    def label(self, column) -> str:
+        """How messages call a column."""
+        return f"column {column}" if self.names is None else f"column {self.names[column]!r}"
+
+
+class _Column(NamedTuple):
+    values: np.ndarray
+    levels: Levels | None
+
+
+def is_frame(table) -> bool:
+    """Whether it is a table with named columns: pandas, polars or Arrow."""
+    return _library(table) in _READERS and getattr(table, "ndim", len(np.shape(table))) == 2
+
+
+def take_rows(table, rows):
+    """Some rows of a table or an array, in its own type."""
+    if hasattr(table, "iloc"):
+        return table.iloc[rows]
+    return table.take(rows) if hasattr(table, "column_names") else table[rows]
+
+
+def read_table(name, table, categorical_features="from_dtype") -> RawTable | None:
+    """Read a table with named columns, or an array some of whose columns are categories.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name, for messages.
+    table : anything
+    categorical_features : 'from_dtype' or array-like of str, int or bool
+        Columns that are categories, beside those that say so themselves: pandas 'category' and text, polars Categorical, Enum
+        and String, Arrow dictionary and text.
+
+    Returns
+    -------
+    RawTable, or None for an array of numbers alone, which scikit-learn's checks are for.
+
+    Raises
+    ------
+    ValueError
+        For columns of dates, complex or nested values, mixtures of text and numbers, and identifiers, by name.
+    """
+    if not is_frame(table):
+        return _read_array(name, table, categorical_features)
+    names = _column_names(table)
+    return _read_frame(name, table, _chosen(categorical_features, len(names), names))
+
+
+def _read_frame(name, table, chosen) -> RawTable:
+    """A table with named columns; those at the positions chosen are categories whatever they hold."""
+    names = _column_names(table)
+    columns = []
+    for j, column in enumerate(names):
+        if names.count(column) > 1:
+            raise ValueError(f"{name} has more than one column named {column!r}; give every column its own name.")
+        what = f"Column {column!r} of {name}"
+        read = _READERS[_library(table)](what, _series(table, j))
+        if j in chosen:
+            read = read if read.levels else _as_category(read)
+        elif read.levels:
+            _refuse_identifier(what, read)
+        columns.append(read)
+    return _assemble(columns, [str(column) for column in names], len(table))
+
+
+def read_target(name, values):
+    """Target or weights of any library as something that NumPy reads: numbers, (n,) or (n, q).
+
+    Raises
+    ------
+    ValueError
+        For text, dates and the like.
+    """
+    if is_frame(values):
+        table = _read_frame(name, values, set())
+        for j in table.categories:
+            _refuse_text(f"{table.label(j).capitalize()} of {name}", "text or categories")
+        return table.values
+    what = f"Input {name}"
+    if _library(values) in _READERS:
+        column = _READERS[_library(values)](what, values)
+        if column.levels:
+            _refuse_text(what, "text or categories")
+        return column.values
+    if isinstance(values, (list, tuple)) or hasattr(values, "dtype"):
+        _require_numbers(what, values)
+    return values
+
+
+# ------------------------------------------------------------------------------------------------------ arrays
+def _read_array(name, table, categorical_features) -> RawTable | None:
+    named = categorical_features
+    if isinstance(named, str) or np.size(named) == 0:
+        if isinstance(table, (list, tuple)) or hasattr(table, "dtype"):
+            _require_numbers(f"Input {name}", table)
+        return None
+    array = np.asarray(table, dtype=object if _holds_objects(table) else None)
+    if array.ndim != 2:
+        return None  # scikit-learn's checks say so
+    chosen = _chosen(named, array.shape[1], None)
+    columns = []
+    for j, values in enumerate(array.T):
+        what = f"Column {j} of {name}"
+        read = _from_array(what, values)
+        if read.levels and j not in chosen:
+            _refuse_text(what, "text")
+        columns.append(_as_category(read) if j in chosen and not read.levels else read)
+    return _assemble(columns, None, len(array))
+
+
+def _holds_objects(table) -> bool:
+    return isinstance(table, (list, tuple)) or getattr(table, "dtype", None) == np.dtype(object)
+
+
+def _chosen(categorical_features, d, names) -> set[int]:
+    """Positions of the columns that were named as categories."""
+    if isinstance(categorical_features, str):
+        if categorical_features != "from_dtype":
+            raise ValueError(
+                f"categorical_features must be 'from_dtype' or a list of columns; got {categorical_features!r}. "
+                f"For one column, write [{categorical_features!r}]."
+            )
+        return set()
+    listed = np.asarray(categorical_features, dtype=object).ravel()
+    if all(isinstance(value, (bool, np.bool_)) for value in listed) and len(listed):
+        if len(listed) != d:
+            raise ValueError(f"categorical_features has {len(listed)} flags for the {d} columns of X.")
+        return set(np.flatnonzero(listed.astype(bool)).tolist())
+    return {_position(value, d, names) for value in listed}
+
+
+def _position(value, d, names) -> int:
+    if names is not None and value in names:
+        return names.index(value)
+    if isinstance(value, numbers.Integral) and -d <= value < d:
+        return int(value) % d
+    known = f"0 to {d - 1}" if names is None else ", ".join(map(repr, names[:12]))
+    raise ValueError(f"categorical_features names {value!r}, which is not a column of X; the columns are {known}.")
+
+
+def _assemble(columns: Sequence[_Column], names, n) -> RawTable:
+    values = np.empty((n, len(columns)))
+    for j, column in enumerate(columns):
+        values[:, j] = column.values
+    return RawTable(values, names, {j: column.levels for j, column in enumerate(columns) if column.levels})
+
+
+def _as_category(column: _Column) -> _Column:
+    """Numbers as a category: every value is a level."""
+    known = ~np.isnan(column.values)
+    levels, codes = np.unique(column.values[known], return_inverse=True)
+    values = np.full(len(column.values), np.nan)
+    values[known] = codes
+    return _Column(values, Levels(tuple(map(text_of, levels.tolist())), False))
+
+
+# ------------------------------------------------------------------------------------------------ one reader a library
+def _library(table) -> str:
+    return type(table).__module__.partition(".")[0]
+
+
+def _column_names(table) -> list:
+    return list(table.column_names if hasattr(table, "column_names") else table.columns)
+
+
+def _series(table, j):
+    if hasattr(table, "iloc"):
+        return table.iloc[:, j]
+    return table.column(j) if hasattr(table, "column_names") else table[:, j]
+
+
+def _from_pandas(what, series) -> _Column:
+    dtype = series.dtype
+    if isinstance(dtype, np.dtype):
+        return _from_array(what, series.to_numpy())
+    if hasattr(series, "cat"):
+        codes = np.asarray(series.cat.codes, dtype=float)
+        return _coded(np.where(codes < 0, np.nan, codes), series.cat.categories.tolist(), bool(series.cat.ordered))
+    if getattr(dtype, "kind", "O") in "iufb":  # nullable numbers
+        return _Column(series.to_numpy(dtype=float, na_value=np.nan), None)
+    if getattr(dtype, "pyarrow_dtype", None) is not None:
+        return _from_arrow(what, series.array.__arrow_array__())
+    return _from_objects(what, series.to_numpy(dtype=object), dtype)
+
+
+def _from_polars(what, series) -> _Column:
+    dtype = series.dtype
+    name = str(dtype).partition("(")[0]
+    if dtype.is_numeric() or name == "Boolean":
+        floats = series.cast(float) if dtype.is_numeric() else series.cast(int).cast(float)
+        return _Column(np.array(floats.to_numpy(), dtype=float), None)
+    if name in ("Categorical", "Enum"):
+        texts = series.cast(str).to_list()
+        if name == "Categorical":
+            return _from_objects(what, texts, dtype)
+        place = {text: float(code) for code, text in enumerate(dtype.categories.to_list())}
+        return _coded(np.array([place.get(text, np.nan) for text in texts]), list(place), True)
+    if name == "Null":
+        return _Column(np.full(len(series), np.nan), None)
+    return _from_objects(what, series.to_list(), dtype)
+
+
+def _from_arrow(what, column) -> _Column:
+    import pyarrow
+    from pyarrow import types
+
+    if isinstance(column, pyarrow.ChunkedArray):
+        column = column.unify_dictionaries().combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+    kind = column.type
+    if types.is_null(kind):
+        return _Column(np.full(len(column), np.nan), None)
+    if types.is_boolean(kind):
+        column, kind = column.cast(pyarrow.int8()), pyarrow.int8()
+    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
+        return _Column(np.array(column.cast(pyarrow.float64(), safe=False).to_numpy(zero_copy_only=False)), None)
+    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+        column = column.dictionary_encode()
+    if not types.is_dictionary(column.type):
+        return _from_objects(what, column.to_pylist(), kind)
+    codes = np.array(column.indices.cast(pyarrow.float64()).to_numpy(zero_copy_only=False))
+    return _coded(codes, column.dictionary.to_pylist(), types.is_dictionary(kind) and kind.ordered)
+
+
+def _from_array(what, values) -> _Column:
+    kind = values.dtype.kind
+    if kind in "iufb":
+        return _Column(values.astype(float), None)
+    if kind in "mM":  # NumPy counts durations among the integers
+        _refuse_dates(what, values.dtype)
+    return _from_objects(what, values.tolist() if kind in "UST" else values, values.dtype)
+
+
+_READERS = {"pandas": _from_pandas, "polars": _from_polars, "pyarrow": _from_arrow}
+
+
+# ---------------------------------------------------------------------------------------------- values one by one
+def _from_objects(what, values, dtype) -> _Column:
+    """Python values: numbers, or text, or an error that says what they are."""
+    place: dict[str, int] = {}
+    result, n_texts, n_numbers = np.full(len(values), np.nan), 0, 0
+    for i, value in enumerate(values):
+        if _is_missing(value):
+            continue
+        if isinstance(value, (str, bytes)):
+            n_texts += 1
+            result[i] = place.setdefault(text_of(value), len(place))
+        elif isinstance(value, (numbers.Real, Decimal, np.bool_)):
+            n_numbers += 1
+            result[i] = float(value)
+        else:
+            _refuse_value(what, value, dtype)
+    if n_texts and n_numbers:
+        raise ValueError(
+            f"{what} mixes text and numbers ({n_texts} and {n_numbers} of {len(values)} values); make it one or the other."
+        )
+    return _coded(result, list(place), False) if n_texts else _Column(result, None)
+
+
+def _is_missing(value) -> bool:
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float) and value != value
+
+
+def _coded(codes, levels, ordered) -> _Column:
+    """Codes into levels that occur, as text; in their own order if that means something, else sorted."""
+    texts = [text_of(level) for level in levels]
+    present = np.unique(codes[~np.isnan(codes)]).astype(int)
+    order = present if ordered else np.array(sorted(present, key=lambda k: _sort_key(texts[k])), dtype=int)
+    place = np.full(len(texts) + 1, np.nan)  # the last is for what is missing
+    kept: list[str] = []
+    for k in order:
+        if texts[k] not in kept[-1:]:
+            kept.append(texts[k])
+        place[k] = len(kept) - 1
+    return _Column(place[np.where(np.isnan(codes), -1, codes).astype(int)], Levels(tuple(kept), bool(ordered)))
+
+
+def text_of(level) -> str:
+    """What a level is known by: whole numbers look the same whatever type they come in."""
+    if isinstance(level, bytes):
+        return level.decode("utf-8", errors="replace")
+    if isinstance(level, (float, np.floating)) and float(level).is_integer():
+        level = int(level)
+    return str(level)
+
+
+def _sort_key(text):
+    """Numbers by size, before text."""
+    try:
+        return (0, float(text), text)
+    except ValueError:
+        return (1, 0.0, text)
+
+
+# ----------------------------------------------------------------------------------------------------- refusals
+def _refuse_identifier(what, column: _Column):
+    n, m = len(column.values), len(column.levels.texts) if column.levels else 0
+    if m > IDENTIFIER_LEVELS and m > IDENTIFIER_SHARE * n:
+        raise ValueError(
+            f"{what} holds text with {m} different values in {n} rows: an identifier, which tells nothing. Drop it, "
+            "or name it in categorical_features if it is a category after all."
+        )
+
+
+def _refuse_value(what, value, dtype) -> NoReturn:
+    if isinstance(value, (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)):
+        _refuse_dates(what, dtype)
+    if isinstance(value, numbers.Complex):
+        raise ValueError(f"{what}: Complex data not supported ({dtype}); split it into real and imaginary parts.")
+    if isinstance(value, (list, tuple, set, dict, np.ndarray)):
+        raise ValueError(
+            f"{what} is nested: it holds {type(value).__name__}s ({dtype}). Split it into columns of its own."
+        )
+    raise TypeError(f"{what} holds {type(value).__name__} values; argument must be a string or a real number.")
+
+
+def _refuse_dates(what, dtype) -> NoReturn:
+    raise ValueError(
+        f"{what} holds dates or durations ({dtype}); numbers are needed. "
+        "Convert it, for example to days since a reference date, or drop it."
+    )
+
+
+def _refuse_text(what, dtype) -> NoReturn:
+    raise ValueError(
+        f"{what} holds {dtype} values that are not numbers; encode it (in a data frame, or by categorical_features, X may hold "
+        "categories) or drop it."
+    )
+
+
+def _require_numbers(what, values):
+    """Refuse text, dates and durations in arrays, which conversion would turn into a riddle or into nanoseconds."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{what} is not rectangular: its rows have different lengths ({error}).") from None
+    kind, dtype = array.dtype.kind, getattr(values, "dtype", array.dtype)
+    if kind in "mM":
+        _refuse_dates(what, dtype)
+    if kind in "UST" or (kind == "O" and any(isinstance(value, str) for value in array.flat)):
+        _refuse_text(what, dtype)
