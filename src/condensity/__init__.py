@@ -14,6 +14,8 @@ _HOME = {
     "report": "condensity.report",
     "datasets": "condensity.datasets",
     "plots": "condensity.plots",
+    "predict_dist": "condensity.wrappers",
+    "scorers": "condensity.scorers",
     "scores": "condensity.scores",
     "selection": "condensity.selection",
 }
@@ -27,7 +29,9 @@ __all__ = [
     "__version__",
     "datasets",
     "plots",
+    "predict_dist",
     "report",
+    "scorers",
     "scores",
     "selection",
 ]

@@ -16,11 +16,13 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from condensity.estimators.callbacks import CallbackSupportMixin, begin_fit, look_through, with_callbacks
 from condensity.estimators.inputs import InputVerbs
 from condensity.health import Evidence, examine, gather_evidence
 from condensity.kernels.reference.trainer import Rows
 from condensity.kernels.rng import as_generator
 from condensity.mixture import Mixture
+from condensity.progress import watcher
 from condensity.scaling import Standardizer
 from condensity.table import (
     RawTable,
@@ -39,7 +41,7 @@ from condensity.table import (
 MOST_OUTPUTS = 100
 
 
-class AbstractDensityRegressor(InputVerbs, RegressorMixin, BaseEstimator, metaclass=ABCMeta):
+class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin, BaseEstimator, metaclass=ABCMeta):
     """Fits p(y | x) and answers with a `Mixture`. Subclasses say how to fit and predict in standardised units.
 
     Attributes
@@ -59,7 +61,9 @@ class AbstractDensityRegressor(InputVerbs, RegressorMixin, BaseEstimator, metacl
     #: Whether gaps are integrated out, those of y too. Else gaps of X are filled, and shown by columns of their own.
     _native_gaps = False
 
+    callback: Any
     categorical_features: Any
+    verbose: int
     _schema: Schema
     _x_scaler: Standardizer
     _y_scaler: Standardizer
@@ -82,6 +86,7 @@ class AbstractDensityRegressor(InputVerbs, RegressorMixin, BaseEstimator, metacl
         """Mixture of standardised y for each row of standardised x (n, d)."""
 
     # ----------------------------------------------------------------------------------------------------- fitting
+    @with_callbacks
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
         """Fit the conditional density of y given X.
 
@@ -115,6 +120,7 @@ class AbstractDensityRegressor(InputVerbs, RegressorMixin, BaseEstimator, metacl
         goes_on = self._goes_on()
         self._forget(keep_schema=goes_on)
         self._validate_params()
+        context = begin_fit(self, X, y)
         rows = self._standardised_rows(X, y, sample_weight, keep_units=goes_on)
         validation = self._check_validation_data(X_val, y_val)
         seen = self._rows_for_inputs(rows)
@@ -129,8 +135,14 @@ class AbstractDensityRegressor(InputVerbs, RegressorMixin, BaseEstimator, metacl
         self.converged_ = fit.converged
         bad = [finding for finding in self._evidence.findings if finding.serious and finding.name != "held-out rows"]
         if bad:
-            warnings.warn(" ".join(finding.sentence for finding in bad), ConvergenceWarning, stacklevel=2)
+            warnings.warn(" ".join(finding.sentence for finding in bad), ConvergenceWarning, stacklevel=3)
+        if context is not None:
+            context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
+
+    def _watcher(self):
+        """Whatever looks at a fit while it runs: lines on the terminal, the callback, scikit-learn's callbacks."""
+        return watcher(look_through(self, self.callback), self.verbose)
 
     def _goes_on(self):
         """Whether the next fit starts from what the last one learned."""

@@ -10,7 +10,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from condensity import em, kernels
 from condensity.estimators.component_search import ComponentSearch
 from condensity.estimators.joint_base import AbstractJointRegressor
-from condensity.progress import watcher
 from condensity.splitting import held_out_splits
 
 
@@ -168,7 +167,7 @@ class JointGMMRegressor(AbstractJointRegressor):
 
     def _fit_standardised(self, rows, rng, validation, goes_on):
         z, n_inputs = np.column_stack([rows.x, rows.y]), rows.x.shape[1]
-        watch = em.Watch(watcher(self.callback, self.verbose))
+        watch = em.Watch(self._watcher())
         settings = self._settings()
         held_out = None if validation is None else np.column_stack([validation.x, validation.y])
         self.selection_ = None

@@ -18,7 +18,6 @@ from condensity.estimators.reverse import ReverseVerbs
 from condensity.kernels.reference.network import ACTIVATIONS
 from condensity.kernels.reference.optimizer import SOLVERS
 from condensity.kernels.rng import as_generator
-from condensity.progress import watcher
 from condensity.table import warn_user
 
 
@@ -337,9 +336,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
                 "X_val and y_val have no use with early_stopping=False; leave them out, or set it to True."
             )
         earlier = self._fit if goes_on else None
-        journal = training.Journal(
-            self.checkpoint, self._fingerprint(rows, validation, earlier), watcher(self.callback, self.verbose)
-        )
+        journal = training.Journal(self.checkpoint, self._fingerprint(rows, validation, earlier), self._watcher())
         fit = training.fit_mdn(
             self._settings(),
             rows,
