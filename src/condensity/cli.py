@@ -136,7 +136,7 @@ def demo(output, n_samples, random_state):
 
     Prints one table and writes one self-contained HTML page with the charts of the founding blog post.
     """
-    from condensity.report.builder import check_writable
+    from condensity.persistence import check_writable
     from condensity.report.cases import fit_all, four_models, odd_data_sets
 
     path = check_writable(output)
@@ -170,7 +170,7 @@ def report(file, target, features, along, output, random_state):
 
     A random fifth of the rows is kept for the test. Prints one table and writes one self-contained HTML page.
     """
-    from condensity.report.builder import check_writable
+    from condensity.persistence import check_writable
     from condensity.report.cases import fit_all, four_models, table_data_set
 
     path = check_writable(output)
@@ -214,12 +214,13 @@ def doctor(file, target, features, members, random_state):
 
 
 def _write_page(studies, path, title, lead, random_state, progress):
-    from condensity.report.builder import build_page, write_atomically
+    from condensity.persistence import write_atomically
+    from condensity.report.builder import build_page
     from condensity.report.study import all_notes, collected_warnings
 
     with collected_warnings() as notes:
         page = build_page(studies, title=title, lead=lead, random_state=random_state, progress=progress)
-    write_atomically(path, page)
+    write_atomically(path, page.encode("utf-8", errors="replace"))
     progress("")
     for note in [*all_notes(studies), *notes]:
         click.echo(f"condensity: note: {note}", err=True)

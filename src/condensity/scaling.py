@@ -58,6 +58,16 @@ class Standardizer:
         unknown = np.array([flag and bool(np.isnan(values[:, j]).all()) for j, flag in enumerate(constant)], dtype=bool)
         return cls(center, scale, constant, unknown)
 
+    def check_loaded(self):
+        """Refuse what `fit` cannot have learned."""
+        sizes = {np.shape(part) for part in (self.center, self.scale, self.constant, self.unknown)}
+        if (
+            len(sizes) > 1
+            or self.scale.ndim != 1
+            or not ((self.scale > 0) & np.isfinite(self.scale + self.center)).all()
+        ):
+            raise ValueError("scales must be positive, one for each column")
+
     def transform(self, values, dtype=np.float64) -> np.ndarray:
         """Standardised copy of `values` (n, c), made block by block; nan stays nan, but not in constant columns."""
         result = np.empty(values.shape, dtype=dtype)

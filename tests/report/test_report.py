@@ -14,8 +14,9 @@ import pytest
 
 import condensity
 from condensity import JointGMMRegressor
+from condensity.persistence import check_writable, write_atomically
 from condensity.report import report
-from condensity.report.builder import build_page, check_writable, write_atomically
+from condensity.report.builder import build_page
 from condensity.report.study import (
     DataSet,
     Fit,
@@ -281,11 +282,11 @@ def test_a_page_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     path.write_text("old")
     monkeypatch.setattr(os, "fdopen", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
-        write_atomically(path, "new")
+        write_atomically(path, b"new")
     monkeypatch.undo()
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["page.html"]
-    write_atomically(path, "größe")
+    write_atomically(path, "größe".encode())
     assert path.read_text(encoding="utf-8") == "größe"
     assert [entry.name for entry in tmp_path.iterdir()] == ["page.html"]
 
@@ -293,7 +294,7 @@ def test_a_page_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 def test_a_page_has_ordinary_permissions(tmp_path):
     ordinary = tmp_path / "ordinary"
     ordinary.touch()
-    written = write_atomically(tmp_path / "page.html", "x")
+    written = write_atomically(tmp_path / "page.html", b"x")
     assert stat.S_IMODE(written.stat().st_mode) == stat.S_IMODE(ordinary.stat().st_mode)
 
 

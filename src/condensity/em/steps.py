@@ -59,6 +59,15 @@ class GaussianMixtureParameters(NamedTuple):
     means: np.ndarray
     covariances: np.ndarray
 
+    def check_loaded(self):
+        """Refuse what EM cannot have fitted."""
+        k, d = np.shape(self.means)
+        if np.shape(self.weights) != (k,) or np.shape(self.covariances) != (k, d, d) or k < 1:
+            raise ValueError("weights, means and covariances must be of as many components and columns")
+        if not all(np.isfinite(part).all() for part in self) or (self.weights < 0).any():
+            raise ValueError("weights, means and covariances must be finite")
+        np.linalg.cholesky(self.covariances)
+
     def over(self, columns) -> "GaussianMixtureParameters":
         """The marginal of some columns, in the order given."""
         return GaussianMixtureParameters(

@@ -18,6 +18,7 @@ from sklearn.utils.validation import (
 
 from condensity.estimators.callbacks import CallbackSupportMixin, begin_fit, look_through, with_callbacks
 from condensity.estimators.inputs import InputVerbs
+from condensity.estimators.saving import save_model
 from condensity.health import Evidence, examine, gather_evidence
 from condensity.kernels.reference.trainer import Rows
 from condensity.kernels.rng import as_generator
@@ -403,6 +404,47 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
         if not weight.any():
             raise ValueError(f"sample_weight must be positive in at least one row; it is 0 in all {len(weight)}.")
         return float(np.average(row_scores, weights=weight / weight.max()))
+
+    # ------------------------------------------------------------------------------------------------------- files
+    def save(self, path):
+        """Write the fitted model to one file, which `condensity.load` reads and which holds no code.
+
+        Callback and checkpoint are left out, as is a random_state that is not an integer.
+
+        Parameters
+        ----------
+        path : path-like
+            Replaced only once the new file is whole and on the disk.
+
+        Returns
+        -------
+        pathlib.Path
+            Absolute.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+        OSError
+            If the path cannot be written.
+        TypeError
+            For hyper-parameters that are functions.
+        """
+        return save_model(self, path)
+
+    def _check_loaded(self):
+        """Refuse parts that do not belong together, by a prediction among others. ValueError or what NumPy raises."""
+        e, q = self._x_scaler.scale.size, self._y_scaler.scale.size
+        if not (len(self._schema.encoded_names) == e and self.n_features_in_ == self._schema.n_features):
+            raise ValueError("columns of X")
+        if self._y_shape not in ((), (q,)) or (self._output_names is not None and len(self._output_names) != q):
+            raise ValueError("columns of y")
+        dist = self._predict_standardised(np.zeros((1, e)))
+        if dist.n_outputs != q or not np.isfinite(dist.mean()).all():
+            raise ValueError("outputs")
+        if self._inputs is not None:
+            self._inputs.scores(np.zeros((1, e)))
+        if self._support is not None:
+            self._beyond_data(dist, np.zeros((1, e)), np.zeros((1, e)), "prior")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,5 +1,7 @@
 """The joint mixture that a network with init='gmm' stands on."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from condensity import em
@@ -8,18 +10,23 @@ from condensity.splitting import held_out_splits
 from condensity.training import Terms
 
 
+@dataclass(frozen=True, eq=False)
 class GaussianBase:
     """A joint mixture over standardised (x, y), as `training.Base`.
 
-    Parameters
+    Attributes
     ----------
     parameters : em.GaussianMixtureParameters
     n_inputs : int
     """
 
-    def __init__(self, parameters, n_inputs):
-        self.parameters, self.n_inputs = parameters, n_inputs
-        self.n_components = len(parameters.weights)
+    parameters: em.GaussianMixtureParameters
+    n_inputs: int
+
+    @property
+    def n_components(self) -> int:
+        """Of the mixture."""
+        return len(self.parameters.weights)
 
     def terms(self, x) -> Terms:
         """The mixture of y given standardised x (n, d)."""

@@ -150,6 +150,10 @@ class JointGMMRegressor(AbstractJointRegressor):
         self.joint_ = self._describe_joint()
         return self
 
+    def _check_loaded(self):
+        super()._check_loaded()
+        self.joint_ = self._describe_joint()
+
     def _check_size(self, n, d):
         kernels.resolve_engine(self.engine, operation="gaussian_sums")
         needed = em.covariance_bytes(1 if self.n_components == "auto" else self.n_components, d + 1)

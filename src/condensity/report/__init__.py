@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from condensity.persistence import check_writable, write_atomically
 from condensity.plots.along import feature_names
-from condensity.report.builder import build_page, check_writable, write_atomically
+from condensity.report.builder import build_page
 from condensity.report.study import DataSet, Fit, Study, most_correlated
 
 __all__ = ["report"]
@@ -72,7 +73,7 @@ def report(models, X, y, path, *, names=None):
     page = build_page(
         [study], title="Conditional densities", lead=f"p({target} | x) by {', '.join(named)}.", random_state=0
     )
-    return write_atomically(path, page)
+    return write_atomically(path, page.encode("utf-8", errors="replace"))
 
 
 def _name_models(models: Any, names: Sequence[str] | None) -> dict:

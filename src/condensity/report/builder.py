@@ -3,12 +3,9 @@
 import base64
 import hashlib
 import math
-import os
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata, resources
-from pathlib import Path
 
 from condensity.report.figures import (
     Picture,
@@ -54,69 +51,6 @@ class SectionView:
     slices: list[Picture]
     reverse: list[Picture]
     models: list[ModelView]
-
-
-def check_writable(path: str | Path) -> Path:
-    """The absolute path of a file that can be written, found out before any work is done for it.
-
-    Raises
-    ------
-    OSError
-        If its directory is missing or not writable, or if the path is something other than a regular file.
-    """
-    path = Path(path).resolve()
-    if path.exists() and not path.is_file():
-        raise OSError(f"cannot write {str(path)!r}: it is not a regular file; choose a file name.")
-    if not path.parent.is_dir():
-        raise OSError(
-            f"cannot write {str(path)!r}: the directory {str(path.parent)!r} does not exist; create it first."
-        )
-    probe = _beside(path)
-    try:
-        _create(probe, "")
-        probe.unlink()
-    except OSError as error:
-        raise OSError(f"cannot write into the directory {str(path.parent)!r}: {error.strerror}.") from error
-    return path
-
-
-def write_atomically(path, text):
-    """Write a UTF-8 text so that the path holds either its old content or all of the new one.
-
-    Parameters
-    ----------
-    path : path-like
-    text : str
-
-    Returns
-    -------
-    pathlib.Path
-        Absolute.
-
-    Raises
-    ------
-    OSError
-    """
-    path = Path(path).resolve()
-    temporary = _beside(path)
-    try:
-        _create(temporary, text)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
-
-
-def _beside(path: Path) -> Path:
-    """A fresh hidden name in the same directory, so that replacing is one step of the file system."""
-    return path.with_name(f".condensity-{secrets.token_hex(8)}.tmp")
-
-
-def _create(path, text):
-    """Create a new file with the permissions that the user's umask gives."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace", newline="\n") as stream:
-        stream.write(text)
 
 
 def three_digits(value: float) -> str:

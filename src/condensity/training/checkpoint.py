@@ -2,27 +2,23 @@
 
 import hashlib
 import io
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from condensity.persistence import write_atomically
+
 DIGEST_SIZE = hashlib.sha256().digest_size
 
 
 def write(path: Path, fingerprint: str, seed: int, states: list) -> None:
-    """Write beside the path, then put it in its place, so that no crash leaves half a file."""
+    """Write the states of the runs, atomically: no crash leaves half a file."""
     parts: dict[str, Any] = {f"state{i}": np.frombuffer(state, dtype=np.uint8) for i, state in enumerate(states)}
     content = io.BytesIO()
     np.savez(content, fingerprint=np.array(fingerprint), seed=np.array(seed), **parts)
     body = content.getvalue()
-    partial = path.with_name(path.name + ".partial")
-    with open(partial, "wb") as file:
-        file.write(hashlib.sha256(body).digest() + body)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    write_atomically(path, hashlib.sha256(body).digest() + body)
 
 
 def read(path: Path, fingerprint: str):

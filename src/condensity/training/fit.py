@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from condensity import kernels
-from condensity.kernels.reference.network import Network, initialize, initialize_xavier
+from condensity.kernels.reference.network import ACTIVATIONS, Network, initialize, initialize_xavier
 from condensity.kernels.reference.network import log_density as log_density_of
 from condensity.kernels.reference.trainer import Plan, Rows, Split, Training, finish, held_out_loss, reach, whole
 from condensity.scaling import QUANTILE_ROWS, weighted_quantiles
@@ -63,6 +63,19 @@ class MDNFit:
     candidates: list = field(default_factory=list)
     ended_by_user: bool = False
     bases: list | None = None
+
+    def check_loaded(self):
+        """Refuse networks that are not as long as they say; nothing is allocated for what they say."""
+        shape, widths = np.shape(self.thetas), (*self.network.hidden, self.network.n_components, self.network.n_outputs)
+        if not all(type(width) is int and width > 0 for width in widths) or self.network.activation not in ACTIVATIONS:
+            raise ValueError("widths must be positive numbers, and the activation one that there is")
+        if (
+            len(shape) != 2
+            or shape[0] < 1
+            or shape[1] != self.network.n_parameters
+            or not np.isfinite(self.thetas).all()
+        ):
+            raise ValueError("a network must have as many numbers as its layers need, all finite")
 
     @property
     def log_scale_bounds(self):

@@ -70,7 +70,7 @@ def make_network(settings: Settings, rows: Rows, encoding: str | None) -> Networ
     """Resolve the 'auto' choices about the network."""
     (n, d), q = rows.x.shape, rows.y.shape[1]
     hidden = settings.hidden_layer_sizes
-    if hidden == "auto":
+    if isinstance(hidden, str):
         hidden = (32, 32) if d == 1 else (128, 128) if encoding else (128, 128, 128)
     else:
         hidden = tuple(np.atleast_1d(np.asarray(hidden, dtype=int)).tolist())
@@ -78,7 +78,7 @@ def make_network(settings: Settings, rows: Rows, encoding: str | None) -> Networ
     if n_components == "auto":
         n_components = 5 if q > 3 else 20 if n >= 5000 and q == 1 and d == 1 else 10
     bounds = settings.scale_bounds
-    if bounds == "auto":
+    if isinstance(bounds, str):
         low = [float(np.log(max(SMALLEST_SCALE, resolution(column) / 2))) for column in rows.y.T]
         bounds = (tuple(low), LARGEST_LOG_SCALE)
     elif bounds is not None:
@@ -99,7 +99,7 @@ def require_same_network(settings: Settings, rows: Rows, network: Network) -> No
     asked = {"n_components": "n_components", "hidden_layer_sizes": "hidden"}
     for name, attribute in asked.items():
         has, wants = getattr(network, attribute), getattr(wanted, attribute)
-        if getattr(settings, name) != "auto" and has != wants:
+        if not isinstance(getattr(settings, name), str) and has != wants:
             raise ValueError(
                 f"The fitted network has {name}={has}, which cannot become {wants}; set it back, or fit a new model "
                 "(warm_start=False)."

@@ -1,0 +1,225 @@
+"""Python values as a tree of JSON with tensors beside it, and back: a fixed set of types, nothing else.
+
+    None, bool, int, float, str, list       as JSON has them
+    dict of str                             a JSON object, if no key begins with $
+    everything else                         an object with one key that begins with $: see `pack`
+
+Classes are those of a registry, dataclasses and named tuples; unpacking calls their constructors with the fields by name, and
+then their `check_loaded()`, if they have one, which raises ValueError where the parts do not fit together.
+"""
+
+import math
+from dataclasses import fields, is_dataclass
+from pathlib import PurePath
+from typing import Any, NoReturn
+
+import numpy as np
+
+from condensity.persistence.container import DTYPES, ModelFileError
+
+#: Values within values, at most.
+MOST_DEPTH = 64
+
+_NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+
+def pack(value, registry: dict[str, type], what="model") -> tuple[Any, dict[str, np.ndarray]]:
+    """A value as (tree, tensors).
+
+    Parameters
+    ----------
+    value : anything that is made of None, bool, int, float, str, bytes, path, list, tuple, dict, array, and registered classes
+    registry : dict of str to type
+        Dataclasses and named tuples by the name that files know them by.
+    what : str
+        How errors call it.
+
+    Raises
+    ------
+    TypeError
+        Naming the place of what cannot be saved.
+    """
+    packer = _Packer(registry)
+    return packer.tree_of(value, what), packer.tensors
+
+
+class _Packer:
+    def __init__(self, registry):
+        self.names = {cls: name for name, cls in registry.items()}
+        self.tensors: dict[str, np.ndarray] = {}
+        self.known: dict[int, tuple] = {}  # by identity; the array is held, so that no other gets its id
+
+    def tree_of(self, value, what) -> Any:
+        """JSON of a value at the place `what`."""
+        if isinstance(value, np.generic):
+            value = value.item()
+        if type(value) in self.names:
+            names = field_names(type(value))
+            parts = {name: self.tree_of(getattr(value, name), f"{what}.{name}") for name in names}
+            return {"$class": self.names[type(value)], "fields": parts}
+        if value is None or type(value) in (bool, int):
+            return value
+        if isinstance(value, float):
+            return float(value) if math.isfinite(value) else {"$float": str(value)}
+        if isinstance(value, (str, PurePath)):
+            return self._text(str(value), what)
+        if isinstance(value, (bytes, bytearray)):
+            return {"$bytes": self._tensor(np.frombuffer(bytes(value), dtype=np.uint8))}
+        if isinstance(value, np.ndarray):
+            return self._array(value, what)
+        if type(value) in (list, tuple):
+            items = [self.tree_of(item, f"{what}[{i}]") for i, item in enumerate(value)]
+            return items if isinstance(value, list) else {"$tuple": items}
+        if type(value) is dict:
+            return self._dict(value, what)
+        raise TypeError(
+            f"{what} is of type {type(value).__name__}, which cannot be saved; pickle the model, or set it to None."
+        )
+
+    def _text(self, text, what):
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise TypeError(f"{what} is text with half a surrogate pair ({text!r}), which cannot be saved.") from None
+        return text
+
+    def _dict(self, value, what):
+        if all(isinstance(key, str) and not key.startswith("$") for key in value):
+            return {self._text(key, what): self.tree_of(item, f"{what}[{key!r}]") for key, item in value.items()}
+        pairs = [[self.tree_of(key, what), self.tree_of(item, f"{what}[{key!r}]")] for key, item in value.items()]
+        return {"$pairs": pairs}
+
+    def _array(self, array, what):
+        if array.dtype.kind in "OU":
+            items = [self.tree_of(item, f"{what}[{i}]") for i, item in enumerate(array.ravel().tolist())]
+            return {"$objects": items, "shape": list(array.shape)}
+        if array.dtype.name not in DTYPES:
+            raise TypeError(
+                f"{what} is an array of {array.dtype.name}, which cannot be saved; only {', '.join(DTYPES)}."
+            )
+        return {"$tensor": self._tensor(array)}
+
+    def _tensor(self, array) -> str:
+        if id(array) not in self.known:
+            self.known[id(array)] = (f"t{len(self.tensors)}", array)
+            self.tensors[self.known[id(array)][0]] = array
+        return self.known[id(array)][0]
+
+
+def field_names(cls) -> list[str]:
+    """Fields by which a registered class is taken apart and put together."""
+    if is_dataclass(cls):
+        return [each.name for each in fields(cls) if each.init]
+    return list(cls._fields)
+
+
+def unpack(tree, tensors: dict[str, np.ndarray], registry: dict[str, type]) -> Any:
+    """The value that was packed.
+
+    Raises
+    ------
+    ModelFileError
+        For whatever `pack` cannot have made.
+    """
+    return _Unpacker(tensors, registry).value_of(tree, 0)
+
+
+class _Unpacker:
+    def __init__(self, tensors, registry):
+        self.tensors, self.registry = tensors, registry
+
+    def value_of(self, node, depth) -> Any:
+        """The value of a node."""
+        if depth > MOST_DEPTH:
+            _refuse("its values are nested too deeply")
+        if isinstance(node, list):
+            return [self.value_of(item, depth + 1) for item in node]
+        if not isinstance(node, dict):
+            return node
+        tags = [key for key in node if key.startswith("$")]
+        if not tags:
+            return {key: self.value_of(item, depth + 1) for key, item in node.items()}
+        read = getattr(self, f"_{tags[0][1:]}", None) if tags[0] in _TAGS else None
+        if read is None or set(node) != _TAGS[tags[0]]:
+            _refuse(f"it holds something of an unknown kind, {tags[0][:20]!r}")
+        return read(node, depth)
+
+    def _float(self, node, _):
+        if node["$float"] not in ("nan", "inf", "-inf"):
+            _refuse("it holds a number that is none")
+        return _NON_FINITE[node["$float"]]
+
+    def _tuple(self, node, depth):
+        return tuple(self._items(node["$tuple"], depth))
+
+    def _pairs(self, node, depth):
+        pairs = self._items(node["$pairs"], depth)
+        if not all(isinstance(pair, list) and len(pair) == 2 and _is_key(pair[0]) for pair in pairs):
+            _refuse("it holds a table without keys")
+        return dict(pairs)
+
+    def _objects(self, node, depth):
+        items, shape = self._items(node["$objects"], depth), node["shape"]
+        if not (isinstance(shape, list) and all(type(size) is int and size >= 0 for size in shape)):
+            _refuse("it holds an array without a shape")
+        if math.prod(shape) != len(items) or len(shape) > 2 or not all(_is_key(item) for item in items):
+            _refuse("it holds an array that does not have its shape")
+        array = np.empty(len(items), dtype=object)
+        array[:] = items
+        return array.reshape(shape)
+
+    def _tensor(self, node, _):
+        name = node["$tensor"]
+        if not isinstance(name, str) or name not in self.tensors:
+            _refuse("it lacks a tensor")
+        return self.tensors[name]
+
+    def _bytes(self, node, _):
+        array = self._tensor({"$tensor": node["$bytes"]}, 0)
+        if array.dtype != np.uint8:
+            _refuse("it holds bytes that are none")
+        return array.tobytes()
+
+    def _class(self, node, depth):
+        name, parts = node["$class"], node["fields"]
+        if not isinstance(name, str) or name not in self.registry or not isinstance(parts, dict):
+            _refuse(f"it holds a {str(name)[:40]!r}, which this version does not know")
+        cls = self.registry[name]
+        unknown = set(parts) - set(field_names(cls))
+        if unknown:
+            _refuse(f"its {name} has a field {min(unknown)[:40]!r}, which this version does not know")
+        values = {key: self.value_of(item, depth + 1) for key, item in parts.items()}
+        try:
+            made = cls(**values)
+            if hasattr(made, "check_loaded"):
+                made.check_loaded()
+        except (TypeError, ValueError, AttributeError, IndexError) as error:
+            _refuse(f"its {name} does not fit together ({' '.join(str(error).split())[:100]})")
+        return made
+
+    def _items(self, items, depth):
+        if not isinstance(items, list):
+            _refuse("it holds a list that is none")
+        return [self.value_of(item, depth + 1) for item in items]
+
+
+#: Keys of every tagged node.
+_TAGS = {
+    "$float": {"$float"},
+    "$tuple": {"$tuple"},
+    "$pairs": {"$pairs"},
+    "$objects": {"$objects", "shape"},
+    "$tensor": {"$tensor"},
+    "$bytes": {"$bytes"},
+    "$class": {"$class", "fields"},
+}
+
+
+def _is_key(value) -> bool:
+    return (
+        value is None or isinstance(value, (str, int, float)) or (isinstance(value, tuple) and all(map(_is_key, value)))
+    )
+
+
+def _refuse(why) -> NoReturn:
+    raise ModelFileError(f"it is damaged or no model: {why}.")
