@@ -1,17 +1,23 @@
 """The command line: what it prints and writes, and that every fault is one line."""
 
 import importlib.metadata
+import io
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
-from condensity import JointGMMRegressor, cli
+from condensity import JointGMMRegressor, cli, load
+from condensity.cli import shell
+from condensity.datasets import streams
 from condensity.report import cases, figures
 
 HEAVY = ("numpy", "scipy", "sklearn", "matplotlib", "pyarrow", "jinja2")
@@ -115,7 +121,7 @@ def test_a_piped_run_shows_no_progress_and_notes_are_single_lines(run):
 
 def test_a_terminal_shows_progress_and_clears_it(monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    with cli._progress() as progress:
+    with shell.progress_line() as progress:
         progress("fitting")
     shown = capsys.readouterr()
     assert "fitting" in shown.err
@@ -168,7 +174,7 @@ def test_the_same_seed_gives_the_same_numbers(run, csv):
         (rows() + "1,two,3\n", (), ("column 'b' is not numeric", "'two'")),
         (rows() + "1,,3\n", (), ("column 'b' has missing values in 1 of 41 rows",)),
         (b"PAR1 and nothing more", (), ("as Parquet",)),
-        (b"PK\x03\x04\0\0\0", (), ("neither Parquet nor CSV",)),
+        (b"PK\x03\x04\0\0\0", (), ("neither Parquet, Arrow nor CSV",)),
     ],
 )
 def test_bad_tables(run, csv, tmp_path, content, options, parts):
@@ -268,7 +274,8 @@ def test_without_click_the_script_says_what_to_install():
 def test_a_narrow_encoding_is_no_fault(csv):
     """A Greek sigma stands in the table; a terminal that lacks it shows a question mark."""
     code = """
-from condensity import JointGMMRegressor, cli
+from condensity import JointGMMRegressor, cli, load
+from condensity.cli import shell
 from condensity.report import cases
 cases.four_models = lambda joint_name, *_, **__: {joint_name: JointGMMRegressor(n_components=1, max_iter=3)}
 cli.main()
@@ -285,7 +292,8 @@ def test_a_closed_pipe_ends_quietly(csv):
     path = csv(rows())
     code = """
 import sys
-from condensity import JointGMMRegressor, cli
+from condensity import JointGMMRegressor, cli, load
+from condensity.cli import shell
 from condensity.report import cases
 cases.four_models = lambda joint_name, *_, **__: {joint_name: JointGMMRegressor(n_components=1, max_iter=3)}
 cli.main()
@@ -346,3 +354,203 @@ def test_doctor_marks_what_is_serious_and_explains_faults_in_one_line(run, csv):
     assert "! baseline: no better than one normal that ignores X" in result.stdout
     assert_one_line(run("doctor", csv(rows(5)), "--target", "y"), 1, "has 5 rows")
     assert_one_line(run("doctor", csv(rows()), "--target", "z"), 1, "'z'")
+
+
+# ---------------------------------------------------------------------------------------- fit, predict, score, doctor
+def mixed_table(n=300):
+    rng = np.random.default_rng(0)
+    size, town = rng.normal(size=n), rng.choice(["Aa", "Bé", "C, D"], n)
+    price = size + (town == "Aa") + 0.2 * rng.normal(size=n)
+    gaps = np.where(rng.random(n) < 0.2, np.nan, rng.normal(size=n))
+    columns = {
+        "id": np.arange(n),
+        "size": size,
+        "town": town,
+        "gaps": gaps,
+        "price": price,
+        "other": -price,
+        "w": rng.random(n),
+    }
+    return pd.DataFrame(columns)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """The same table in four formats."""
+    table = mixed_table()
+    table.to_csv(tmp_path / "t.csv", index=False)
+    table.to_parquet(tmp_path / "t.parquet", row_group_size=70)
+    table.to_feather(tmp_path / "t.arrow")
+    arrow = pa.Table.from_pandas(table)
+    with pa.ipc.new_stream(tmp_path / "t.stream", arrow.schema) as stream:
+        stream.write_table(arrow, max_chunksize=90)
+    return tmp_path
+
+
+FEATURES = ("--features", "size,town,gaps", "--target", "price")
+
+
+@pytest.fixture
+def fitted(run, files):
+    assert run("fit", "t.csv", *FEATURES, "-o", "m.condensity", "--model", "gmm").exit_code == 0
+    return files
+
+
+@pytest.mark.parametrize("kind", ["mdn", "gmm"])
+def test_fit_writes_the_same_model_from_every_format(run, files, kind):
+    for name in ("t.csv", "t.parquet", "t.arrow"):
+        result = run("fit", name, *FEATURES, "-o", f"{name}.model", "--model", kind)
+        assert result.exit_code == 0, result.stderr
+        assert "300 rows, 3 features." in result.stdout
+        assert "converged" in result.stdout or "Trained" in result.stdout
+    contents = {(files / f"{name}.model").read_bytes() for name in ("t.csv", "t.parquet", "t.arrow")}
+    assert len(contents) == 1
+    model = load(files / "t.csv.model")
+    assert model.target_names_ == ["price"]
+    assert list(model.feature_names_in_) == ["size", "town", "gaps"]
+
+
+@pytest.mark.parametrize("data", ["t.csv", "t.parquet", "t.arrow", "t.stream"])
+@pytest.mark.parametrize("output", ["p.csv", "p.parquet", "p.arrow"])
+def test_predict_writes_what_the_model_says(run, fitted, data, output, monkeypatch):
+    monkeypatch.setattr(streams, "BATCH_ROWS", 64)
+    result = run(
+        "predict",
+        "m.condensity",
+        data,
+        "-o",
+        output,
+        "--quantiles",
+        ".1,.5",
+        "--interval",
+        ".8",
+        "--support",
+        "--keep",
+        "id",
+    )
+    assert result.exit_code == 0, result.stderr
+    assert "300 rows" in result.stdout
+    read = {"p.csv": pd.read_csv, "p.parquet": pd.read_parquet, "p.arrow": pd.read_feather}[output]
+    found, table = read(output), mixed_table()
+    model, X = load("m.condensity"), table[["size", "town", "gaps"]]
+    dist = model.predict_dist(X)
+    assert list(found) == [
+        "id", "price_mean", "price_std", "price_q0.1", "price_q0.5", "price_lower0.8", "price_upper0.8", "support",
+    ]  # fmt: skip
+    np.testing.assert_array_equal(found["id"], table["id"])
+    np.testing.assert_allclose(found["price_mean"], dist.mean(), rtol=1e-12)
+    np.testing.assert_allclose(found["price_q0.1"], dist.ppf(0.1), rtol=1e-12)
+    np.testing.assert_allclose(found[["price_lower0.8", "price_upper0.8"]], dist.interval(0.8), rtol=1e-12)
+    np.testing.assert_allclose(found["support"], model.support(X), rtol=1e-12)
+
+
+def test_draws_of_several_outputs_belong_together(run, files):
+    assert (
+        run("fit", "t.csv", "--features", "size", "--target", "price,other", "-o", "m", "--model", "gmm").exit_code == 0
+    )
+    for output in ("a.csv", "b.csv"):
+        assert run("predict", "m", "t.csv", "-o", output, "--samples", "2").exit_code == 0
+    assert (files / "a.csv").read_bytes() == (files / "b.csv").read_bytes()
+    found = pd.read_csv(files / "a.csv")
+    assert list(found)[:4] == ["price_mean", "price_std", "price_sample1", "price_sample2"]
+    assert np.corrcoef(found["price_sample1"], found["other_sample1"])[0, 1] < -0.9
+    assert (
+        np.corrcoef(found["price_sample1"] - found["price_mean"], found["other_sample2"] - found["other_mean"])[0, 1]
+        > -0.3
+    )
+
+
+def test_score_is_that_of_the_model_in_batches(run, fitted, monkeypatch):
+    monkeypatch.setattr(streams, "BATCH_ROWS", 64)
+    table, model = mixed_table(), load("m.condensity")
+    X = table[["size", "town", "gaps"]]
+    expected = model.score(X, table["price"])
+    crps = model.predict_dist(X).crps(table["price"].to_numpy()).mean()
+    for data in ("t.csv", "t.parquet", "t.stream"):
+        lines = run("score", "m.condensity", data, "--crps").stdout.splitlines()
+        assert lines[0].startswith(f"log density: {expected:.6g} ± ")
+        assert lines[1].startswith(f"CRPS: {crps:.6g} ± ")
+    weighted = run("score", "m.condensity", "t.csv", "--weights", "w").stdout
+    assert weighted.startswith(f"log density: {model.score(X, table['price'], table['w']):.6g} ± ")
+
+
+def test_stdin_and_stdout_are_files_too(fitted):
+    command = [sys.executable, "-m", "condensity.cli", "predict", "m.condensity", "-", "-o", "-", "--keep", "id,town"]
+    for name in ("t.csv", "t.parquet"):
+        with open(fitted / name, "rb") as stdin:
+            result = subprocess.run(command, stdin=stdin, capture_output=True, cwd=fitted, timeout=120, check=True)
+        found = pd.read_csv(io.BytesIO(result.stdout))
+        assert list(found) == ["id", "town", "price_mean", "price_std"]
+        assert list(found["town"]) == list(mixed_table()["town"])
+        assert b"300 rows" in result.stderr
+
+
+def test_60_a_pipe_that_is_closed_ends_quietly_in_predict(fitted):
+    command = f"{sys.executable} -m condensity.cli predict m.condensity t.csv -o - | head -1"
+    result = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, cwd=fitted, timeout=120, check=True
+    )
+    assert result.stdout.startswith('"price_mean"')
+    assert "Traceback" not in result.stderr
+
+
+def test_14_no_rows_give_an_empty_output(run, fitted):
+    pd.read_csv("t.csv").head(0).to_csv("empty.csv", index=False)
+    mixed_table().head(0).to_parquet("empty.parquet")
+    for data in ("empty.csv", "empty.parquet"):
+        assert run("predict", "m.condensity", data, "-o", "p.csv").exit_code == 0
+        assert list(pd.read_csv("p.csv")) == ["price_mean", "price_std"]
+        assert_one_line(run("score", "m.condensity", data), 1, "has a header but no rows")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (("predict", "m.condensity", "missing.csv", "-o", "p.csv"), ["missing.csv", "No such file"]),
+        (("predict", "missing", "t.csv", "-o", "p.csv"), ["missing", "No such file"]),
+        (("predict", "t.csv", "t.csv", "-o", "p.csv"), ["not a model file"]),
+        (("predict", "m.condensity", "t.csv", "-o", "."), ["not a regular file"]),
+        (
+            ("predict", "m.condensity", "t.csv", "-o", "p.csv", "--keep", "ids"),
+            ["no column 'ids'", "Did you mean 'id'"],
+        ),
+        (("predict", "m.condensity", "part.csv", "-o", "p.csv"), ["no column 'town'"]),
+        (("predict", "m.condensity", "text.csv", "-o", "p.csv"), ["size"]),
+        (("score", "m.condensity", "part.csv"), ["no column 'town'"]),
+        (("score", "m.condensity", "t.csv", "--weights", "price"), ["weights must be finite and not negative"]),
+        (("fit", "t.csv", "--target", "prize", "-o", "n"), ["no column 'prize'", "Did you mean 'price'"]),
+        (("fit", "t.csv", "--target", "town", "-o", "n"), ["town"]),
+        (("fit", "t.csv", "--target", "price", "--features", "price", "-o", "n"), ["is the target"]),
+        (("fit", "t.csv", "--target", "price", "--weights", "ww", "-o", "n"), ["no column 'ww'"]),
+        (("fit", "t.csv", "--target", "price", "-o", "."), ["not a regular file"]),
+        (("doctor", "missing"), ["missing", "No such file"]),
+        (("score", "pickle", "t.csv"), ["it is a pickle"]),
+    ],
+)
+def test_60_faults_of_models_and_tables_are_one_line(run, fitted, arguments, parts):
+    mixed_table()[["size", "gaps", "price"]].to_csv("part.csv", index=False)
+    mixed_table().assign(size="large").to_csv("text.csv", index=False)
+    (fitted / "pickle").write_bytes(pickle.dumps({"a": 1}))
+    before = sorted(os.listdir())
+    assert_one_line(run(*arguments), 1, *parts)
+    assert sorted(os.listdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("predict", "m", "t.csv"), "--output"),
+        (("predict", "m", "t.csv", "-o", "p", "--quantiles", "5,95"), "between 0 and 1"),
+        (("predict", "m", "t.csv", "-o", "p", "--quantiles", "a"), "not a list of numbers"),
+        (("fit", "t.csv", "-o", "m"), "--target"),
+        (("doctor", "t.csv"), "--target is needed"),
+    ],
+)
+def test_wrong_calls_of_model_commands_exit_with_2(run, files, arguments, part):
+    assert_one_line(run(*arguments), 2, part)
+
+
+def test_doctor_of_a_model_says_what_it_said(run, fitted):
+    assert run("doctor", "m.condensity").stdout.splitlines() == [
+        str(finding) for finding in load("m.condensity").health_
+    ]

@@ -72,7 +72,7 @@ def test_decimals_and_narrow_types(tmp_path):
         (b"a,y\n1,2,3\n", "Expected 2 columns, got 3"),
         (b"gr\xf6\xdfe,y\n1,2\n", "cannot read .* as CSV"),
         (b"PAR1" + b"\0" * 40, "as Parquet"),
-        (b"\x1f\x8b\x08\x00\x00\x00", "neither Parquet nor CSV"),
+        (b"\x1f\x8b\x08\x00\x00\x00", "neither Parquet, Arrow nor CSV"),
         ("a,y\n1,2\n".encode("utf-16"), "UTF-8"),
     ],
 )

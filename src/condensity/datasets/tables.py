@@ -23,7 +23,7 @@ class TableError(ValueError):
 
 
 def read_table(path):
-    """Read a CSV (UTF-8, comma-separated, one header line) or Parquet file; the content decides which it is.
+    """Read a CSV (UTF-8, comma-separated, one header line), Parquet or Arrow file; the content decides which it is.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def read_table(path):
     Raises
     ------
     TableError
-        If the file cannot be read, is neither format, is empty, or names a column twice.
+        If the file cannot be read, is none of these, is empty, or names a column twice.
     """
     import pyarrow
 
@@ -47,16 +47,14 @@ def read_table(path):
         raise TableError(f"cannot read {str(path)!r}: {error.strerror or error}.") from error
     if not content.strip():
         raise TableError(f"{str(path)!r} is empty; expected a header line and rows of numbers.")
-    is_parquet = content[:4] == b"PAR1"
-    if not is_parquet and b"\0" in content[:4096]:
-        raise TableError(f"{str(path)!r} is neither Parquet nor CSV text; save it as CSV in UTF-8.")
+    kind = "Parquet" if content[:4] == b"PAR1" else "Arrow" if content[:6] == b"ARROW1" else "CSV"
+    if kind == "CSV" and b"\0" in content[:4096]:
+        raise TableError(f"{str(path)!r} is neither Parquet, Arrow nor CSV text; save it as CSV in UTF-8.")
     try:
-        table = _parse(content, is_parquet)
+        table = _parse(content, kind)
         names = table.column_names
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise TableError(
-            f"cannot read {str(path)!r} as {'Parquet' if is_parquet else 'CSV'}: {_one_line(error)}"
-        ) from error
+        raise TableError(f"cannot read {str(path)!r} as {kind}: {one_line(error)}") from error
     _refuse_duplicates(names, path)
     return table
 
@@ -83,7 +81,7 @@ def numeric_columns(table, target, features=None):
     TableError
         If a column is missing, not numeric, or has missing or infinite values.
     """
-    _require_column(table, target)
+    require_column(table.column_names, target)
     names = [name for name in table.column_names if name != target] if features is None else list(features)
     _check_features(table, names, target)
     if table.num_rows == 0:
@@ -92,20 +90,56 @@ def numeric_columns(table, target, features=None):
     return X, _as_floats(table, target), names
 
 
-def _parse(content, is_parquet):
-    import pyarrow
-    from pyarrow import csv, parquet
+def features_and_target(table, targets, features=None):
+    """Split a table into the columns X, of any kind that models take, and the targets.
 
-    if is_parquet:
+    Parameters
+    ----------
+    table : pyarrow.Table (n rows)
+    targets : sequence of str
+    features : sequence of str, optional
+        All but the targets by default.
+
+    Returns
+    -------
+    X : pyarrow.Table (n, d)
+    y : pyarrow.Table (n, q)
+
+    Raises
+    ------
+    TableError
+        If a column is missing or named twice, or there are no rows.
+    """
+    for target in targets:
+        require_column(table.column_names, target)
+    names = [name for name in table.column_names if name not in targets] if features is None else list(features)
+    for target in targets:
+        _check_features(table, names, target)
+    if table.num_rows == 0:
+        raise TableError("the table has a header but no rows.")
+    return table.select(names), table.select(list(targets))
+
+
+def _parse(content, kind):
+    import pyarrow
+    from pyarrow import csv, ipc, parquet
+
+    if kind == "Arrow":
+        return ipc.open_file(pyarrow.BufferReader(content)).read_all()
+    if kind == "Parquet":
         table = parquet.read_table(pyarrow.BufferReader(content))
         # pandas keeps a row index that is not 0, 1, … as a column; it is bookkeeping, not a measurement.
         return table.drop_columns([name for name in table.column_names if re.fullmatch(r"__index_level_\d+__", name)])
     content += b"\n"  # a header without a line end is a header
     block = min(max(len(content), 1 << 16), LARGEST_BLOCK)
-    return csv.read_csv(pyarrow.BufferReader(content), read_options=csv.ReadOptions(block_size=block))
+    return csv.read_csv(
+        pyarrow.BufferReader(content),
+        read_options=csv.ReadOptions(block_size=block),
+        convert_options=csv.ConvertOptions(strings_can_be_null=True),
+    )
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """An error's text as one line of bounded length, ending in a full stop."""
     text = re.sub(r"\s+", " ", str(error)).strip() or type(error).__name__
     return f"{text[:200].rstrip('.')}."
@@ -123,14 +157,15 @@ def _listed(names: Sequence[str]) -> str:
     return shown if len(names) <= MOST_NAMES else f"{shown} and {len(names) - MOST_NAMES} more"
 
 
-def _require_column(table, name):
-    if name in table.column_names:
+def require_column(names, name):
+    """Refuse a column that is not among the names, with the likeliest ones meant."""
+    if name in names:
         return
-    message = f"there is no column {name!r}; the columns are {_listed(table.column_names)}."
-    close = difflib.get_close_matches(name, table.column_names, n=3)
+    message = f"there is no column {name!r}; the columns are {_listed(names)}."
+    close = difflib.get_close_matches(name, names, n=3)
     if close:
         message += f" Did you mean {' or '.join(map(repr, close))}?"
-    only = table.column_names[0] if len(table.column_names) == 1 else ""
+    only = names[0] if len(names) == 1 else ""
     if re.search(r"[;\t]", only):
         message += " The values seem to be separated by semicolons or tabs; separate them by commas."
     raise TableError(message)
@@ -138,7 +173,7 @@ def _require_column(table, name):
 
 def _check_features(table, names, target):
     for name in names:
-        _require_column(table, name)
+        require_column(table.column_names, name)
         if name == target:
             raise TableError(f"column {name!r} is the target, so it cannot be a feature; leave it out of the features.")
         if names.count(name) > 1:

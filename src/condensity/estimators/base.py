@@ -196,6 +196,13 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
         """Names of the model's inputs, or None where the columns of X are these and have none."""
         return None if self._schema.is_plain and self._schema.names is None else self._schema.encoded_names
 
+    @property
+    def target_names_(self) -> list[str]:
+        """Names of the outputs: those of y's columns, else y, or y0, y1, …"""
+        check_is_fitted(self)
+        q = self._y_scaler.scale.size
+        return list(self._output_names or (["y"] if q == 1 else [f"y{j}" for j in range(q)]))
+
     def __sklearn_is_fitted__(self):
         return hasattr(self, "converged_")
 

@@ -41,10 +41,7 @@ class AbstractJointRegressor(AbstractDensityRegressor):
         return tuple(np.concatenate(pair) for pair in pairs)
 
     def _joint_names(self):
-        q = self._y_scaler.scale.size
-        inputs = self._schema.encoded_names
-        outputs = self._output_names or (["y"] if q == 1 else [f"y{j}" for j in range(q)])
-        names = [*inputs, *outputs]
+        names = [*self._schema.encoded_names, *self.target_names_]
         return names if len(set(names)) == len(names) else None  # then positions alone know them
 
     def marginal(self, columns) -> Mixture:

@@ -20,7 +20,7 @@ def check_writable(path: str | os.PathLike) -> Path:
         raise OSError(
             f"cannot write {str(path)!r}: the directory {str(path.parent)!r} does not exist; create it first."
         )
-    probe = _beside(path)
+    probe = beside(path)
     try:
         _create(probe, b"")
     except OSError as error:
@@ -44,7 +44,7 @@ def write_atomically(path: str | os.PathLike, content: bytes) -> Path:
         Such as for a full disk; what was there before is untouched, and nothing is left behind.
     """
     path = Path(path).resolve()
-    temporary = _beside(path)
+    temporary = beside(path)
     try:
         _create(temporary, content)
         temporary.replace(path)
@@ -53,7 +53,7 @@ def write_atomically(path: str | os.PathLike, content: bytes) -> Path:
     return path
 
 
-def _beside(path: Path) -> Path:
+def beside(path: Path) -> Path:
     """A fresh hidden name in the same directory, so that replacing is one step of the file system."""
     return path.with_name(f".condensity-{secrets.token_hex(8)}.tmp")
 

@@ -84,10 +84,15 @@ def table_data_set(file: str, target: str, features: str | None, along: str | No
 
 def numbers_of(file: str, target: str, features: str | None) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """X (n, d), y (n,) and the names of the features of a user's table; errors as `table_data_set`."""
-    X, y, names = numeric_columns(read_table(file), target, _split_names(features))
-    if len(y) < FEWEST_ROWS:
-        raise ValueError(f"{file!r} has {len(y)} rows; fitting and testing need at least {FEWEST_ROWS}.")
+    X, y, names = numeric_columns(read_table(file), target, split_names(features))
+    require_enough_rows(file, len(y))
     return X, y, names
+
+
+def require_enough_rows(file: str, n: int) -> None:
+    """Refuse a table in which a fit and a test mean nothing."""
+    if n < FEWEST_ROWS:
+        raise ValueError(f"{file!r} has {n} rows; fitting and testing need at least {FEWEST_ROWS}.")
 
 
 def fit_all(data: DataSet, models: dict[str, Any], progress: Callable[[str], object]) -> Study:
@@ -99,7 +104,7 @@ def fit_all(data: DataSet, models: dict[str, Any], progress: Callable[[str], obj
     return study
 
 
-def _split_names(features: str | None) -> list[str] | None:
+def split_names(features: str | None) -> list[str] | None:
     """Names between commas, quoted as in CSV where they hold a comma themselves."""
     if features is None:
         return None

@@ -1,0 +1,121 @@
+"""How every command behaves: errors in one line, Ctrl-C, progress on a terminal, options that several share."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+try:
+    import click
+except ModuleNotFoundError as error:
+    raise SystemExit(
+        'condensity: error: the command line is not installed; run pip install "condensity[cli]".'
+    ) from error
+
+#: What the extra [cli] brings.
+EXTRA_MODULES = {"matplotlib", "jinja2", "markupsafe", "pyarrow", "PIL"}
+
+Progress = Callable[[str], None]
+
+
+class CommandError(click.ClickException):
+    """Something about the data or the files, in one line."""
+
+
+class Interrupted(click.ClickException):
+    """Ctrl-C."""
+
+    exit_code = 130
+
+    def __init__(self):
+        super().__init__("interrupted; nothing was written.")
+
+
+class Stop(BaseException):
+    """Ctrl-C as commands see it. At a KeyboardInterrupt a fit would keep its best model and go on to the next thing."""
+
+
+@contextmanager
+def ctrl_c_stops_everything() -> Iterator[None]:
+    """Let SIGINT raise `Stop`; only the main thread can say so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_):
+        raise Stop
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class OneLineErrors(click.Group):
+    """A group of commands whose errors are one line, whatever they are."""
+
+    def invoke(self, ctx):
+        """Run a command; turn what may go wrong with data, files and extras into a `CommandError`."""
+        try:
+            with ctrl_c_stops_everything():
+                return super().invoke(ctx)
+        except (KeyboardInterrupt, Stop):
+            raise Interrupted() from None
+        except BrokenPipeError:
+            raise
+        except ModuleNotFoundError as error:
+            if (error.name or "").split(".")[0] not in EXTRA_MODULES:
+                raise
+            raise CommandError(f'{error.name} is not installed; run pip install "condensity[cli]".') from error
+        except (ValueError, ArithmeticError, OSError, MemoryError) as error:
+            raise CommandError(str(error) or type(error).__name__) from error
+
+    def main(self, *args, **extra):
+        """Run as a console script does, and exit."""
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):  # a narrow encoding shows ? in place of σ rather than fail
+                stream.reconfigure(errors="replace")
+        extra["standalone_mode"] = False
+        try:
+            code = super().main(*args, **extra)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            code = error.exit_code
+        except (click.ClickException, click.Abort) as error:
+            # click aborts when Ctrl-C comes before the command has begun.
+            failure = Interrupted() if isinstance(error, click.Abort) else error
+            click.echo("condensity: error: " + " ".join(failure.format_message().split()), err=True)
+            code = failure.exit_code
+        sys.exit(code or 0)
+
+
+def output_option(default):
+    """The page that a command writes."""
+    return click.option("--output", default=default, show_default=True, metavar="PATH", help="The page to write.")
+
+
+random_state_option = click.option(
+    "--random-state",
+    type=click.IntRange(0, 2**32 - 2),
+    default=0,
+    show_default=True,
+    help="Seed of everything random.",
+)
+
+
+@contextmanager
+def progress_line() -> Iterator[Progress]:
+    """A function that shows a line in place of its last one on a terminal, and does nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+
+    def show(text):
+        click.echo(f"\r\x1b[2K{text}", nl=False, err=True)
+
+    try:
+        yield show
+    finally:
+        show("")
