@@ -52,10 +52,11 @@ _targets = click.option(
     show_default=True,
     help="Network or joint mixture.",
 )
+@click.option("--y-transform", type=click.Choice(["log", "logit", "auto"]), help="For a positive, bounded or skewed y.")
 @click.option("--members", type=click.IntRange(1, 100), default=1, show_default=True, help="Networks in the ensemble.")
 @click.option("--jobs", type=int, default=-1, show_default=True, help="Threads; -1 is all cores.")
 @random_state_option
-def fit(data, targets, output, features, categories, weights, kind, members, jobs, random_state):
+def fit(data, targets, output, features, categories, weights, kind, y_transform, members, jobs, random_state):
     """Fit p(y | x) to a CSV, Parquet or Arrow table, or '-' for stdin, and save the model."""
     import condensity
     from condensity.datasets.streams import opened
@@ -76,6 +77,7 @@ def fit(data, targets, output, features, categories, weights, kind, members, job
             random_state=random_state,
             n_jobs=jobs,
             categorical_features=categories or "from_dtype",
+            y_transform=y_transform,
             callback=lambda now: progress(f"{data}: {now.stage}, step {now.n_steps} of at most {now.max_steps}"),
             **({"n_members": members} if kind == "mdn" else {}),
         )

@@ -91,8 +91,8 @@ class Source:
         if self.kind == "Parquet":
             from pyarrow import parquet
 
-            with parquet.ParquetFile(self.path) as file:
-                # One column chunk at a time: prefetching whole row groups would need their memory.
+            # What is prefetched is kept until the file is closed: 1.5 GB of a table of 5·10⁷ rows.
+            with parquet.ParquetFile(self.path, pre_buffer=False) as file:
                 yield from file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False)
         elif self.kind == "CSV":
             yield from self._csv(columns, texts)

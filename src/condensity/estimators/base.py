@@ -22,7 +22,8 @@ from condensity.estimators.saving import save_model
 from condensity.health import Evidence, examine, gather_evidence
 from condensity.kernels.reference.trainer import Rows
 from condensity.kernels.rng import as_generator
-from condensity.mixture import Mixture
+from condensity.mixture import Mixture, TransformedMixture
+from condensity.mixture.transforms import Transform, make_transform
 from condensity.progress import watcher
 from condensity.scaling import Standardizer
 from condensity.table import (
@@ -65,6 +66,8 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
     callback: Any
     categorical_features: Any
     verbose: int
+    y_transform: Any
+    _y_transform: Transform | None
     _schema: Schema
     _x_scaler: Standardizer
     _y_scaler: Standardizer
@@ -164,12 +167,15 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
         x, y, weight = self._check_training_data(X, y, sample_weight, reset=not keep_units)
         self._check_size(*x.shape)
         if not keep_units:
-            self._x_scaler, self._y_scaler = Standardizer.fit(x, weight), Standardizer.fit(y, weight)
+            self._y_transform = make_transform(self.y_transform, y, weight)
+            self._x_scaler, self._y_scaler = Standardizer.fit(x, weight), Standardizer.fit(self._transformed(y), weight)
         if y.shape[1] != self._y_scaler.scale.size:
             raise ValueError(f"y must have {self._y_scaler.scale.size} columns, as before; got {y.shape[1]}.")
         warn_about_oddities(x, y, self._x_scaler.constant, self._input_names())
         dtype = self._row_dtype()
-        rows = Rows(self._standardised_inputs(x, dtype), self._y_scaler.transform(y), weight.astype(dtype, copy=False))
+        rows = Rows(
+            self._standardised_inputs(x, dtype), self._standardised_outputs(y), weight.astype(dtype, copy=False)
+        )
         warn_about_outliers(rows.y)
         return rows
 
@@ -305,7 +311,7 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
         x = self._check_inputs(X_val, name="X_val")
         y = self._check_known_target(y_val, "y_val")
         _require_same_length("X_val", x, "y_val", y)
-        return Rows(self._standardised_inputs(x), self._y_scaler.transform(y), np.ones(len(y)))
+        return Rows(self._standardised_inputs(x), self._standardised_outputs(y), np.ones(len(y)))
 
     def _check_inputs(self, X, name="X"):
         """Float64 model inputs (n, e) of a table with the fitted schema: NaN in its gaps."""
@@ -338,6 +344,33 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
         x = self._x_scaler.transform(x, dtype)
         return x if self._native_gaps else np.nan_to_num(x, copy=False, nan=0.0)
 
+    def _transformed(self, y):
+        """Targets y (n, q) on the scale of `y_transform`."""
+        if self._y_transform is None:
+            return y
+        self._y_transform.check(y)
+        return self._y_transform.forward(y)
+
+    def _standardised_outputs(self, y):
+        return self._y_scaler.transform(self._transformed(y))
+
+    def _restored_outputs(self, z):
+        """Targets in data units from standardised z (n, q)."""
+        u = z * self._y_scaler.scale + self._y_scaler.center
+        return u if self._y_transform is None else self._y_transform.inverse(u)
+
+    def _log_units_of_y(self, z):
+        """What a log density of standardised z (n, q) loses in data units, (n,): log scales, less that of the Jacobian."""
+        units = (~np.isnan(z)) @ np.log(self._y_scaler.scale)
+        if self._y_transform is None:
+            return units
+        return units - np.nansum(self._y_transform.log_derivative(self._restored_outputs(z)), axis=1)
+
+    def _restored(self, dist):
+        """The distribution in data units of a standardised one."""
+        dist = self._y_scaler.restore(dist, self._output_names)
+        return dist if self._y_transform is None else TransformedMixture(dist, self._y_transform)
+
     # -------------------------------------------------------------------------------------------------- predicting
     def predict_dist(self, X, *, outside="ignore") -> Mixture:
         """The distribution of y given each row of X.
@@ -354,7 +387,7 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
         Returns
         -------
         Mixture
-            n rows, in data units.
+            n rows, in data units; with `y_transform`, a `TransformedMixture`.
 
         Raises
         ------
@@ -366,7 +399,7 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
         dist = self._predict_standardised(x)
         if outside != "ignore":
             dist = self._beyond_data(dist, X, x, outside)
-        return self._y_scaler.restore(dist, self._output_names)
+        return self._restored(dist)
 
     def predict(self, X):
         """Conditional mean of y, in the shape of the y that was fitted: (n,), (n, 1) or (n, q)."""

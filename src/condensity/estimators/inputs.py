@@ -44,6 +44,9 @@ class InputVerbs:
     _schema: Schema
     _check_inputs: Callable
     _standardised_inputs: Callable
+    _standardised_outputs: Callable
+    _restored_outputs: Callable
+    _log_units_of_y: Callable
     _predict_standardised: Callable[..., Mixture]
     score_samples: Callable
 
@@ -165,7 +168,7 @@ class InputVerbs:
         check_is_fitted(self)
         self._density_over_columns("sample_joint")
         x, y = self._draw_joint(n_samples, as_generator(random_state, "sample_joint"))
-        y = y * self._y_scaler.scale + self._y_scaler.center
+        y = self._restored_outputs(y)
         return x * self._x_scaler.scale + self._x_scaler.center, y.reshape(len(y), *self._y_shape)
 
     def _draw_joint(self, n_samples, rng):

@@ -17,7 +17,8 @@ class AbstractJointRegressor(AbstractDensityRegressor):
     """Densities, draws, conditionals and imputations from a joint Gaussian mixture over the columns of (x, y).
 
     Columns are known by name or position: the inputs first (names of X's columns, else 'x0', 'x1', …), then the outputs (names
-    of y's columns or of the series, else 'y', or 'y0', 'y1', …).
+    of y's columns or of the series, else 'y', or 'y0', 'y1', …). With `y_transform`, outputs are on its scale here, and called
+    'log(y)' and the like.
     """
 
     joint_: Mixture
@@ -42,6 +43,9 @@ class AbstractJointRegressor(AbstractDensityRegressor):
 
     def _joint_names(self):
         names = [*self._schema.encoded_names, *self.target_names_]
+        if self._y_transform is not None:
+            d = len(names) - len(self.target_names_)
+            names[d:] = [f"{self._y_transform.name}({name})" for name in names[d:]]
         return names if len(set(names)) == len(names) else None  # then positions alone know them
 
     def marginal(self, columns) -> Mixture:
@@ -107,7 +111,9 @@ class AbstractJointRegressor(AbstractDensityRegressor):
         """
         check_is_fitted(self)
         d, q = self._x_scaler.scale.size, self._y_scaler.scale.size
-        return self._given(list(range(d, d + q)), self._check_lone_outputs(y, gaps_allowed=True), list(range(d)))
+        return self._given(
+            list(range(d, d + q)), self._transformed(self._check_lone_outputs(y, gaps_allowed=True)), list(range(d))
+        )
 
     def _given(self, keys, values, rest):
         """Mixture of the columns `rest` in data units, given values (n, a) in data units."""
@@ -160,13 +166,13 @@ class AbstractJointRegressor(AbstractDensityRegressor):
         check_is_fitted(self)
         self._require_plain_columns("score_joint")
         x, _ = self._look_at(X)
-        y = self._y_scaler.transform(self._check_known_target(y, "y", gaps_allowed=True))
+        y = self._standardised_outputs(self._check_known_target(y, "y", gaps_allowed=True))
         if len(x) != len(y):
             raise ValueError(f"X and y must have as many rows; got {len(x)} and {len(y)}.")
         columns = self._inputs.columns
         parameters = self._fit.parameters.over([*columns, *range(x.shape[1], x.shape[1] + y.shape[1])])
         log_joint = em.log_density(parameters, np.column_stack([x[:, columns], y]), **self._how())
-        return log_joint - self._log_units(x) - (~np.isnan(y)) @ np.log(self._y_scaler.scale)
+        return log_joint - self._log_units(x) - self._log_units_of_y(y)
 
     def sample_joint(self, n_samples=1, *, random_state=None):
         """Draw rows from p(x, y): X (n_samples, d) and y (n_samples,) or, of several outputs, (n_samples, q)."""
@@ -174,7 +180,8 @@ class AbstractJointRegressor(AbstractDensityRegressor):
         self._require_plain_columns("sample_joint")
         draws = self.joint_.sample(n_samples, random_state=random_state)[0]
         d = self._x_scaler.scale.size
-        return draws[:, :d], draws[:, d:].reshape(n_samples, *self._y_shape)
+        y = draws[:, d:] if self._y_transform is None else self._y_transform.inverse(draws[:, d:])
+        return draws[:, :d], y.reshape(n_samples, *self._y_shape)
 
     # --------------------------------------------------------------------------------------------- is there data like x?
     def _inputs_of_model(self):

@@ -44,6 +44,10 @@ class JointGMMRegressor(AbstractJointRegressor):
         Columns of X that are categories, beside those that say so themselves: 'category' and text of pandas, Categorical, Enum
         and String of polars, dictionary and text of Arrow. A missing value is a level of its own. A level unknown to `fit`
         is integrated out, with a warning.
+    y_transform : None, 'log', 'logit', 'auto', or functions (forward, inverse) or (forward, inverse, derivative)
+        Fit u = t(y), strictly monotone, for targets that are positive, bounded or skewed; distributions are `TransformedMixture`,
+        and every density has the Jacobian. 'auto' takes logarithms where y > 0 and a lognormal is clearly likelier than a normal.
+        Models with functions of your own cannot be saved.
     support_model : 'auto' or None
         Calibrate the density of the inputs by cross-fits, for `support`, `in_support` and `outside=` of `predict_dist`. None
         leaves these out; p(x) and p(x, y) are there in any case.
@@ -96,6 +100,7 @@ class JointGMMRegressor(AbstractJointRegressor):
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "categorical_features": ["array-like", StrOptions({"from_dtype"})],
+        "y_transform": [StrOptions({"log", "logit", "auto"}), tuple, list, None],
         "support_model": [StrOptions({"auto"}), None],
         "engine": [StrOptions({"auto", "native", "reference"})],
         "random_state": ["random_state", np.random.Generator],
@@ -118,6 +123,7 @@ class JointGMMRegressor(AbstractJointRegressor):
         n_init=1,
         validation_fraction=0.15,
         categorical_features="from_dtype",
+        y_transform=None,
         support_model="auto",
         engine="auto",
         random_state=None,
@@ -136,6 +142,7 @@ class JointGMMRegressor(AbstractJointRegressor):
         self.n_init = n_init
         self.validation_fraction = validation_fraction
         self.categorical_features = categorical_features
+        self.y_transform = y_transform
         self.support_model = support_model
         self.engine = engine
         self.random_state = random_state

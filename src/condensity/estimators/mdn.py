@@ -80,6 +80,10 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         Columns of X that are categories, beside those that say so themselves: 'category' and text of pandas, Categorical, Enum
         and String of polars, dictionary and text of Arrow. A missing value is a level of its own. A level unknown to `fit`
         counts as unknown, with a warning.
+    y_transform : None, 'log', 'logit', 'auto', or functions (forward, inverse) or (forward, inverse, derivative)
+        Fit u = t(y), strictly monotone, for targets that are positive, bounded or skewed; distributions are `TransformedMixture`,
+        and every density has the Jacobian. 'auto' takes logarithms where y > 0 and a lognormal is clearly likelier than a normal.
+        Models with functions of your own cannot be saved.
     support_model : 'auto' or None
         Fit a Gaussian mixture to the inputs as well, which knows where there is no data: `support`, `in_support`, `outside=` of
         `predict_dist`, and p(x), p(x, y), p(x | y). None leaves all that out.
@@ -148,6 +152,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         "n_members": [Interval(Integral, 1, None, closed="left")],
         "refit": ["boolean"],
         "categorical_features": ["array-like", StrOptions({"from_dtype"})],
+        "y_transform": [StrOptions({"log", "logit", "auto"}), tuple, list, None],
         "support_model": [StrOptions({"auto"}), None],
         "engine": [StrOptions({"auto", "native", "reference"})],
         "random_state": ["random_state", np.random.Generator],
@@ -182,6 +187,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         n_members=1,
         refit=True,
         categorical_features="from_dtype",
+        y_transform=None,
         support_model="auto",
         engine="auto",
         random_state=None,
@@ -212,6 +218,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         self.n_members = n_members
         self.refit = refit
         self.categorical_features = categorical_features
+        self.y_transform = y_transform
         self.support_model = support_model
         self.engine = engine
         self.random_state = random_state
@@ -294,7 +301,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         check_is_fitted(self)
         x = self._standardised_inputs(self._check_inputs(X))
         parts = [
-            self._y_scaler.restore(part)
+            self._restored(part)
             for part in training.predict_members(self._fit.thetas, self._fit.network, x, self._fit.bases)
         ]
         means, variances = (np.array([getattr(part, verb)() for part in parts]) for verb in ("mean", "var"))
@@ -351,7 +358,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         if not fit.ended_by_user:
             journal.close()
         self._solver_state = None
-        units = np.log(self._y_scaler.scale).sum()
+        units = self._log_units_of_y(rows.y)
         self.oof_score_samples_ = self._in_given_order(fit.held_out_log_density.astype(np.float64) - units)
         self.candidates_ = fit.candidates
         return fit

@@ -60,7 +60,7 @@ class ReverseVerbs(InputVerbs):
         density = self._density_over_columns("predict_inputs")
         if not (isinstance(n_draws, (int, np.integer)) and n_draws >= 100):
             raise ValueError(f"n_draws must be an integer >= 100; got {n_draws!r}.")
-        y = self._y_scaler.transform(self._check_lone_outputs(y))
+        y = self._standardised_outputs(self._check_lone_outputs(y))
         c = len(density.columns)
         if not 1 <= c <= MOST_REVERSED_INPUTS:
             raise ValueError(
@@ -119,7 +119,7 @@ class ReverseVerbs(InputVerbs):
             log_weights=log_weights,
             effective_size=1.0 / np.exp(2.0 * log_weights).sum(axis=1),
             pareto_k=shapes,
-            log_evidence=log_evidence - np.log(self._y_scaler.scale).sum(),
+            log_evidence=log_evidence - self._log_units_of_y(y),
             _log_joint=partial(copy(self)._log_joint_in_data_units, y=y),  # a later fit must not change it
         )
 
@@ -128,7 +128,7 @@ class ReverseVerbs(InputVerbs):
         n, g, d = X.shape
         x = self._x_scaler.transform(X.reshape(n * g, d)).reshape(n, g, d)
         columns = self._input_density("predict_inputs").columns
-        units = np.log(self._x_scaler.scale[columns]).sum() + np.log(self._y_scaler.scale).sum()
+        units = np.log(self._x_scaler.scale[columns]).sum() + self._log_units_of_y(y)[:, None]
         return np.stack([self._log_joint_at(x[i][:, columns], y[i]) for i in range(n)]) - units
 
     def _log_joint_at(self, z, y):

@@ -13,6 +13,7 @@ from condensity.em.joint import JointFit
 from condensity.estimators.gmm_base import GaussianBase
 from condensity.health import Finding
 from condensity.kernels.reference.network import Network
+from condensity.mixture.transforms import Log, Logit
 from condensity.persistence import ModelFileError
 from condensity.scaling import Standardizer
 from condensity.table.schema import Category
@@ -27,6 +28,8 @@ PARTS: dict[str, type] = {
     "GaussianMixtureParameters": em.GaussianMixtureParameters,
     "InputDensity": support.InputDensity,
     "JointFit": JointFit,
+    "Log": Log,
+    "Logit": Logit,
     "MDNFit": MDNFit,
     "Network": Network,
     "Schema": table.Schema,
@@ -38,7 +41,11 @@ PARTS: dict[str, type] = {
 OF_THE_SESSION = ("callback", "checkpoint")
 
 #: What is made again when it is needed, and the state of a solver, whose bytes could not be trusted.
-MADE_AGAIN = ("_evidence", "_proposal", "_solver_state", "_present", "_skl_callbacks", "joint_")
+MADE_AGAIN = ("_evidence", "_proposal", "_solver_state", "_present")
+
+
+#: What files from before it was there lack, and what it was then.
+LATER = {"_y_transform": None}
 
 
 def save_model(model, path) -> Path:
@@ -55,11 +62,8 @@ def describe(model) -> tuple[dict, dict[str, np.ndarray]]:
     hyper = {name: value for name, value in model.get_params(deep=False).items() if name not in OF_THE_SESSION}
     if not (hyper["random_state"] is None or isinstance(hyper["random_state"], (int, np.integer))):
         hyper["random_state"] = None  # a generator has moved on since
-    learned = {
-        name: value
-        for name, value in vars(model).items()
-        if name not in model.get_params(deep=False) and name not in MADE_AGAIN
-    }
+    left_out = {*hyper, *OF_THE_SESSION, *MADE_AGAIN, "_skl_callbacks", "joint_"}
+    learned = {name: value for name, value in vars(model).items() if name not in left_out}
     learned["_health"] = health
     learned["_fit"] = replace(learned["_fit"], held_out_log_density=np.empty(0))  # as long as the training table
     tree, tensors = persistence.pack({"params": hyper, "learned": learned}, PARTS, type(model).__name__)
@@ -87,7 +91,8 @@ def restore(content, classes: Mapping[str, type]):
     try:
         model = cls(**hyper)
         model._validate_params()
-        vars(model).update({"_evidence": None, "_proposal": None, "_solver_state": None, "_present": None, **learned})
+        vars(model).update(learned | {name: value for name, value in LATER.items() if name not in learned})
+        vars(model).update(dict.fromkeys(MADE_AGAIN))
         model._check_loaded()
     except (TypeError, ValueError, AttributeError, IndexError, KeyError, ArithmeticError, MemoryError) as error:
         said = " ".join(str(error).split())[:200]

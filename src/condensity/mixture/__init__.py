@@ -5,5 +5,6 @@
 
 from condensity.mixture.distribution import Mixture
 from condensity.mixture.parameters import MASS_TOLERANCE
+from condensity.mixture.transformed import TransformedMixture
 
-__all__ = ["MASS_TOLERANCE", "Mixture"]
+__all__ = ["MASS_TOLERANCE", "Mixture", "TransformedMixture"]
