@@ -217,7 +217,7 @@ def test_each_criterion_finds_the_three_clumps(criterion):
     assert scores[4] > scores[2] + 0.1 > scores[1]
 
 
-def test_bic_is_that_of_scikit_learn():
+def test_t26_bic_is_that_of_scikit_learn():
     from sklearn.mixture import GaussianMixture
 
     X, Y = geyser(500)
@@ -238,7 +238,7 @@ def test_the_final_fit_keeps_held_out_densities_for_the_health_report():
     assert "held-out rows" in baseline.sentence
 
 
-def test_starts_that_disagree_are_told():
+def test_t26_starts_that_disagree_are_told():
     data = make_inverse_wave(1000, random_state=1)
     model = JointGMMRegressor(5, n_init=6, covariance_prior=0.0, random_state=0).fit(data.X, data.y)
     assert "6 starts ended up to" in model.outcome_

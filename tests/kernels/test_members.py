@@ -95,7 +95,7 @@ def test_a_callback_can_end_a_run_once_there_is_something_to_keep(engine, monkey
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_noise_moves_the_rows_at_first_and_not_at_last(engine):
+def test_t17_noise_moves_the_rows_at_first_and_not_at_last(engine):
     plan = PLAN._replace(horizon=0, max_steps=600)
     quiet, noisy, again = (
         finish(run(engine, plan._replace(input_noise=noise, target_noise=noise), splits=[whole(120)]))

@@ -135,7 +135,7 @@ def test_levels_follow_their_three_rules_also_when_there_are_as_many_as_rows():
         dist.ppf(np.zeros((N + 1, M)))
 
 
-def test_points_and_levels_at_the_edges():
+def test_23_points_and_levels_at_the_edges():
     dist = make()
     np.testing.assert_array_equal(dist.ppf([0.0, 1.0])[0], [-np.inf, np.inf])
     np.testing.assert_array_equal(dist.isf([0.0, 1.0])[0], [np.inf, -np.inf])
@@ -216,7 +216,7 @@ def test_moments_do_not_cancel_or_overflow():
 
 @given(seed=st.integers(0, 10_000), k=st.integers(1, 6), n=st.integers(1, 4))
 @settings(max_examples=40, deadline=None, derandomize=True)
-def test_quantiles_invert_the_distribution_function_and_rise_with_the_level(seed, k, n):
+def test_t3_quantiles_invert_the_distribution_function_and_rise_with_the_level(seed, k, n):
     dist = make(n=n, k=k, seed=seed)
     levels = np.sort(np.random.default_rng(seed).uniform(0, 1, 7))
     quantiles = dist.ppf(levels)
@@ -230,7 +230,7 @@ def test_quantiles_invert_the_distribution_function_and_rise_with_the_level(seed
     assert (np.abs(back - y) <= 1e-12 + 1e-14 / dist.pdf(y)).all()
 
 
-def test_quantiles_reach_far_beyond_the_components():
+def test_t3_quantiles_reach_far_beyond_the_components():
     dist = Mixture(weights=[[1.0]], means=[[5.0]], scales=[[2.0]])
     np.testing.assert_allclose(dist.ppf([1e-300, 1e-20, 0.5]), [norm.ppf([1e-300, 1e-20, 0.5], 5, 2)], rtol=1e-12)
     np.testing.assert_allclose(dist.interval(0.9), [norm.interval(0.9, 5, 2)], rtol=1e-12)

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+#: Bytes of a result at most: more does not fit into the memory of most machines, and Linux only says so by killing.
+LARGEST_RESULT = 2**35
+
 
 def real(name, value) -> np.ndarray:
     """A float64 copy of real numbers, or an error that names the argument."""
@@ -52,6 +55,16 @@ def levels(p, n):
     if ((table < 0) | (table > 1)).any():
         raise ValueError(f"p must lie in [0, 1]; got values from {np.nanmin(table)!r} to {np.nanmax(table)!r}.")
     return table, p.ndim == 0
+
+
+def require_room(what, n, m):
+    """Refuse a result (n, m) of more than `LARGEST_RESULT` bytes, which would be killed rather than computed."""
+    needed = 8 * n * m
+    if needed > LARGEST_RESULT:
+        raise ValueError(
+            f"{n} rows times {m} {what} take {needed / 2**30:,.0f} GiB, and at most {LARGEST_RESULT / 2**30:.0f} are given "
+            "at once; ask for some rows at a time, as dist[:1000]."
+        )
 
 
 def level(value):

@@ -365,6 +365,7 @@ class Mixture:
         """
         if not (isinstance(n_samples, (int, np.integer)) and n_samples >= 0):
             raise ValueError(f"n_samples must be an integer >= 0; got {n_samples!r}.")
+        arguments.require_room("draws", len(self), int(n_samples) * self.n_outputs)
         generator = as_generator(random_state, "sample")
         if self.n_outputs > 1:
             return gaussian.draw(self._log_weights, self._means, self._factors, int(n_samples), generator)
@@ -578,6 +579,7 @@ class Mixture:
     def _at_points(self, kernel, y):
         """Bring y to a grid (n, g[, q]), call the kernel, and give back the caller's shape."""
         grid, flat = arguments.points(y, len(self), self.n_outputs)
+        arguments.require_room("points", len(self), grid.shape[1])
         result = kernel(self._log_weights, self._means, self._factors, grid)
         return result[:, 0] if flat else result
 
@@ -586,6 +588,7 @@ class Mixture:
         self._require_complete(method)
         n = len(self)
         levels, flat = arguments.levels(p, n)
+        arguments.require_room("levels", n, levels.shape[1])
         with np.errstate(divide="ignore"):
             log_p, log_rest = np.log(levels), np.log1p(-levels)
         # Broadcast, not copied: a million rows share one list of levels.

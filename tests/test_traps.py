@@ -1,0 +1,152 @@
+"""Traps that no single area owns (T20, T21, T24, 43, 44, 53), and that every trap has a test that names it."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import time
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from condensity import JointGMMRegressor, MDNRegressor, Mixture
+from condensity.datasets.synthetic import make_noisy_wave
+
+ROOT = Path(__file__).parents[1]
+PROBLEM = make_noisy_wave(200, random_state=0)
+
+
+# -------------------------------------------------------------------------------------------------- the two tables
+def test_every_row_of_the_table_of_traps_names_a_test_that_is_there():
+    known = {
+        (str(path.relative_to(ROOT / "tests")), node.name)
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    }
+    covered = set()
+    for line in (ROOT / "docs" / "traps.md").read_text(encoding="utf-8").splitlines():
+        cells = line.split("|")
+        if len(cells) < 4 or not re.fullmatch(r"\s*T?\d+\s*", cells[1]):
+            continue
+        row = cells[1].strip()
+        tests = re.findall(r"`([\w/]+\.py)::(\w+)`", line)
+        assert tests, f"row {row} names no test"
+        for name in tests:
+            assert name in known, f"row {row} names {name}, which is not there"
+        numbers = [number for _, name in tests for number in re.findall(r"_(t?\d+)(?=_)", name)]
+        assert row.lower() in numbers, f"row {row}: no test has its number in its name"
+        covered.add(row)
+    rows = {f"T{i}" for i in range(1, 27)} | {str(i) for i in range(1, 61)} - {"58"}
+    assert covered == rows
+
+
+# ------------------------------------------------------------------------------------------------- T20: dependencies
+def imported_packages():
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from (alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                yield node.module.partition(".")[0]
+
+
+def test_t20_every_import_is_declared_and_nothing_is_pinned_from_above():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    listed = [*project["dependencies"], *extras["cli"], *extras["onnx"]]
+    assert all(re.fullmatch(r"[\w-]+>=[\d.]+", each) for each in listed), listed
+    names = {re.split(r"[>=]", each)[0].lower() for each in listed} | {
+        "condensity",
+        "joblib",
+    }  # joblib is scikit-learn's
+    own = packages_distributions()
+    for package in set(imported_packages()) - set(sys.stdlib_module_names):
+        found = {name.lower() for name in own.get(package, [package])}
+        assert found & names, f"{package} is imported and not declared"
+
+
+# ------------------------------------------------------------------------------------- T21: impossible observations
+@pytest.mark.parametrize("model", [MDNRegressor(3, max_iter=10), JointGMMRegressor(3)], ids=["MDN", "GMM"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("d", [1, 3])
+def test_t21_an_impossible_observation_has_an_answer_in_bounded_time(model, d):
+    X = np.column_stack([PROBLEM.X, np.random.default_rng(0).normal(size=(200, d - 1))])
+    model.set_params(random_state=0).fit(X, PROBLEM.y)
+    start = time.perf_counter()
+    if isinstance(model, MDNRegressor) and d > 1:
+        with pytest.warns(UserWarning, match="should not be trusted"):
+            found = model.predict_inputs([1e9])
+    else:
+        found = model.predict_inputs([1e9])
+    assert time.perf_counter() - start < 30.0
+    assert np.isfinite(found.mean()).all()
+    assert model.predict_dist([[1e9] * d], outside="deficient").sample(1000, random_state=0).shape == (1, 1000)
+
+
+# ------------------------------------------------------------------------------------------------- T24: accelerators
+@pytest.mark.parametrize("model", [MDNRegressor(), JointGMMRegressor()], ids=["MDN", "GMM"])
+@pytest.mark.parametrize("engine", ["gpu", "cuda", "", None])
+def test_t24_an_engine_that_does_not_exist_is_refused_and_never_replaced(model, engine):
+    with pytest.raises(ValueError, match="engine"):
+        model.set_params(engine=engine).fit(PROBLEM.X, PROBLEM.y)
+
+
+# --------------------------------------------------------------------------------------------------- 43, 44: memory
+def test_43_predictions_take_memory_for_their_results_alone():
+    code = """
+import resource, sys, numpy as np
+from condensity import MDNRegressor
+from condensity.datasets.synthetic import make_noisy_wave
+p = make_noisy_wave(300, random_state=0)
+model = MDNRegressor(3, max_iter=5, random_state=0, hidden_layer_sizes=(512, 512)).fit(p.X, p.y)
+X = np.zeros((200_000, 1))
+model.predict(X[:10_000])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+model.predict(X)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+    pytest.importorskip("resource", reason="peak memory is asked of Unix")
+    grown = float(
+        subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True).stdout
+    )
+    # The mixture, three arrays (n, 3), several times over: 5 MB each. One hidden layer of all rows would be 800 MB.
+    assert grown < 200
+
+
+def test_44_results_that_fit_no_memory_are_refused_with_their_size():
+    dist = Mixture(weights=np.ones((100_000, 1)), means=np.zeros((100_000, 1)), scales=np.ones((100_000, 1)))
+    points = np.zeros((1, 1_000_000))
+    for ask, what in [
+        (lambda: dist.logpdf(points), "points"),
+        (lambda: dist.ppf(np.full(1_000_000, 0.5)), "levels"),
+        (lambda: dist.sample(1_000_000), "draws"),
+    ]:
+        with pytest.raises(ValueError, match=rf"100000 rows times 1000000 {what} take 745 GiB.*dist\[:1000\]"):
+            ask()
+
+
+# ------------------------------------------------------------------------------------------------------- 53: forks
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings(
+    "ignore:This process:DeprecationWarning"
+)  # of Python 3.12: pytest-xdist has threads of its own
+def test_53_a_forked_child_computes_as_its_parent():
+    model = MDNRegressor(3, n_members=2, max_iter=10, random_state=0, n_jobs=2).fit(PROBLEM.X, PROBLEM.y)
+    expected = model.predict_quantiles(PROBLEM.X)
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        again = MDNRegressor(3, n_members=2, max_iter=10, random_state=0, n_jobs=2).fit(PROBLEM.X, PROBLEM.y)
+        same = np.array_equal(model.predict_quantiles(PROBLEM.X), expected) and np.array_equal(
+            again.predict_quantiles(PROBLEM.X), expected
+        )
+        os.write(write, b"1" if same else b"0")
+        os._exit(0)
+    os.close(write)
+    assert os.read(read, 1) == b"1"
+    os.waitpid(child, 0)
