@@ -46,6 +46,10 @@ def test_every_row_of_the_table_of_traps_names_a_test_that_is_there():
 
 
 # ------------------------------------------------------------------------------------------------- T20: dependencies
+#: joblib comes with scikit-learn and Pillow with matplotlib; pandas is asked for frames only where it is.
+FOUND_WITH_OTHERS = {"condensity", "joblib", "pillow", "pandas"}
+
+
 def imported_packages():
     for path in (ROOT / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -60,10 +64,7 @@ def test_t20_every_import_is_declared_and_nothing_is_pinned_from_above():
     extras = project["optional-dependencies"]
     listed = [*project["dependencies"], *extras["cli"], *extras["onnx"]]
     assert all(re.fullmatch(r"[\w-]+>=[\d.]+", each) for each in listed), listed
-    names = {re.split(r"[>=]", each)[0].lower() for each in listed} | {
-        "condensity",
-        "joblib",
-    }  # joblib is scikit-learn's
+    names = {re.split(r"[>=]", each)[0].lower() for each in listed} | FOUND_WITH_OTHERS
     own = packages_distributions()
     for package in set(imported_packages()) - set(sys.stdlib_module_names):
         found = {name.lower() for name in own.get(package, [package])}
@@ -131,6 +132,7 @@ def test_44_results_that_fit_no_memory_are_refused_with_their_size():
 
 
 # ------------------------------------------------------------------------------------------------------- 53: forks
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings(
     "ignore:This process:DeprecationWarning"
