@@ -46,8 +46,8 @@ def test_every_row_of_the_table_of_traps_names_a_test_that_is_there():
 
 
 # ------------------------------------------------------------------------------------------------- T20: dependencies
-#: joblib comes with scikit-learn and Pillow with matplotlib; pandas is asked for frames only where it is.
-FOUND_WITH_OTHERS = {"condensity", "joblib", "pillow", "pandas"}
+#: joblib comes with scikit-learn, Pillow with matplotlib, MarkupSafe with Jinja; pandas is asked for frames only where it is.
+FOUND_WITH_OTHERS = {"condensity", "joblib", "markupsafe", "pillow", "pandas"}
 
 
 def imported_packages():

@@ -116,7 +116,9 @@ def test_sample_weight_is_routed(model):
         pipeline = make_pipeline(scale, routed).fit(X, Y, sample_weight=weight)
         scorer = clone_scorer(scorers.neg_crps).set_score_request(sample_weight=True)
         found = cross_validate(pipeline, X, Y, cv=2, scoring=scorer, params={"sample_weight": weight})
-        unweighted = cross_validate(make_pipeline(StandardScaler(), model), X, Y, cv=2, scoring=scorers.neg_crps)
+        unweighted = cross_validate(
+            make_pipeline(StandardScaler(), model), X, Y, cv=2, scoring=scorers.neg_crps, params={}
+        )
     scaled = StandardScaler().fit_transform(X)
     expected = clone(model).fit(scaled, Y, sample_weight=weight).predict(scaled)
     np.testing.assert_array_equal(pipeline.predict(X), expected)
