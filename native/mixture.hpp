@@ -33,13 +33,13 @@ struct Components {
     double* points;            // three arrays, one after the other: points around every mean
     double* heights;           // three: about the distribution function there
     size_t size;               // of one array
-    double* shared;            // width numbers about the row as a whole
+    double* shared;            // two times width numbers about the row as a whole
     bool subnormal;            // some σ is so small that 1/σ overflows
 };
 
 constexpr size_t scratch_arrays = 15;
 
-inline size_t scratch_size(size_t components) { return (scratch_arrays * (components + width) + 1) * width; }
+inline size_t scratch_size(size_t components) { return (scratch_arrays * (components + width) + 2) * width; }
 
 inline Components place(double* scratch, size_t count) {
     const size_t size = (count + width) * width;

@@ -58,6 +58,7 @@ struct QuantileFunction {
             narrowest = smaller(Layout::get(c.scales, k), narrowest);
         }
         store(c.shared, unit);
+        store(c.shared + width, narrowest);
         c.subnormal = any(narrowest < broadcast(0x1p-1022));
         for (size_t i = 0; i < Layout::length(c.count); i += width) {
             const Lanes scale = load(c.scales + i), relative = unit / scale;
@@ -196,7 +197,8 @@ struct QuantileFunction {
     // Search for the answers to the first `levels` questions of every lane.
     template <class Layout>
     static void solve(const Components& c, Questions& q, size_t levels) {
-        const Lanes zero = broadcast(0.0), one = broadcast(1.0), unit = load(c.shared);
+        const Lanes zero = broadcast(0.0), one = broadcast(1.0), unit = load(c.shared),
+                    narrowest = load(c.shared + width);
         Lanes x = zero, low = zero, high = zero, before = zero, target = zero, sign = zero, next = zero;
         Lanes f_low = zero, f_high = zero;  // f at the bracket's ends, infinite where it was not looked at
         Mask active = zero < zero, done = zero == zero;  // at first every lane takes up a question
@@ -267,8 +269,10 @@ struct QuantileFunction {
                                  (broadcast(-1.0) < bend) & (bend < one);
             const Lanes middle = fused(high - low, broadcast(0.5), low);
             next = select(trusted, ahead, middle);
-            // Halley's next error is about bend²·f; so small, it need not be looked at.
-            const Mask close = trusted & (magnitude(bend) < broadcast(1e-4)) & (magnitude(f) < broadcast(1e-5));
+            // Halley's next error is about bend²·f; so small, it need not be looked at, unless the step may have passed a component
+            // so narrow that it is not felt here.
+            const Mask close = trusted & (magnitude(bend) < broadcast(1e-4)) & (magnitude(f) < broadcast(1e-5)) &
+                               (magnitude(step) < narrowest);
             // Where the ends are neighbouring floats, the answer is the better one.
             const Mask neighbours = (next == low) | (next == high), stuck = (next == x) | neighbours;
             const Mask exact = f == zero, lost = !(f == f);

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import kstest, norm
 
-from condensity import Mixture
+from condensity import Mixture, kernels
 from condensity.kernels.reference.sampling import choose_components
 
 N, K, G, M = 4, 3, 5, 6
@@ -228,6 +228,23 @@ def test_t3_quantiles_invert_the_distribution_function_and_rise_with_the_level(s
     back = np.diagonal(dist.ppf(dist.cdf(y)))
     # cdf rounds at 1e-16, which is worth 1e-16/pdf of y: nothing where the density is not flat. A hundred times that.
     assert (np.abs(back - y) <= 1e-12 + 1e-14 / dist.pdf(y)).all()
+
+
+@pytest.mark.parametrize("engine", ["native", "reference"])
+def test_t3_quantiles_see_components_however_narrow(engine):
+    """Scales 10 orders apart: a last step along the wide one must not land on the narrow one unseen."""
+    rng = np.random.default_rng(0)
+    n, k = 300, 4
+    weights = rng.dirichlet(np.full(k, 0.5), n)
+    means = 10.0 ** rng.uniform(-6, 6, (n, k)) * rng.choice([-1, 0, 1], (n, k))
+    scales = 10.0 ** rng.uniform(-6, 6, (n, k))
+    weights[0], means[0], scales[0] = [0.5, 0.5, 0.0, 0.0], 0.0, [64020.0, 1e-6, 1.0, 1.0]
+    dist = Mixture(weights=weights, means=means, scales=scales)
+    p = np.sort(rng.uniform(size=(n, 5)), axis=1)
+    p[0] = [0.2, 0.25, 0.5, 0.75, 0.8]
+    x = kernels.operation("mixture_quantile", engine=engine)(dist.log_weights, means, scales, np.log(p), np.log1p(-p))
+    below, above = dist.cdf(np.nextafter(x, -np.inf)), dist.cdf(np.nextafter(x, np.inf))
+    assert ((np.abs(np.log(dist.cdf(x)) - np.log(p)) < 1e-9) | ((below <= p) & (p <= above))).all()
 
 
 def test_t3_quantiles_reach_far_beyond_the_components():

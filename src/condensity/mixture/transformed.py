@@ -96,8 +96,9 @@ class TransformedMixture:
     log_prob = logpdf
 
     def pdf(self, y) -> np.ndarray:
-        """Density at the points y."""
-        return np.exp(self.logpdf(y))
+        """Density at the points y; infinite where float64 has no number as large."""
+        with np.errstate(over="ignore"):
+            return np.exp(self.logpdf(y))
 
     def logcdf(self, y) -> np.ndarray:
         """Log of P(Y ≤ y). One output."""
