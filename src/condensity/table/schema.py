@@ -9,7 +9,7 @@ import numpy as np
 from condensity.table.checks import warn_user
 from condensity.table.columns import Levels, RawTable, text_of
 
-#: Categories of at most so many levels get a column for each; those of more get codes. See docs/decisions.md.
+#: Categories without order of at most so many levels get a column for each; those of more get codes. See docs/decisions.md.
 MOST_ONE_HOT = 64
 
 #: Columns of ±1 that tell the levels of long categories apart.
@@ -37,24 +37,27 @@ class Category:
 
     @cached_property
     def codes(self) -> np.ndarray:
-        """What every level becomes, (m, w): one column each; one in all for two levels; ranks or ±1 codes for many."""
+        """What every level becomes, (m, w): its rank, one 0/1 column for two levels, one each for more, ±1 codes for many."""
         m = len(self.levels)
+        if self.ordered:
+            return self._ranks()
         if m <= 2:
             return np.arange(float(m))[:, None]
-        if m <= MOST_ONE_HOT:
-            return np.eye(m)
-        if not self.ordered:
-            return np.array([_signs(text) for text in self.levels])
-        known = m - (self.levels[-1] == MISSING)
-        ranks = np.arange(float(m))[:, None]
-        if known == m:
-            return ranks
-        ranks[-1] = ranks[:-1].mean()
-        return np.column_stack([ranks, np.arange(m) == m - 1])
+        return np.eye(m) if m <= MOST_ONE_HOT else np.array([_signs(text) for text in self.levels])
+
+    def _ranks(self):
+        """Of levels in order; a missing value has the middle one, and a column that says so."""
+        ranks = np.arange(float(len(self.levels)))
+        if self.levels[-1:] != (MISSING,):
+            return ranks[:, None]
+        missing = ranks == ranks[-1]
+        return np.column_stack([np.where(missing, ranks[:-1].mean() if len(ranks) > 1 else 0.0, ranks), missing])
 
     def labels(self, name) -> list[str]:
         """Names of the columns that it becomes."""
         m, width = self.codes.shape
+        if self.ordered:
+            return [name, f"{name} is missing"][:width]
         if width == 1:
             return [name if m != 2 else f"{name}={self.levels[1]}"]
         return [f"{name}={level}" for level in self.levels] if width == m else [f"{name}#{bit}" for bit in range(width)]
@@ -84,8 +87,8 @@ class Schema:
     """The columns of X as a fit saw them.
 
     A column of numbers stays one column, and, if it has gaps and the model cannot integrate them out, gets a second one that says
-    where they are. A category of up to `MOST_ONE_HOT` levels becomes a 0/1 column a level; with more, its rank if it is ordered,
-    else `CODE_BITS` signs made from the level's text.
+    where they are. An ordered category becomes its rank; another one a 0/1 column a level or, with more levels than
+    `MOST_ONE_HOT`, `CODE_BITS` signs made from the level's text.
 
     Attributes
     ----------
