@@ -185,7 +185,13 @@ def test_few_levels_become_columns_and_gaps_get_one_that_says_so():
     np.testing.assert_array_equal(x[:, 5], [SIZES.index(size) for size in SIZE])
     np.testing.assert_array_equal(x[:, 7], np.isnan(GAPS))
     assert schema.encoded_categories == {1: slice(1, 5), 2: slice(5, 6)}
-    assert encoded(PANDAS, native_gaps=True)[0].encoded_names.count("gaps is missing") == 0
+
+
+def test_a_joint_mixture_sees_ranks_and_gaps_as_they_are():
+    schema, x = encoded(PANDAS, native_gaps=True)
+    assert schema.encoded_names == ["age", "kind", "kind is missing", "size", "gaps", "tall"]
+    np.testing.assert_array_equal(x[:, 1], [{"cat": 0, "dog": 1, "eel": 2, None: 1}[kind] for kind in KIND])
+    np.testing.assert_array_equal(x[:, 4], GAPS)
 
 
 def test_columns_with_the_same_gaps_share_what_marks_them():

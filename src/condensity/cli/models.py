@@ -110,9 +110,9 @@ def predict(model, data, output, quantiles, interval, samples, support, keep, ra
     """
     import pyarrow
 
+    from condensity.cli.answers import Questions
     from condensity.datasets.streams import Sink, opened
     from condensity.estimators.loading import load
-    from condensity.report.answers import Questions
 
     fitted = load(model)
     questions = Questions(fitted, quantiles or (), interval or (), samples, support, random_state)
@@ -138,9 +138,9 @@ def predict(model, data, output, quantiles, interval, samples, support, keep, ra
 @click.option("--weights", metavar="NAME", help="The column of sample weights.")
 def score(model, data, crps, weights):
     """Print the mean log density, in nats, of a CSV, Parquet or Arrow table of any length, or '-' for stdin, under a model."""
+    from condensity.cli.answers import Questions, Scores
     from condensity.datasets.streams import opened
     from condensity.estimators.loading import load
-    from condensity.report.answers import Questions, Scores
 
     fitted = load(model)
     questions, scores = Questions(fitted), Scores(fitted, crps)

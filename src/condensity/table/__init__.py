@@ -8,12 +8,11 @@ from condensity.table.checks import (
     warn_about_outliers,
     warn_user,
 )
-from condensity.table.columns import Levels, RawTable, is_frame, read_table, read_target, take_rows
+from condensity.table.columns import RawTable, is_frame, read_table, read_target, take_rows
 from condensity.table.schema import Schema
 
 __all__ = [
     "OUTLIER_DISTANCE",
-    "Levels",
     "RawTable",
     "Schema",
     "is_frame",

@@ -10,7 +10,7 @@ from condensity.table.checks import warn_user
 from condensity.table.columns import Levels, RawTable, text_of
 
 #: Categories without order of at most so many levels get a column for each; those of more get codes. See docs/decisions.md.
-MOST_ONE_HOT = 64
+MOST_ONE_HOT = 128
 
 #: Columns of ±1 that tell the levels of long categories apart.
 CODE_BITS = 32
@@ -29,6 +29,8 @@ class Category:
     levels : tuple of str
         In order; `MISSING` is the last one if the fit saw missing values.
     ordered : bool
+        Whether it is shown by its rank: it has an order, or the model is a mixture of normals, which can cut a line into levels
+        but not tell the corners of a simplex apart.
     """
 
     column: int
@@ -87,8 +89,8 @@ class Schema:
     """The columns of X as a fit saw them.
 
     A column of numbers stays one column, and, if it has gaps and the model cannot integrate them out, gets a second one that says
-    where they are. An ordered category becomes its rank; another one a 0/1 column a level or, with more levels than
-    `MOST_ONE_HOT`, `CODE_BITS` signs made from the level's text.
+    where they are. An ordered category, and any in a joint mixture, becomes its rank; another one a 0/1 column a level or, with
+    more levels than `MOST_ONE_HOT`, `CODE_BITS` signs made from the level's text.
 
     Attributes
     ----------
@@ -116,7 +118,10 @@ class Schema:
         """Learn the columns of the training table."""
         values, d = table.values, table.values.shape[1]
         names = None if table.names is None else tuple(table.names)
-        categories = tuple(_category(j, values[:, j], levels) for j, levels in sorted(table.categories.items()))
+        categories = tuple(
+            _category(j, values[:, j], levels, ranked=levels.ordered or native_gaps)
+            for j, levels in sorted(table.categories.items())
+        )
         numeric = [j for j in range(d) if j not in table.categories]
         seen = tuple(j for j in numeric if np.isnan(values[:, j]).any())
         patterns = {np.packbits(np.isnan(values[:, j])).tobytes(): j for j in reversed(seen)}
@@ -230,9 +235,9 @@ class Schema:
             )
 
 
-def _category(column, codes, levels: Levels) -> Category:
+def _category(column, codes, levels: Levels, *, ranked) -> Category:
     missing = (MISSING,) if np.isnan(codes).any() else ()
-    return Category(column, (*levels.texts, *missing), levels.ordered)
+    return Category(column, (*levels.texts, *missing), ranked)
 
 
 def _signs(text) -> np.ndarray:
