@@ -554,3 +554,35 @@ def test_doctor_of_a_model_says_what_it_said(run, fitted):
     assert run("doctor", "m.condensity").stdout.splitlines() == [
         str(finding) for finding in load("m.condensity").health_
     ]
+
+
+def test_fit_and_predict_read_streams_from_a_pipe(fitted):
+    table = pa.table({"size": np.arange(60.0), "price": np.arange(60.0) % 7})
+    stream = io.BytesIO()
+    with pa.ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table)
+    command = [sys.executable, "-m", "condensity.cli"]
+    fit = [*command, "fit", "-", "--target", "price", "-o", "s.condensity", "--model", "gmm"]
+    subprocess.run(fit, input=stream.getvalue(), capture_output=True, cwd=fitted, timeout=120, check=True)
+    ask = [*command, "predict", "s.condensity", "-", "-o", "-"]
+    result = subprocess.run(ask, input=stream.getvalue(), capture_output=True, cwd=fitted, timeout=120, check=True)
+    assert len(pd.read_csv(io.BytesIO(result.stdout))) == 60
+
+
+def test_kept_columns_pass_through_as_they_are(run, fitted):
+    """A key above 2⁵³ has no float64 of its own; one that begins with a zero is text to a model that knows it as such."""
+    table = mixed_table().assign(id=2**53 + 1 + np.arange(300))
+    table.to_csv("keys.csv", index=False)
+    for output in ("p.csv", "p.parquet"):
+        assert run("predict", "m.condensity", "keys.csv", "-o", output, "--keep", "id,town").exit_code == 0
+        found = pd.read_csv(output) if output == "p.csv" else pd.read_parquet(output)
+        assert found["id"].tolist() == table["id"].tolist()
+        assert found["town"].tolist() == table["town"].tolist()
+
+
+def test_60_columns_of_the_same_name_are_one_line(run, fitted):
+    (fitted / "twice.csv").write_text("size,town,gaps,size\n1,Aa,2,3\n")
+    assert_one_line(
+        run("predict", "m.condensity", "twice.csv", "-o", "p.csv"), 1, "several columns of the same name", "'size'"
+    )
+    assert_one_line(run("score", "m.condensity", "twice.csv"), 1, "several columns of the same name")

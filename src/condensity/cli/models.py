@@ -59,15 +59,15 @@ _targets = click.option(
 def fit(data, targets, output, features, categories, weights, kind, y_transform, members, jobs, random_state):
     """Fit p(y | x) to a CSV, Parquet or Arrow table, or '-' for stdin, and save the model."""
     import condensity
-    from condensity.datasets.streams import opened
+    from condensity.datasets.streams import on_disk
     from condensity.datasets.tables import features_and_target, read_table
     from condensity.persistence import check_writable
     from condensity.report.study import collected_warnings
 
     path = check_writable(output)
-    with opened(data) as source, progress_line() as progress:
+    with on_disk(data) as source, progress_line() as progress:
         progress(f"{data}: reading")
-        table = read_table(source.path)
+        table = read_table(source)
         weight = None
         if weights is not None:
             table, weight = features_and_target(table, [weights])
@@ -111,18 +111,18 @@ def predict(model, data, output, quantiles, interval, samples, support, keep, ra
     import pyarrow
 
     from condensity.cli.answers import Questions
-    from condensity.datasets.streams import Sink, opened
+    from condensity.datasets.streams import Sink, Source, on_disk
     from condensity.estimators.loading import load
 
     fitted = load(model)
     questions = Questions(fitted, quantiles or (), interval or (), samples, support, random_state)
-    with opened(data) as source, progress_line() as progress:
-        keep = keep or []
+    with on_disk(data) as path, progress_line() as progress:
+        source, keep = Source(path), keep or []
         features = questions.features_of(source.names)
-        kept = source.schema_of(keep)
-        with Sink(output, questions.names, kept) as sink:
+        types = source.types_of(features, keep, questions.texts)
+        with Sink(output, questions.names, {name: types[name] for name in keep}) as sink:
             done = 0
-            for table in source.batches(list(dict.fromkeys([*keep, *features])), questions.texts):
+            for table in source.batches(types):
                 columns = [table.column(name) for name in keep]
                 answers = questions.answer(table.select(features), done)
                 sink.write(pyarrow.table([*columns, *answers.T], names=[*keep, *questions.names]))
@@ -139,15 +139,16 @@ def predict(model, data, output, quantiles, interval, samples, support, keep, ra
 def score(model, data, crps, weights):
     """Print the mean log density, in nats, of a CSV, Parquet or Arrow table of any length, or '-' for stdin, under a model."""
     from condensity.cli.answers import Questions, Scores
-    from condensity.datasets.streams import opened
+    from condensity.datasets.streams import Source, on_disk
     from condensity.estimators.loading import load
 
     fitted = load(model)
     questions, scores = Questions(fitted), Scores(fitted, crps)
-    with opened(data) as source, progress_line() as progress:
+    with on_disk(data) as path, progress_line() as progress:
+        source = Source(path)
         features, targets = questions.features_of(source.names), questions.targets_of(source.names)
         wanted = [*features, *targets, *([] if weights is None else [weights])]
-        for table in source.batches(list(dict.fromkeys(wanted)), questions.texts):
+        for table in source.batches(source.types_of(wanted, texts=questions.texts)):
             weight = None if weights is None else table.column(weights).to_numpy()
             scores.add(table.select(features), table.select(targets), weight)
             progress(_how_far(data, scores.n_rows, source.n_rows))

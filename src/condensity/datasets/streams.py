@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from condensity.datasets.tables import TableError, one_line, require_column
+from condensity.datasets.tables import TableError, look_into, one_line, refuse_duplicates, require_column
 from condensity.persistence import check_writable
 from condensity.persistence.atomic import beside
 
@@ -18,6 +18,9 @@ BATCH_ROWS = 2**16
 #: Bytes of CSV that are parsed at a time.
 CSV_BLOCK = 2**23
 
+#: Bytes by which a file's format is told.
+LOOK_BYTES = 4096
+
 
 class Source:
     """A table on disk of which some columns are wanted.
@@ -25,104 +28,120 @@ class Source:
     Parameters
     ----------
     path : path-like
+
+    Attributes
+    ----------
+    names : list of str
+        Of all columns.
+    n_rows : int or None
+        Where the file says so.
     """
 
     def __init__(self, path):
-        self.path, self.kind = Path(path), _kind_of(path)
+        self.path = Path(path)
+        _, self.kind = look_into(path, LOOK_BYTES)
         self.n_rows: int | None = None
         try:
-            self.names = self._look()
+            self.schema = self._schema()
         except (OSError, ValueError) as error:
             raise TableError(f"cannot read {str(path)!r} as {self.kind}: {one_line(error)}") from error
+        self.names = list(self.schema.names)
+        refuse_duplicates(self.names, path)
 
-    def batches(self, columns: Sequence[str], texts: Sequence[str] = ()) -> Iterator[Any]:
-        """Tables of the wanted columns, `BATCH_ROWS` rows or fewer each, none of them empty.
+    def types_of(self, wanted: Sequence[str], keep: Sequence[str] = (), texts: Sequence[str] = ()) -> dict[str, Any]:
+        """Columns to read and their Arrow types, those to keep first.
 
         Parameters
         ----------
-        columns : sequence of str
+        wanted : sequence of str
+            What a model asks for. CSV does not say what a column is: these are float64 where the first block has numbers, since
+            it says little of the blocks behind it.
+        keep : sequence of str
+            What only passes through, as it is.
         texts : sequence of str
-            Those that are text; CSV does not say.
+            Wanted columns that are text.
 
         Raises
         ------
         TableError
-            If a column is missing, or the file cannot be read to its end.
+            If a column is missing.
+        """
+        for name in (*keep, *wanted):
+            require_column(self.names, name)
+        types = {name: self.schema.field(name).type for name in dict.fromkeys((*keep, *wanted))}
+        if self.kind == "CSV":
+            types.update((name, _csv_type(types[name], text=name in texts)) for name in wanted)
+        return types
+
+    def batches(self, types: dict[str, Any]) -> Iterator[Any]:
+        """Tables of the columns in `types`, of these types in CSV; `BATCH_ROWS` rows or fewer each, none of them empty.
+
+        Raises
+        ------
+        TableError
+            If the file cannot be read to its end.
         """
         import pyarrow
 
-        for name in columns:
-            require_column(self.names, name)
         try:
-            for batch in self._read(list(columns), set(texts)):
+            for batch in self._read(types):
                 for start in range(0, len(batch), BATCH_ROWS):
-                    yield pyarrow.Table.from_batches([batch.slice(start, BATCH_ROWS)]).select(list(columns))
+                    yield pyarrow.Table.from_batches([batch.slice(start, BATCH_ROWS)]).select(list(types))
         except (pyarrow.ArrowException, OSError) as error:
             raise TableError(f"cannot read {str(self.path)!r} as {self.kind}: {one_line(error)}") from error
 
-    def schema_of(self, columns):
-        """Names and types of some columns, as `batches` gives them."""
-        import pyarrow
-
-        for name in columns:
-            require_column(self.names, name)
-        if not columns:
-            return pyarrow.schema([])
-        return (
-            self._csv(columns).schema
-            if self.kind == "CSV"
-            else pyarrow.schema([self.schema.field(name) for name in columns])
-        )
-
-    def _look(self) -> list[str]:
+    def _schema(self):
         if self.kind == "Parquet":
-            from pyarrow import parquet
+            with self._parquet() as file:
+                self.n_rows = file.metadata.num_rows
+                return file.schema_arrow
+        if self.kind == "CSV":
+            return self._csv().schema
+        with self._ipc() as reader:
+            return reader.schema
 
-            with parquet.ParquetFile(self.path) as file:
-                self.n_rows, self.schema = file.metadata.num_rows, file.schema_arrow
+    def _read(self, types):
+        if self.kind == "Parquet":
+            with self._parquet() as file:
+                yield from file.iter_batches(BATCH_ROWS, columns=list(types), use_threads=False)
         elif self.kind == "CSV":
-            self.schema = self._csv().schema
+            yield from self._csv(types)
         else:
             with self._ipc() as reader:
-                self.schema = reader.schema
-        return list(self.schema.names)
+                parts = map(reader.get_batch, range(reader.num_record_batches)) if self.kind == "Arrow" else reader
+                yield from parts
 
-    def _read(self, columns, texts):
-        if self.kind == "Parquet":
-            from pyarrow import parquet
+    def _parquet(self):
+        from pyarrow import parquet
 
-            # What is prefetched is kept until the file is closed: 1.5 GB of a table of 5·10⁷ rows.
-            with parquet.ParquetFile(self.path, pre_buffer=False) as file:
-                yield from file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False)
-        elif self.kind == "CSV":
-            yield from self._csv(columns, texts)
-        else:
-            with self._ipc() as reader:
-                some = range(reader.num_record_batches) if hasattr(reader, "num_record_batches") else None
-                yield from (reader.get_batch(i) for i in some) if some else reader
+        # What is prefetched is kept until the file is closed: 1.5 GB of a table of 5·10⁷ rows.
+        return parquet.ParquetFile(self.path, pre_buffer=False)
 
-    def _csv(self, columns=None, texts=()):
-        """A reader of batches; numbers are float64 throughout, since the first block says little of those behind it."""
-        import pyarrow
+    def _csv(self, types=None):
         from pyarrow import csv
 
-        read = csv.ReadOptions(block_size=CSV_BLOCK, use_threads=False)
-        if columns is None:
-            return csv.open_csv(self.path, read_options=read)
-        first = csv.open_csv(self.path, read_options=read).schema
-        kinds = {}
-        for name in columns:
-            kind = first.field(name).type
-            numeric = pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind) or pyarrow.types.is_null(kind)
-            kinds[name] = pyarrow.string() if name in texts else pyarrow.float64() if numeric else kind
-        convert = csv.ConvertOptions(column_types=kinds, include_columns=columns, strings_can_be_null=True)
-        return csv.open_csv(self.path, read_options=read, convert_options=convert)
+        wanted = {} if types is None else {"column_types": types, "include_columns": list(types)}
+        return csv.open_csv(
+            self.path,
+            read_options=csv.ReadOptions(block_size=CSV_BLOCK, use_threads=False),
+            convert_options=csv.ConvertOptions(strings_can_be_null=True, **wanted),
+        )
 
     def _ipc(self):
         import pyarrow
 
         source = pyarrow.memory_map(str(self.path))
         return pyarrow.ipc.open_file(source) if self.kind == "Arrow" else pyarrow.ipc.open_stream(source)
+
+
+def _csv_type(kind, *, text):
+    """The type in which a model's column is read, from that of its first block."""
+    import pyarrow
+    from pyarrow import types
+
+    if text:
+        return pyarrow.string()
+    return pyarrow.float64() if types.is_integer(kind) or types.is_floating(kind) or types.is_null(kind) else kind
 
 
 class Sink:
@@ -133,15 +152,14 @@ class Sink:
     path : path-like or '-'
     names : sequence of str
         Columns, all float64 but those of `kept`.
-    kept : pyarrow.Schema, optional
+    kept : dict of str to pyarrow.DataType
         Columns that come first, of types of their own.
     """
 
-    def __init__(self, path, names, kept=None):
+    def __init__(self, path, names, kept):
         import pyarrow
 
-        fields = [] if kept is None else list(kept)
-        self.schema = pyarrow.schema([*fields, *((name, pyarrow.float64()) for name in names)])
+        self.schema = pyarrow.schema([*kept.items(), *((name, pyarrow.float64()) for name in names)])
         self.path = None if str(path) == "-" else check_writable(path)
         self.temporary = None if self.path is None else beside(self.path)
         self.stream = sys.stdout.buffer if self.temporary is None else open(self.temporary, "xb")  # noqa: SIM115
@@ -178,32 +196,13 @@ class Sink:
 
 
 @contextmanager
-def opened(path) -> Iterator[Source]:
-    """A `Source`; stdin, for '-', is first copied into a temporary file, since not every format can be read from a pipe."""
+def on_disk(path) -> Iterator[Path]:
+    """The path of a table; stdin, for '-', is copied into a temporary file, since not every format can be read from a pipe."""
     if str(path) != "-":
-        yield Source(path)
+        yield Path(path)
         return
     with tempfile.TemporaryDirectory(prefix="condensity-") as folder:
         copy = Path(folder) / "stdin"
         with open(copy, "wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file, 2**20)
-        yield Source(copy)
-
-
-def _kind_of(path) -> str:
-    try:
-        with open(path, "rb") as file:
-            start = file.read(4096)
-    except OSError as error:
-        raise TableError(f"cannot read {str(path)!r}: {error.strerror or error}.") from error
-    if not start.strip():
-        raise TableError(f"{str(path)!r} is empty; expected a header line and rows of numbers.")
-    if start[:4] == b"PAR1":
-        return "Parquet"
-    if start[:6] == b"ARROW1":
-        return "Arrow"
-    if start[:4] == b"\xff\xff\xff\xff":
-        return "Arrow stream"
-    if b"\0" in start:
-        raise TableError(f"{str(path)!r} is neither Parquet, Arrow nor CSV text; save it as CSV in UTF-8.")
-    return "CSV"
+        yield copy

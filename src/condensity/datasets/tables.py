@@ -6,7 +6,6 @@ Everything wrong with a file or its columns is a `TableError`, a ValueError.
 import difflib
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
@@ -40,23 +39,37 @@ def read_table(path):
     """
     import pyarrow
 
-    path = Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise TableError(f"cannot read {str(path)!r}: {error.strerror or error}.") from error
-    if not content.strip():
-        raise TableError(f"{str(path)!r} is empty; expected a header line and rows of numbers.")
-    kind = "Parquet" if content[:4] == b"PAR1" else "Arrow" if content[:6] == b"ARROW1" else "CSV"
-    if kind == "CSV" and b"\0" in content[:4096]:
-        raise TableError(f"{str(path)!r} is neither Parquet, Arrow nor CSV text; save it as CSV in UTF-8.")
+    content, kind = look_into(path)
     try:
         table = _parse(content, kind)
         names = table.column_names
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         raise TableError(f"cannot read {str(path)!r} as {kind}: {one_line(error)}") from error
-    _refuse_duplicates(names, path)
+    refuse_duplicates(names, path)
     return table
+
+
+def look_into(path, length=-1) -> tuple[bytes, str]:
+    """The first bytes of a file, all of them by default, and what they say it is: 'Parquet', 'Arrow', 'Arrow stream' or 'CSV'.
+
+    Raises
+    ------
+    TableError
+        If the file cannot be read, is empty, or is none of these.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = file.read(length)
+    except OSError as error:
+        raise TableError(f"cannot read {str(path)!r}: {error.strerror or error}.") from error
+    if not content.strip():
+        raise TableError(f"{str(path)!r} is empty; expected a header line and rows of numbers.")
+    for start, kind in ((b"PAR1", "Parquet"), (b"ARROW1", "Arrow"), (b"\xff\xff\xff\xff", "Arrow stream")):
+        if content.startswith(start):
+            return content, kind
+    if b"\0" in content[:4096]:
+        raise TableError(f"{str(path)!r} is neither Parquet, Arrow nor CSV text; save it as CSV in UTF-8.")
+    return content, "CSV"
 
 
 def numeric_columns(table, target, features=None):
@@ -81,13 +94,9 @@ def numeric_columns(table, target, features=None):
     TableError
         If a column is missing, not numeric, or has missing or infinite values.
     """
-    require_column(table.column_names, target)
-    names = [name for name in table.column_names if name != target] if features is None else list(features)
-    _check_features(table, names, target)
-    if table.num_rows == 0:
-        raise TableError("the table has a header but no rows.")
-    X = np.column_stack([_as_floats(table, name) for name in names])
-    return X, _as_floats(table, target), names
+    X, y = features_and_target(table, [target], features)
+    names = X.column_names
+    return np.column_stack([_as_floats(X, name) for name in names]), _as_floats(y, target), names
 
 
 def features_and_target(table, targets, features=None):
@@ -124,8 +133,9 @@ def _parse(content, kind):
     import pyarrow
     from pyarrow import csv, ipc, parquet
 
-    if kind == "Arrow":
-        return ipc.open_file(pyarrow.BufferReader(content)).read_all()
+    if kind in ("Arrow", "Arrow stream"):
+        open_table = ipc.open_file if kind == "Arrow" else ipc.open_stream
+        return open_table(pyarrow.BufferReader(content)).read_all()
     if kind == "Parquet":
         table = parquet.read_table(pyarrow.BufferReader(content))
         # pandas keeps a row index that is not 0, 1, … as a column; it is bookkeeping, not a measurement.
@@ -145,7 +155,8 @@ def one_line(error: Exception) -> str:
     return f"{text[:200].rstrip('.')}."
 
 
-def _refuse_duplicates(names, path):
+def refuse_duplicates(names, path):
+    """Refuse columns of the same name."""
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         listed = ", ".join(map(repr, repeated[:MOST_NAMES]))
