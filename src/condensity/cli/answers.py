@@ -6,6 +6,13 @@ from condensity import scores
 from condensity.datasets.tables import TableError, require_column
 
 
+def rows_for(model, X):
+    """A table of features (pyarrow.Table) as a model takes it: one without names wants an array."""
+    if hasattr(model, "feature_names_in_"):
+        return X
+    return np.column_stack([column.to_numpy() for column in X.columns])
+
+
 class Questions:
     """The columns that a prediction writes.
 
@@ -64,11 +71,7 @@ class Questions:
 
     def answer(self, X, first_row) -> np.ndarray:
         """All columns of rows X, (n, len(names)); first_row is their place in the whole table."""
-        X = (
-            X
-            if hasattr(self.model, "feature_names_in_")
-            else np.column_stack([column.to_numpy() for column in X.columns])
-        )
+        X = rows_for(self.model, X)
         dist = self.model.predict_dist(X)
         draws = None
         if self.n_samples:
@@ -107,8 +110,7 @@ class Scores:
 
     def add(self, X, y, weight=None):
         """Score the rows of a batch."""
-        named = hasattr(self.model, "feature_names_in_")
-        dist = self.model.predict_dist(X if named else np.column_stack([column.to_numpy() for column in X.columns]))
+        dist = self.model.predict_dist(rows_for(self.model, X))
         y = self.model._check_known_target(y, "y")
         y, weight = y if y.shape[1] > 1 else y[:, 0], np.ones(len(y)) if weight is None else np.asarray(weight, float)
         if not (np.isfinite(weight) & (weight >= 0)).all():

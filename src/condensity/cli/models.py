@@ -1,6 +1,6 @@
 """Commands about one model: `fit`, `predict`, `score`, `doctor`."""
 
-from condensity.cli.shell import CommandError, click, progress_line, random_state_option
+from condensity.cli.shell import CommandError, click, echo_notes, progress_line, random_state_option
 
 MODELS = {"mdn": "MDNRegressor", "gmm": "JointGMMRegressor"}
 
@@ -84,8 +84,7 @@ def fit(data, targets, output, features, categories, weights, kind, y_transform,
         with collected_warnings() as notes:
             model.fit(X, y, weight)
         model.save(path)
-    for note in notes:
-        click.echo(f"condensity: note: {note}", err=True)
+    echo_notes(notes)
     click.echo(f"{len(y)} rows, {model.n_features_in_} features. {model.outcome_}\nmodel: {path}")
 
 
@@ -182,9 +181,7 @@ def doctor(file, targets, features, members, random_state):
     findings, notes = _of_model(file) if saved else _of_table(file, targets, features, members, random_state)
     for finding in findings:
         click.echo(str(finding))
-    for note in notes:
-        if not note.startswith("ConvergenceWarning"):  # it says what a finding says
-            click.echo(f"condensity: note: {note}", err=True)
+    echo_notes(note for note in notes if not note.startswith("ConvergenceWarning"))  # it says what a finding says
 
 
 def _of_model(file):

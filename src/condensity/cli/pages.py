@@ -1,6 +1,6 @@
 """Commands that write a page: `demo` and `report`."""
 
-from condensity.cli.shell import click, output_option, progress_line, random_state_option
+from condensity.cli.shell import click, echo_notes, output_option, progress_line, random_state_option
 
 
 @click.command()
@@ -73,8 +73,7 @@ def _write_page(studies, path, title, lead, random_state, progress):
         page = build_page(studies, title=title, lead=lead, random_state=random_state, progress=progress)
     write_atomically(path, page.encode("utf-8", errors="replace"))
     progress("")
-    for note in [*all_notes(studies), *notes]:
-        click.echo(f"condensity: note: {note}", err=True)
+    echo_notes([*all_notes(studies), *notes])
 
 
 def _announce(studies, path):

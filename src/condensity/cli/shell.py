@@ -105,6 +105,12 @@ random_state_option = click.option(
 )
 
 
+def echo_notes(notes):
+    """Warnings as lines on stderr."""
+    for note in notes:
+        click.echo(f"condensity: note: {note}", err=True)
+
+
 @contextmanager
 def progress_line() -> Iterator[Progress]:
     """A function that shows a line in place of its last one on a terminal, and does nothing elsewhere."""
