@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
 
-from condensity import JointGMMRegressor, MDNRegressor
+from condensity import JointGMMRegressor, MDNRegressor, load
 from condensity.table import RawTable, Schema, read_table
 from condensity.table.columns import Levels
 from condensity.table.schema import CODE_BITS, MISSING, MOST_ONE_HOT
@@ -376,3 +376,23 @@ def test_joint_mixture_is_asked_by_category():
     assert len(model.condition({"kind": ["dog", "cat"], "age": 3.0})) == 2
     with pytest.raises(ValueError, match=r"'fox'.*'kind'.*'cat'"):
         model.condition({"kind": "fox"})
+
+
+def test_names_keep_their_letters_in_messages():
+    y = pd.DataFrame({"Größe A": pd.Categorical(["x", "y"] * 120)})
+    with pytest.raises(ValueError, match=r"Column 'Größe A' of y holds text or categories"):
+        clone(MODELS["GMM"]).fit(PANDAS, y)
+
+
+def test_how_categories_are_shown_is_saved_with_the_model(tmp_path, monkeypatch):
+    """Another version may choose another limit; a model keeps the one that it was fitted with."""
+    levels = [f"level {k}" for k in range(40)]
+    X = pd.DataFrame({"c": pd.Categorical(levels * 6), "x": AGE})
+    scores = {}
+    for limit in (20, 128):
+        monkeypatch.setattr("condensity.table.schema.MOST_ONE_HOT", limit)
+        model = clone(MODELS["MDN"]).fit(X, Y)
+        scores[limit] = model.score_samples(X, Y)
+        model.save(tmp_path / f"{limit}")
+    for limit in (20, 128):
+        np.testing.assert_array_equal(load(tmp_path / f"{limit}").score_samples(X, Y), scores[limit])

@@ -1,6 +1,5 @@
 """Every public verb of a conditional density estimator, once."""
 
-import re
 import warnings
 from abc import ABCMeta, abstractmethod
 from typing import Any
@@ -318,8 +317,7 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
         try:
             return self._schema.encode(self._read_inputs(X, reset=False, name=name))
         except ValueError as error:
-            said = str(error)
-            raise ValueError(said if re.search(rf"\b{name}\b", said) else f"{name}: {said}") from None
+            raise ValueError(str(error) if name in str(error) else f"{name}: {error}") from None
 
     def _read_inputs(self, X, *, reset, name="X") -> RawTable:
         """X as float64 with NaN in gaps, of as many columns, by the same names, as in fit."""
@@ -342,7 +340,9 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
     def _standardised_inputs(self, x, dtype=np.float64):
         """Standardised model inputs; where gaps are not integrated out, they become 0, the middle of their column."""
         x = self._x_scaler.transform(x, dtype)
-        return x if self._native_gaps else np.nan_to_num(x, copy=False, nan=0.0)
+        if not self._native_gaps:
+            x[np.isnan(x)] = 0.0
+        return x
 
     def _transformed(self, y):
         """Targets y (n, q) on the scale of `y_transform`."""

@@ -84,7 +84,7 @@ def to_onnx(model, path: str | os.PathLike | None = None):
 
 def _metadata(model) -> dict[str, str]:
     schema = model._schema
-    names = list(schema.names or (f"x{j}" for j in range(schema.n_features)))
+    names = schema.feature_names
     categories = {
         names[each.column]: [level for level in each.levels if level != MISSING] for each in schema.categories
     }
@@ -192,7 +192,7 @@ def _model_inputs(graph, schema, scaler) -> str:
 
     categories, places = {each.column: each for each in schema.categories}, schema.encoded_categories
     numbers = [j for j in range(schema.n_features) if j not in categories]
-    names = list(schema.names or (f"x{j}" for j in range(schema.n_features)))
+    names = schema.feature_names
     x = graph.input("X", TensorProto.DOUBLE, [len(numbers)]) if numbers else ""
     if schema.is_plain:
         return x

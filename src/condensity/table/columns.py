@@ -46,14 +46,15 @@ class RawTable(NamedTuple):
     names: list[str] | None
     categories: dict[int, Levels]
 
-    def label(self, column) -> str:
-        """How messages call a column."""
-        return f"column {column}" if self.names is None else f"column {self.names[column]!r}"
-
 
 class _Column(NamedTuple):
     values: np.ndarray
     levels: Levels | None
+
+
+def label_of(names, j, *, capital=False) -> str:
+    """How messages call column j, which may have a name."""
+    return f"{'Column' if capital else 'column'} {j if names is None else repr(names[j])}"
 
 
 def is_frame(table) -> bool:
@@ -98,10 +99,9 @@ def read_table(name, table, categorical_features="from_dtype") -> RawTable | Non
 def _read_frame(name, table, chosen) -> RawTable:
     """A table with named columns; those at the positions chosen are categories whatever they hold."""
     names = _column_names(table)
+    _refuse_repeated(name, names)
     columns = []
     for j, column in enumerate(names):
-        if names.count(column) > 1:
-            raise ValueError(f"{name} has more than one column named {column!r}; give every column its own name.")
         what = f"Column {column!r} of {name}"
         read = _READERS[_library(table)](what, _series(table, j))
         if j in chosen:
@@ -123,7 +123,7 @@ def read_target(name, values):
     if is_frame(values):
         table = _read_frame(name, values, set())
         for j in table.categories:
-            _refuse_text(f"{table.label(j).capitalize()} of {name}", "text or categories")
+            _refuse_text(f"{label_of(table.names, j, capital=True)} of {name}", "text or categories")
         return table.values
     what = f"Input {name}"
     if _library(values) in _READERS:
@@ -343,6 +343,14 @@ def _sort_key(text):
 
 
 # ----------------------------------------------------------------------------------------------------- refusals
+def _refuse_repeated(name, names):
+    known = set()
+    for column in names:
+        if column in known:
+            raise ValueError(f"{name} has more than one column named {column!r}; give every column its own name.")
+        known.add(column)
+
+
 def _refuse_identifier(what, column: _Column):
     n, m = len(column.values), len(column.levels.texts) if column.levels else 0
     if m > IDENTIFIER_LEVELS and m > IDENTIFIER_SHARE * n:

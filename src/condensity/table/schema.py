@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from condensity.table.checks import warn_user
-from condensity.table.columns import Levels, RawTable, text_of
+from condensity.table.columns import Levels, RawTable, label_of, text_of
 
 #: Categories without order of at most so many levels get a column for each; those of more get codes. See docs/decisions.md.
 MOST_ONE_HOT = 128
@@ -31,11 +31,14 @@ class Category:
     ordered : bool
         Whether it is shown by its rank: it has an order, or the model is a mixture of normals, which can cut a line into levels
         but not tell the corners of a simplex apart.
+    hashed : bool
+        Whether it is shown by signs made from the levels' texts.
     """
 
     column: int
     levels: tuple[str, ...]
     ordered: bool
+    hashed: bool = False
 
     @cached_property
     def codes(self) -> np.ndarray:
@@ -45,7 +48,7 @@ class Category:
             return self._ranks()
         if m <= 2:
             return np.arange(float(m))[:, None]
-        return np.eye(m) if m <= MOST_ONE_HOT else np.array([_signs(text) for text in self.levels])
+        return np.array([_signs(text) for text in self.levels]) if self.hashed else np.eye(m)
 
     def _ranks(self):
         """Of levels in order; a missing value has the middle one, and a column that says so."""
@@ -60,9 +63,11 @@ class Category:
         m, width = self.codes.shape
         if self.ordered:
             return [name, f"{name} is missing"][:width]
+        if self.hashed:
+            return [f"{name}#{bit}" for bit in range(width)]
         if width == 1:
             return [name if m != 2 else f"{name}={self.levels[1]}"]
-        return [f"{name}={level}" for level in self.levels] if width == m else [f"{name}#{bit}" for bit in range(width)]
+        return [f"{name}={level}" for level in self.levels]
 
     def encode(self, codes, levels: Levels, label) -> np.ndarray:
         """Float columns (n, w) of codes into some table's levels; NaN, after a warning, for levels that the fit never saw."""
@@ -78,7 +83,7 @@ class Category:
             )
             shown = ", ".join(map(repr, named[:5])) + (f" and {len(named) - 5} more" if len(named) > 5 else "")
             warn_user(
-                f"{label[0].upper()}{label[1:]} of X holds levels that were not there in fit: {shown}, in {int(unseen.sum())} of "
+                f"{label} of X holds levels that were not there in fit: {shown}, in {int(unseen.sum())} of "
                 f"{len(unseen)} rows. They are taken as unknown."
             )
         return result
@@ -123,7 +128,8 @@ class Schema:
             for j, levels in sorted(table.categories.items())
         )
         numeric = [j for j in range(d) if j not in table.categories]
-        seen = tuple(j for j in numeric if np.isnan(values[:, j]).any())
+        gappy = np.isnan(values).any(axis=0)
+        seen = tuple(j for j in numeric if gappy[j])
         patterns = {np.packbits(np.isnan(values[:, j])).tobytes(): j for j in reversed(seen)}
         own = () if native_gaps else tuple(sorted(patterns.values()))
         return cls(d, names, categories, own, native_gaps, seen)
@@ -138,14 +144,19 @@ class Schema:
         """As `categorical_features` takes them."""
         return [category.column for category in self.categories] or "from_dtype"
 
-    def label(self, j) -> str:
+    def label(self, j, *, capital=False) -> str:
         """How messages call a column of X."""
-        return f"column {j}" if self.names is None else f"column {self.names[j]!r}"
+        return label_of(self.names, j, capital=capital)
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of the columns of X; x0, x1, … where it has none."""
+        return list(self.names or (f"x{j}" for j in range(self.n_features)))
 
     @property
     def encoded_names(self) -> list[str]:
-        """Names of the model's inputs; x0, x1, … where X has none."""
-        names = self.names or [f"x{j}" for j in range(self.n_features)]
+        """Names of the model's inputs."""
+        names = self.feature_names
         known = {category.column: category.labels(names[category.column]) for category in self.categories}
         for j in self.gaps:
             known[j] = [names[j], f"{names[j]} is missing"]
@@ -178,7 +189,7 @@ class Schema:
         for j in range(self.n_features):
             column = table.values[:, j]
             if j in known:
-                blocks.append(known[j].encode(column, table.categories[j], self.label(j)))
+                blocks.append(known[j].encode(column, table.categories[j], self.label(j, capital=True)))
             elif j in self.gaps:
                 blocks.append(np.column_stack([column, np.isnan(column)]))
             else:
@@ -219,7 +230,7 @@ class Schema:
         for j in sorted(expected ^ set(table.categories)):
             was, now = ("a category", "numbers") if j in expected else ("numbers", "text or a category")
             raise ValueError(
-                f"{self.label(j)[0].upper()}{self.label(j)[1:]} of X was {was} in fit and holds {now} now; give it the same type."
+                f"{self.label(j, capital=True)} of X was {was} in fit and holds {now} now; give it the same type."
             )
         if self.native_gaps:
             return
@@ -237,7 +248,8 @@ class Schema:
 
 def _category(column, codes, levels: Levels, *, ranked) -> Category:
     missing = (MISSING,) if np.isnan(codes).any() else ()
-    return Category(column, (*levels.texts, *missing), ranked)
+    every = (*levels.texts, *missing)
+    return Category(column, every, ranked, hashed=not ranked and len(every) > MOST_ONE_HOT)
 
 
 def _signs(text) -> np.ndarray:
