@@ -167,14 +167,14 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
         self._check_size(*x.shape)
         if not keep_units:
             self._y_transform = make_transform(self.y_transform, y, weight)
-            self._x_scaler, self._y_scaler = Standardizer.fit(x, weight), Standardizer.fit(self._transformed(y), weight)
+        u = self._transformed(y)
+        if not keep_units:
+            self._x_scaler, self._y_scaler = Standardizer.fit(x, weight), Standardizer.fit(u, weight)
         if y.shape[1] != self._y_scaler.scale.size:
             raise ValueError(f"y must have {self._y_scaler.scale.size} columns, as before; got {y.shape[1]}.")
         warn_about_oddities(x, y, self._x_scaler.constant, self._input_names())
         dtype = self._row_dtype()
-        rows = Rows(
-            self._standardised_inputs(x, dtype), self._standardised_outputs(y), weight.astype(dtype, copy=False)
-        )
+        rows = Rows(self._standardised_inputs(x, dtype), self._y_scaler.transform(u), weight.astype(dtype, copy=False))
         warn_about_outliers(rows.y)
         return rows
 

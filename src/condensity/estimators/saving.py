@@ -43,7 +43,6 @@ OF_THE_SESSION = ("callback", "checkpoint")
 #: What is made again when it is needed, and the state of a solver, whose bytes could not be trusted.
 MADE_AGAIN = ("_evidence", "_proposal", "_solver_state", "_present")
 
-
 #: What files from before it was there lack, and what it was then.
 LATER = {"_y_transform": None}
 
@@ -51,7 +50,6 @@ LATER = {"_y_transform": None}
 def save_model(model, path) -> Path:
     """Write a fitted estimator; see `AbstractDensityRegressor.save`."""
     check_is_fitted(model)
-    path = persistence.check_writable(path)
     manifest, tensors = describe(model)
     return persistence.write(path, manifest, tensors)
 

@@ -19,7 +19,7 @@ from condensity.mixture.transforms import Log
 from condensity.scaling import DEPARTURE
 from condensity.table.schema import MISSING
 from condensity.training.predict import INPUT_LIMIT
-from condensity.training.residual import SMALLEST_LOGIT, undo_clamp
+from condensity.training.residual import SMALLEST_LOGIT, offset_of_shapes
 
 #: Operators as of ONNX 1.14.
 OPSET, ML_OPSET, IR_VERSION = 17, 3, 8
@@ -297,13 +297,7 @@ def _offset(graph, base, network, x) -> str:
     """What the base adds to the head, as `training.residual.offset_of`."""
     log_weights, means, _ = _conditional(graph, base.parameters, base.n_inputs, x)
     k, q = network.n_components, network.n_outputs
-    own = em.factors_of(base.parameters)[:, base.n_inputs :, base.n_inputs :]
-    deviations = np.diagonal(own, axis1=1, axis2=2)
-    if network.n_couplings:
-        couplings = (deviations[:, :, None] * np.linalg.inv(own))[:, *np.tril_indices(q, -1)]
-    else:
-        deviations, couplings = np.sqrt(np.einsum("kij,kij->ki", own, own)), np.empty((k, 0))
-    same = np.concatenate([undo_clamp(np.log(deviations), network.log_scale_bounds).ravel(), couplings.ravel()])
+    same = offset_of_shapes(em.factors_of(base.parameters)[:, base.n_inputs :, base.n_inputs :], network)
     head = graph.add("Concat", graph.add("Max", log_weights, SMALLEST_LOGIT), graph.reshape(means, k * q), axis=1)
     rows = graph.add("Mul", graph.columns(head, 0, 1), 0.0)  # a column of zeros with as many rows
     return graph.add("Concat", head, graph.add("Add", rows, same[None]), axis=1)

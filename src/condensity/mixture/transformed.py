@@ -16,6 +16,9 @@ REACH, PANELS, NODES = 12.0, 24, 16
 BLOCK = 2**20
 
 
+OTHER_TAIL = {"logcdf": "logsf", "logsf": "logcdf", "ppf": "isf", "isf": "ppf"}
+
+
 class TransformedMixture:
     """n rows, each the distribution of y where u = t(y) is a mixture of normals. Immutable; verbs and shapes as `Mixture`.
 
@@ -90,8 +93,7 @@ class TransformedMixture:
             slope = np.where(inside, self.transform.log_derivative(y), -np.inf)
         if self.n_outputs > 1:
             slope = slope.sum(axis=-1)
-        density = self.base.logpdf(self._forward(y, inside))
-        return np.where(np.isnan(density), np.nan, density + slope)
+        return self.base.logpdf(self._forward(y, inside)) + slope
 
     log_prob = logpdf
 
@@ -102,7 +104,9 @@ class TransformedMixture:
 
     def logcdf(self, y) -> np.ndarray:
         """Log of P(Y ≤ y). One output."""
-        return self._tail("logcdf", "logsf", y, at_low=-np.inf)
+        with np.errstate(divide="ignore"):  # where nothing is known, the mass is 0
+            log_mass = np.log(self.mass)
+        return self._tail("logcdf", y, below=-np.inf, above=log_mass)
 
     def cdf(self, y) -> np.ndarray:
         """P(Y ≤ y). One output."""
@@ -110,36 +114,38 @@ class TransformedMixture:
 
     def logsf(self, y) -> np.ndarray:
         """Log of P(Y > y). One output."""
-        return self._tail("logsf", "logcdf", y, at_low=0.0)
+        return self._tail("logsf", y, below=0.0, above=-np.inf)
 
     def sf(self, y) -> np.ndarray:
         """P(Y > y). One output."""
         return np.exp(self.logsf(y))
 
-    def _tail(self, rising, falling, y, *, at_low):
-        verb = rising if self.transform.increasing else falling
+    def _tail(self, verb, y, *, below, above):
+        """A verb at points y, with its values below and above the domain; NaN stays."""
         y, inside = self._points(y)
-        values = getattr(self.base, verb)(self._forward(y, inside))
+        values = self._of_base(verb)(self._forward(y, inside))
         low, high = self.transform.domain
-        full = np.log(self.mass) if rising == "logcdf" else np.zeros(len(self))
-        full = full if values.ndim == 1 else full[:, None]
-        ends = (at_low, full) if rising == "logcdf" else (full, -np.inf)
-        values = np.where(np.isnan(values), values, np.where(y <= low, ends[0], values))
-        return np.where(np.isnan(values), values, np.where(y >= high, ends[1], values))
+        if values.ndim == 2:
+            above = np.reshape(above, (-1, 1))
+        return np.where(y <= low, below, np.where(y >= high, above, values))
+
+    def _of_base(self, verb):
+        """What answers for u: the other tail where larger y have smaller u."""
+        return getattr(self.base, verb if self.transform.increasing else OTHER_TAIL[verb])
 
     # ------------------------------------------------------------------------------------------------ quantiles
     def ppf(self, p) -> np.ndarray:
         """Quantiles, exact: those of u carried back. One output."""
-        return self._quantile("ppf", "isf", p)
+        return self._quantile("ppf", p)
 
     quantile = ppf
 
     def isf(self, p) -> np.ndarray:
         """The y with sf(y) = p. One output."""
-        return self._quantile("isf", "ppf", p)
+        return self._quantile("isf", p)
 
-    def _quantile(self, rising, falling, p):
-        u = getattr(self.base, rising if self.transform.increasing else falling)(p)
+    def _quantile(self, verb, p):
+        u = self._of_base(verb)(p)
         with np.errstate(over="ignore"):
             return self.transform.inverse(u)
 
@@ -170,8 +176,9 @@ class TransformedMixture:
         if self.n_outputs == 1:
             return self.var()[:, None, None]
         self._require_log("the covariance of several outputs")
-        weights, (means, _), mean = self.base.weights, self._component_moments(), self.mean()
-        off = means - mean[:, None]
+        self.base._require_complete("cov")
+        weights, (means, _) = self.base.weights, self._component_moments()
+        off = means - np.einsum("nk,nki->ni", weights, means)[:, None]
         within = np.einsum("nk,nki,nkj,nkij->nij", weights, means, means, np.expm1(self.base.covariances))
         return within + np.einsum("nk,nki,nkj->nij", weights, off, off)
 
@@ -233,9 +240,9 @@ class TransformedMixture:
         self.base._require_complete("crps")
         grid, single = arguments.points(y, len(self), 1)
         result = np.empty(grid.shape)
-        k = self.n_components
-        for start in range(0, len(self), max(1, BLOCK // (k * max(k, grid.shape[1])))):
-            rows = slice(start, start + max(1, BLOCK // (k * max(k, grid.shape[1]))))
+        step = max(1, BLOCK // (self.n_components * max(self.n_components, grid.shape[1])))
+        for start in range(0, len(self), step):
+            rows = slice(start, start + step)
             parts = self.base.weights[rows], self.base.means[rows], self.base.scales[rows]
             result[rows] = _lognormal_distance(*parts, grid[rows]) - 0.5 * _lognormal_spread(*parts)[:, None]
         return result[:, 0] if single else result

@@ -45,6 +45,16 @@ def offset_of(base: Base, network, x):
     """What is added to the head of a network, (n, width of the head), float32, for limited standardised x (n, d)."""
     log_weights, means, factors = base.terms(x)
     n, width = len(x), network.head_width
+    offset = np.empty((n, width), dtype=np.float32)
+    k, q = network.n_components, network.n_outputs
+    offset[:, :k] = np.maximum(log_weights, SMALLEST_LOGIT)
+    offset[:, k : k + k * q] = means.reshape(n, -1)
+    offset[:, k + k * q :] = offset_of_shapes(factors, network)
+    return offset
+
+
+def offset_of_shapes(factors, network):
+    """The part that is the same in every row: r of all σ and couplings, from Cholesky factors (K, q, q)."""
     deviations = np.diagonal(factors, axis1=1, axis2=2)
     if network.n_couplings:
         couplings = deviations[:, :, None] * np.linalg.inv(factors)  # D L⁻¹ = I + C
@@ -52,13 +62,7 @@ def offset_of(base: Base, network, x):
     else:
         deviations, couplings = np.sqrt(np.einsum("kij,kij->ki", factors, factors)), np.empty((len(factors), 0))
     raw = undo_clamp(np.log(deviations), network.log_scale_bounds)
-    same = np.concatenate([raw.ravel(), couplings.ravel()])
-    offset = np.empty((n, width), dtype=np.float32)
-    k, q = network.n_components, network.n_outputs
-    offset[:, :k] = np.maximum(log_weights, SMALLEST_LOGIT)
-    offset[:, k : k + k * q] = means.reshape(n, -1)
-    offset[:, k + k * q :] = same
-    return offset
+    return np.concatenate([raw.ravel(), couplings.ravel()])
 
 
 def undo_clamp(log_scales, bounds):
