@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from condensity import JointGMMRegressor, MDNRegressor
-from condensity.table import schema
+from condensity.data import schema
 
 NOISE = 0.3
 
@@ -33,10 +33,10 @@ def make_table(n_levels, n_rows, seed, *, monotone, ordered):
 def score(make_model, n_levels, n_rows, how, *, monotone):
     """Mean NLL of fresh rows and seconds a fit, over seeds."""
     schema.MOST_ONE_HOT = 2 if how == "signs" else 10_000
-    results, form = [], {"monotone": monotone, "ordered": how == "ranks"}
+    results, spec = [], {"monotone": monotone, "ordered": how == "ranks"}
     for seed in range(3):
-        X, y = make_table(n_levels, n_rows, seed, **form)
-        fresh, fresh_y = make_table(n_levels, 5000, seed + 100, **form)
+        X, y = make_table(n_levels, n_rows, seed, **spec)
+        fresh, fresh_y = make_table(n_levels, 5000, seed + 100, **spec)
         start = time.perf_counter()
         model = make_model(seed).fit(X, y)
         seconds = time.perf_counter() - start

@@ -32,8 +32,8 @@ from sklearn.mixture import GaussianMixture
 
 from condensity import JointGMMRegressor, Mixture
 from condensity.datasets import synthetic
-from condensity.em import Form, fit_gmm, log_density
-from condensity.kernels import native
+from condensity.em import CovarianceSpec, fit_gmm, log_density
+from condensity.engines import native
 
 SIZES = [(1000, 2), (5000, 2), (100_000, 2), (10_000, 10), (100_000, 10)]
 
@@ -66,9 +66,9 @@ def compare_fits(repeats):
             runs = {
                 "scikit-learn": lambda x=train, s=seed: GaussianMixture(40, random_state=s).fit(x),
                 "condensity": lambda x=train, s=seed: fit_gmm(
-                    x, 40, np.random.default_rng(s), form=Form(prior=0.0), tol=1e-3
+                    x, 40, np.random.default_rng(s), spec=CovarianceSpec(prior=0.0), tol=1e-3
                 ),
-                "default": lambda x=train, s=seed: fit_gmm(x, 40, np.random.default_rng(s), form=Form()),
+                "default": lambda x=train, s=seed: fit_gmm(x, 40, np.random.default_rng(s), spec=CovarianceSpec()),
             }
             for name, run in runs.items():
                 took, fit = timed(run)

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from condensity import kernels
-from condensity.kernels import native
+from condensity import engines
+from condensity.engines import native
 
 K, LEVELS, SAMPLES, ROUNDS = 10, np.array([0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95]), 100, 7
 
@@ -119,7 +119,7 @@ def main():
         kind = "hard" if hard else "mild"
         for operation in questions(1, hard=hard):
             compare(
-                f"{operation} ({kind})", operation, options.rows, kernels._ENGINES["reference"][operation], hard=hard
+                f"{operation} ({kind})", operation, options.rows, engines._ENGINES["reference"][operation], hard=hard
             )
         compare(f"sampling, NumPy's generator ({kind})", "mixture_sample", options.rows, numpy_sample, hard=hard)
     if options.million:

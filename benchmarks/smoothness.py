@@ -57,8 +57,8 @@ def main():
         mirror_error: dict = {}
         for seed in range(options.seeds):
             train = make(options.rows, random_state=seed)
-            reach = float(np.quantile(np.abs(train.X), 0.98))
-            x = np.linspace(-reach, reach, X_POINTS)[:, None]
+            run_until = float(np.quantile(np.abs(train.X), 0.98))
+            x = np.linspace(-run_until, run_until, X_POINTS)[:, None]
             edge = 1.5 * float(np.abs(train.y).max())
             y = np.linspace(-edge, edge, Y_POINTS)
             step = y[1] - y[0]

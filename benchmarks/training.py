@@ -21,7 +21,7 @@ from sklearn.mixture import GaussianMixture
 
 from condensity import MDNRegressor, Mixture
 from condensity.datasets.synthetic import make_two_branch
-from condensity.kernels import native
+from condensity.engines import native
 
 N_TEST = 100_000
 

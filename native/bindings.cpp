@@ -1,4 +1,4 @@
-// The Python module condensity.kernels._native: checks and copies at the border, then row blocks without the GIL.
+// The Python module condensity.engines._native: checks and copies at the border, then row blocks without the GIL.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
@@ -109,7 +109,7 @@ NB_MODULE(_native, module) {
         } catch (const condensity::Interrupted&) {  // the signal handler's exception is set already
         }
     });
-    module.doc() = "Compiled kernels of condensity; reached through condensity.kernels only.";
+    module.doc() = "Compiled kernels of condensity; reached through condensity.engines only.";
     module.attr("SOURCE_HASH") = condensity::source_hash;
     define_point_kernel<&Kernels::mixture_logpdf>(module, "mixture_logpdf", "Log density");
     define_point_kernel<&Kernels::mixture_logcdf>(module, "mixture_logcdf", "Log of P(Y <= y)");

@@ -4,7 +4,7 @@
 
 namespace condensity {
 
-// Mixtures of Gaussians over rows of a table, and k-means; see condensity.kernels.native.
+// Mixtures of Gaussians over rows of a table, and k-means; see condensity.engines.native.
 void define_gaussians(nanobind::module_& module);
 
 }  // namespace condensity

@@ -244,7 +244,7 @@ void define_training(nb::module_& module) {
             return std::make_shared<Described>(columns, std::move(hidden), components, outputs, coupled, activation, bounds, edges);
         }), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none())
         .def_prop_ro("n_parameters", &Described::parameters);
-    nb::class_<Run>(module, "TrainingRun", "A run of the training loop; see condensity.kernels.native.Run.")
+    nb::class_<Run>(module, "TrainingRun", "A run of the training loop; see condensity.engines.native.Run.")
         .def(nb::init<Network, const Table&, Table, Table, Vector, MaybeTable, const std::vector<Index>&, const std::vector<Index>&,
                       const std::vector<uint64_t>&, const std::string&, double, size_t, size_t, size_t, size_t, size_t, size_t, size_t,
                       double, double, double, double, double, double, double, double, size_t>(),
@@ -257,7 +257,7 @@ void define_training(nb::module_& module) {
         .def("advance", &Run::advance, "Train for about so many seconds, without the GIL; whether the run has ended.")
         .def("save", &Run::save, "All that the run needs to go on, as bytes.")
         .def("restore", &Run::restore, "Go on from saved bytes of the same run.")
-        .def("carry_on", &Run::carry_on, "Take the solvers over from another run of the same network.")
+        .def("load_optimizer_state", &Run::carry_on, "Take the solvers over from another run of the same network.")
         .def("theta", &Run::theta, "The best parameters of a member.")
         .def_prop_ro("status", &Run::status)
         .def_prop_ro("n_steps", [](const Run& run) { return run.trainer().steps(); })

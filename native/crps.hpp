@@ -3,7 +3,7 @@
 //     CRPS(y) = Σ_i π_i A(y − μ_i, σ_i) − ½ Σ_ij π_i π_j A(μ_i − μ_j, √(σ_i² + σ_j²)),
 //     A(m, s) = E|m + s Z| = |m| + 2 s (φ(a) − a Φ(−a)),   a = |m|/s.
 //
-// Twin of condensity/kernels/reference/scores.py.
+// Twin of condensity/engines/reference/scores.py.
 #pragma once
 
 #include "probability.hpp"

@@ -1,5 +1,5 @@
 // Gaussian mixtures over rows of a table: log densities, the sums of an E step, conditionals.
-// Twin of condensity/kernels/reference/gaussians.py, whose letters these are.
+// Twin of condensity/engines/reference/gaussians.py, whose letters these are.
 //
 //     u = x − μ_k    z = L_k⁻¹ u    terms_k = log_constant_k − ½ zᵀz    γ_k = e^(terms_k − log p)
 //

@@ -1,5 +1,5 @@
 // The mixture head of one output: from 3K numbers a row (a, m, r) to the loss and, in their place, to its derivatives.
-// Twin of condensity/kernels/reference/network.py, whose letters these are.
+// Twin of condensity/engines/reference/network.py, whose letters these are.
 //
 //     π = softmax(a)    μ = m    log σ = clamp(r) = hi − softplus(hi − (lo + softplus(r − lo)))
 //

@@ -1,5 +1,5 @@
 // The mixture head of several outputs: from K (1 + 2q + q(q − 1)/2) numbers a row, a (K), m (K, q), r (K, q), c (K, couplings),
-// to the loss and, in their place, to its derivatives. Twin of condensity/kernels/reference/network.py, whose letters these are.
+// to the loss and, in their place, to its derivatives. Twin of condensity/engines/reference/network.py, whose letters these are.
 //
 //     u = y − μ    v_i = u_i + Σ_{j<i} c_ij u_j    z_i = v_i / σ_i    ℓ = log π − Σ log σ_i − ½ |z|² − q/2 log 2π
 #pragma once

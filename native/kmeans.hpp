@@ -1,4 +1,4 @@
-// Greedy k-means++ and Lloyd's steps on a few thousand rows. Twin of condensity/kernels/reference/kmeans.py.
+// Greedy k-means++ and Lloyd's steps on a few thousand rows. Twin of condensity/engines/reference/kmeans.py.
 #pragma once
 
 #include <algorithm>

@@ -6,7 +6,7 @@
 //
 // Every lane holds one (row, point) pair and adds its components in the order k = 0, 1, …, so a value has the same bits
 // wherever it stands in a batch and however the lanes were filled. Tails are padded lanes of the same code.
-// Twin of condensity/kernels/reference/mixture.py.
+// Twin of condensity/engines/reference/mixture.py.
 #pragma once
 
 #include "kernels.hpp"

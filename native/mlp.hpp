@@ -1,4 +1,4 @@
-// Layers of a perceptron on tiles of rows, forward and backward. Twin of condensity/kernels/reference/network.py.
+// Layers of a perceptron on tiles of rows, forward and backward. Twin of condensity/engines/reference/network.py.
 //
 // A tile is feature-major: number [unit·tile_rows + row]. Lanes run over rows. Weights are W[input·outputs + output], as in θ, where
 // the bias follows as one more row: every layer's inputs end with a one, and the bias is its weight.

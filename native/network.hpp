@@ -1,4 +1,4 @@
-// A mixture density network on batches of rows: mean loss, and its gradient. Twin of condensity/kernels/reference/network.py.
+// A mixture density network on batches of rows: mean loss, and its gradient. Twin of condensity/engines/reference/network.py.
 #pragma once
 
 #include "encoding.hpp"

@@ -1,4 +1,4 @@
-// Update rules on one flat vector. Twin of condensity/kernels/reference/optimizer.py, whose formulas these are.
+// Update rules on one flat vector. Twin of condensity/engines/reference/optimizer.py, whose formulas these are.
 //
 // Vectors are padded to whole lanes; what stands in the padding is never read by anybody.
 #pragma once

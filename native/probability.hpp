@@ -4,7 +4,7 @@
 //
 // Both sums have positive terms only, so both keep full relative accuracy; the logarithm of the larger is taken as
 // log(mass − smaller). Where the sum wanted underflows, at e^−645, the sum is taken in log space instead.
-// Twin of condensity/kernels/reference/mixture.py.
+// Twin of condensity/engines/reference/mixture.py.
 #pragma once
 
 #include "mixture.hpp"

@@ -8,7 +8,7 @@
 // leaves the bracket, or fails to halve the step before it, is replaced by a bisection, so flat gaps between modes cost
 // bisections, never a crawl. Lanes hold different rows, or different levels of one row; a lane that has found its quantile
 // goes on to its next level while the others still search, and no result depends on the neighbours.
-// Twin of condensity/kernels/reference/mixture.py.
+// Twin of condensity/engines/reference/mixture.py.
 #pragma once
 
 #include "probability.hpp"

@@ -1,5 +1,5 @@
 // Counter-based random numbers: word i of the stream `key` is SplitMix64's i-th output from that state (Steele, Lea and
-// Flood, 2014), so any block can be computed by any thread, in any order. Twin of condensity/kernels/reference/sampling.py.
+// Flood, 2014), so any block can be computed by any thread, in any order. Twin of condensity/engines/reference/sampling.py.
 #pragma once
 
 #include "math.hpp"

@@ -1,4 +1,4 @@
-// Draws from row-wise mixtures. Twin of condensity/kernels/reference/sampling.py.
+// Draws from row-wise mixtures. Twin of condensity/engines/reference/sampling.py.
 //
 // Two draws share a Box–Muller pair, √(−2 log u) cos 2πa and √(−2 log u) sin 2πa, and each picks its component with a uniform
 // of its own by the cumulative weights. Row r of s draws has h = ⌈s/2⌉ pairs; pair i of it takes the words 3(r·h + i) … + 2 of

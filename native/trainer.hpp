@@ -1,5 +1,5 @@
 // The training loop: networks side by side, in step with each other; held-out checks, patience, best parameters kept. Twin of
-// condensity/kernels/reference/trainer.py. The state is an object that goes on where it stopped.
+// condensity/engines/reference/trainer.py. The state is an object that goes on where it stopped.
 #pragma once
 
 #include <algorithm>

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from condensity import JointGMMRegressor, cli, load
 from condensity.cli import shell
-from condensity.datasets import streams
+from condensity.io import stream as streams
 from condensity.report import cases, figures
 
 HEAVY = ("numpy", "scipy", "sklearn", "matplotlib", "pyarrow", "jinja2")

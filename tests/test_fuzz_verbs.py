@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 from sklearn.exceptions import NotFittedError
 
 from condensity import JointGMMRegressor, MDNRegressor, Mixture, TransformedMixture
-from condensity.mixture.transforms import Log, Logit
+from condensity.distributions.transforms import Log, Logit
 
 #: What may be raised for a bad table or a bad question.
 SPOKEN = (ValueError, TypeError, NotFittedError)

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from condensity import em, support
-from condensity.selection import sweep
+from condensity.evaluation.selection import sweep
 from condensity.support import GATE_COST, InputDensity, calibrate, calibrated, fit_support, why_unavailable
 
 
@@ -54,7 +54,7 @@ def test_held_out_rows_calibrate_exactly():
     """With a density that has nothing to do with the data, p-values of fresh rows are uniform on k / (m + 1)."""
     rng = np.random.default_rng(1)
     alien = em.GaussianMixtureParameters(np.ones(1), np.full((1, 1), 5.0), np.ones((1, 1, 1)))
-    density = InputDensity(alien, np.arange(1), em.Form())
+    density = InputDensity(alien, np.arange(1), em.CovarianceSpec())
     counts = np.zeros(20)
     for _ in range(300):
         known = calibrate(density, None, None, None, rng, held_out=rng.normal(size=(19, 1)))
@@ -66,7 +66,9 @@ def test_held_out_rows_calibrate_exactly():
 
 def test_p_values_count_calibration_rows_by_weight():
     unit = InputDensity(
-        em.GaussianMixtureParameters(np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1))), np.arange(1), em.Form()
+        em.GaussianMixtureParameters(np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1))),
+        np.arange(1),
+        em.CovarianceSpec(),
     )
     x = np.array([[0.1], [-0.5], [1.0], [2.0]])
     plain = calibrated(unit, unit.scores(x))
@@ -167,7 +169,7 @@ def test_many_columns_share_a_covariance_or_have_none_of_their_own(d):
     x = rng.normal(size=(400, 3)) @ rng.normal(size=(3, d)) + 0.3 * rng.normal(size=(400, d))
     x = (x - x.mean(axis=0)) / x.std(axis=0)
     known = fit(x[:200])
-    assert known.density.form.covariance_type in ("tied", "diag")
+    assert known.density.spec.covariance_type in ("tied", "diag")
     shuffled = np.column_stack([rng.permutation(column) for column in x[200:].T])
     assert np.median(known.p_values(shuffled)) < 0.05 < np.median(known.p_values(x[200:]))
 

@@ -17,8 +17,8 @@ import numpy as np
 from scipy.special import logsumexp, ndtri
 from scipy.stats import qmc
 
-from condensity.kernels.rng import as_generator
-from condensity.mixture import Mixture, arguments
+from condensity.distributions import Mixture, arguments
+from condensity.random import as_generator
 
 #: Above this shape of their tail, weighted means settle so slowly that they should not be trusted (Vehtari et al.).
 TRUSTED_K = 0.7

@@ -26,9 +26,9 @@ from scipy.optimize import brentq
 from scipy.special import expit, log_expit
 
 from condensity import em
-from condensity.mixture import Mixture
-from condensity.selection import candidate_sizes, sweep
-from condensity.splitting import N_FOLDS, fold_splits, held_out_splits
+from condensity.data.splitting import N_FOLDS, fold_splits, held_out_splits
+from condensity.distributions import Mixture
+from condensity.em.sweep import candidate_sizes, sweep
 
 #: Numbers of components that are tried. A network of one input and few rows is fitted in less time than this sweep takes, and
 #: fewer sizes do: n = 1000, three odd sets: 21 → 12 ms, held-out log density −1.338 both. At n = 5000 they would cost .006 nats.
@@ -83,7 +83,7 @@ class InputDensity:
 
     parameters: em.GaussianMixtureParameters
     columns: np.ndarray
-    form: em.Form
+    spec: em.CovarianceSpec
     engine: str = "auto"
     n_threads: int = 1
 
@@ -123,7 +123,7 @@ class InputDensity:
         return Mixture._from_factors(np.log(weights)[None], means[None], factors[None])
 
     def _log_density(self, z):
-        return em.log_density(self.parameters, z, self.form, engine=self.engine, n_threads=self.n_threads)
+        return em.log_density(self.parameters, z, self.spec, engine=self.engine, n_threads=self.n_threads)
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,13 +221,13 @@ def fit_support(x, weight, varying, rng, *, held_out=None, engine="auto", n_thre
     how: dict[str, Any] = {"engine": engine, "n_threads": n_threads}
     if not len(columns):
         nothing = em.GaussianMixtureParameters(np.ones(1), np.empty((1, 0)), np.empty((1, 0, 0)))
-        return calibrated(InputDensity(nothing, columns, em.Form()), np.zeros(len(x)), weight)
+        return calibrated(InputDensity(nothing, columns, em.CovarianceSpec()), np.zeros(len(x)), weight)
     z = x[:, columns]
     others = None if held_out is None else np.asarray(held_out, dtype=float)[:, columns]
-    form, start = _best_start(z, weight, others, rng, **how)
+    spec, start = _best_start(z, weight, others, rng, **how)
 
     def fit(rows, start):
-        return InputDensity(fit_again(z[rows], weight[rows], start, form, **how), columns, form, **how)
+        return InputDensity(fit_again(z[rows], weight[rows], start, spec, **how), columns, spec, **how)
 
     density = fit(slice(None), start)
     return calibrate(
@@ -235,14 +235,14 @@ def fit_support(x, weight, varying, rng, *, held_out=None, engine="auto", n_thre
     )
 
 
-def fit_again(z, weight, start, form, *, engine="auto", n_threads=1) -> em.GaussianMixtureParameters:
+def fit_again(z, weight, start, spec, *, engine="auto", n_threads=1) -> em.GaussianMixtureParameters:
     """A mixture of other rows of the same table, from where an earlier fit ended.
 
     Where a component stands 10¹⁰⁰ away on a row that is not among them, its covariance would be lost to rounding: then from anew.
     """
     how: dict[str, Any] = {
         "sample_weight": weight,
-        "form": form,
+        "spec": spec,
         "tol": TOLERANCE,
         "engine": engine,
     }
@@ -270,32 +270,32 @@ def _best_start(z, weight, held_out, rng, *, engine, n_threads):
     found: dict[tuple, tuple] = {}
     best: list[tuple] = []
 
-    def score(form, size, seed):
+    def score(spec, size, seed):
         """Mean held-out log density of a size; folds begin where a fit of all rows ended, which halves their time."""
-        seeded, how = np.random.default_rng(seed), {"form": form, "tol": TOLERANCE, "engine": engine}
+        seeded, how = np.random.default_rng(seed), {"spec": spec, "tol": TOLERANCE, "engine": engine}
         start = em.fit_gmm(z, size, seeded, sample_weight=weight, **how).parameters if len(splits) > 1 else None
         results = []
         for kept, out in splits:
             fit = em.fit_gmm(z[kept], size, seeded, sample_weight=weight[kept], start=start, **how)
             rows, counts = (held_out, np.ones(len(held_out))) if out is None else (z[out], weight[out])
-            log_density = em.held_out_scores(fit.parameters, form, rows, d, joint=True, engine=engine)
+            log_density = em.held_out_scores(fit.parameters, spec, rows, d, joint=True, engine=engine)
             results.append(np.average(log_density, weights=counts))
-        found[form, size] = float(np.mean(results)), form, fit.parameters if start is None else start
-        return found[form, size][0]
+        found[spec, size] = float(np.mean(results)), spec, fit.parameters if start is None else start
+        return found[spec, size][0]
 
     for kind in kinds:
-        form, seeds = em.Form(kind), rng.integers(2**63, size=len(sizes))
+        spec, seeds = em.CovarianceSpec(kind), rng.integers(2**63, size=len(sizes))
         selection = sweep(
-            lambda group, form=form, seeds=seeds: em.in_threads(
-                lambda size: score(form, size, seeds[sizes.index(size)]), group, n_threads, em.Watch()
+            lambda group, spec=spec, seeds=seeds: em.in_threads(
+                lambda size: score(spec, size, seeds[sizes.index(size)]), group, n_threads, em.Watch()
             ),
             sizes,
             at_once=n_threads,
             patience=PATIENCE,
         )
-        best.append(found[form, selection.best])
-    _, form, parameters = max(best, key=lambda entry: entry[0])
-    return form, parameters
+        best.append(found[spec, selection.best])
+    _, spec, parameters = max(best, key=lambda entry: entry[0])
+    return spec, parameters
 
 
 def _calibration_splits(n, rng):

@@ -7,8 +7,8 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
-from condensity.em import COVARIANCE_TYPES, Form, fit_gmm, kmeans_start, steps
-from condensity.em.steps import em_step, expect, maximise, parts_of
+from condensity.em import COVARIANCE_TYPES, CovarianceSpec, fit_gmm, kmeans_start, steps
+from condensity.em.steps import em_step, expect, group_by_missing, maximise
 
 #: What scikit-learn wants of precisions, from full ones.
 PRECISIONS = {
@@ -41,9 +41,11 @@ def test_likelihood_path_equals_scikit_learn(kind, n, n_components, d, engine):
     scikit-learn stops early where a step changes the bound by nothing at all, so lengths are taken from it.
     """
     x = blobs(n, d)
-    form = Form(kind, 0.0, 1e-6)
-    start = kmeans_start(x, n_components, np.random.default_rng(0), form=Form(kind, 0.05, 1e-3), engine=engine)
-    ours = fit_gmm(x, n_components, None, start=start, form=form, max_iter=40, tol=0.0, engine=engine)
+    spec = CovarianceSpec(kind, 0.0, 1e-6)
+    start = kmeans_start(
+        x, n_components, np.random.default_rng(0), spec=CovarianceSpec(kind, 0.05, 1e-3), engine=engine
+    )
+    ours = fit_gmm(x, n_components, None, start=start, spec=spec, max_iter=40, tol=0.0, engine=engine)
     for n_iter in (1, 2, 3, 7, 20, 40):
         theirs = GaussianMixture(
             n_components, covariance_type=kind, tol=0.0, reg_covar=1e-6, max_iter=n_iter, weights_init=start.weights,
@@ -61,12 +63,14 @@ def test_likelihood_path_equals_scikit_learn(kind, n, n_components, d, engine):
 def test_the_m_step_maximises(kind, prior):
     """No small change of means or covariances, of the allowed kind, does better for the same responsibilities."""
     x, rng = blobs(120, 3), np.random.default_rng(1)
-    form = Form(kind, prior, 0.0)
-    before = kmeans_start(x, 2, rng, form=Form(kind, 0.1, 0.01))
-    sums, _ = expect(parts_of(x), before, form)
-    best = maximise(sums, before.means, form)
-    full, _ = expect(parts_of(x), before, Form("full"))  # second moments about the old means, whole matrices
-    if form.independent:  # the same responsibilities: those of the model
+    spec = CovarianceSpec(kind, prior, 0.0)
+    before = kmeans_start(x, 2, rng, spec=CovarianceSpec(kind, 0.1, 0.01))
+    sums, _ = expect(group_by_missing(x), before, spec)
+    best = maximise(sums, before.means, spec)
+    full, _ = expect(
+        group_by_missing(x), before, CovarianceSpec("full")
+    )  # second moments about the old means, whole matrices
+    if spec.independent:  # the same responsibilities: those of the model
         second = np.zeros((2, 3, 3))
         second[:, range(3), range(3)] = sums.second
         full = sums._replace(second=second)
@@ -81,11 +85,11 @@ def test_the_m_step_maximises(kind, prior):
             cross = np.outer(sums.first[k], shift)
             scatter = full.second[k] - cross - cross.T + sums.counts[k] * np.outer(shift, shift)
             inverse = np.linalg.inv(covariance)
-            if form.independent:
+            if spec.independent:
                 scatter = np.diag(np.diag(scatter))
             total -= 0.5 * (sums.counts[k] * np.linalg.slogdet(covariance)[1] + np.trace(inverse @ scatter))
             share = 0.5 if kind == "tied" else 1.0  # one prior for the one covariance
-            total -= 0.5 * share * (form.degrees * np.linalg.slogdet(covariance)[1] + prior * np.trace(inverse))
+            total -= 0.5 * share * (spec.degrees * np.linalg.slogdet(covariance)[1] + prior * np.trace(inverse))
         return total
 
     top = expected(best)
@@ -93,7 +97,7 @@ def test_the_m_step_maximises(kind, prior):
         change = 0.02 * rng.normal(size=(2, 3, 3))
         if kind == "tied":
             change[1] = change[0]
-        if form.independent:
+        if spec.independent:
             change *= np.eye(3)
         if kind == "spherical":
             change = change[:, :1, :1] * np.eye(3)
@@ -109,7 +113,9 @@ def test_the_m_step_maximises(kind, prior):
 @pytest.mark.parametrize("prior", [0.0, 0.05])
 def test_the_objective_climbs_and_covariances_have_their_form(kind, prior, engine):
     x = blobs(250, 4)
-    fit = fit_gmm(x, 4, np.random.default_rng(0), form=Form(kind, prior, 0.0), max_iter=60, tol=0.0, engine=engine)
+    fit = fit_gmm(
+        x, 4, np.random.default_rng(0), spec=CovarianceSpec(kind, prior, 0.0), max_iter=60, tol=0.0, engine=engine
+    )
     assert (np.diff(fit.objective_path) > -1e-12).all()
     covariances = fit.parameters.covariances
     if kind == "tied":
@@ -125,12 +131,12 @@ def test_the_objective_climbs_and_covariances_have_their_form(kind, prior, engin
 def test_integer_weights_are_repeated_rows(kind, engine):
     x = blobs(90, 2)
     repeats = np.random.default_rng(0).integers(0, 4, 90)
-    weighted = repeated = kmeans_start(x, 3, np.random.default_rng(0), form=Form(kind), engine=engine)
-    form = Form(kind, 0.02, 1e-6)
-    sums = steps.kernels.operation("gaussian_sums", engine=engine)
+    weighted = repeated = kmeans_start(x, 3, np.random.default_rng(0), spec=CovarianceSpec(kind), engine=engine)
+    spec = CovarianceSpec(kind, 0.02, 1e-6)
+    sums = steps.engines.operation("gaussian_sums", engine=engine)
     for _ in range(8):
-        weighted, one = em_step(parts_of(x, repeats.astype(float)), weighted, form, sums)
-        repeated, other = em_step(parts_of(np.repeat(x, repeats, axis=0)), repeated, form, sums)
+        weighted, one = em_step(group_by_missing(x, repeats.astype(float)), weighted, spec, sums)
+        repeated, other = em_step(group_by_missing(np.repeat(x, repeats, axis=0)), repeated, spec, sums)
         assert one == pytest.approx(other, abs=1e-11)
     for one, other in zip(weighted, repeated, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-10)

@@ -12,10 +12,10 @@ from scipy.special import logsumexp
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
-from condensity import em, kernels
-from condensity.em import Form, GaussianMixtureParameters, steps
-from condensity.em.steps import parts_of
-from condensity.kernels.reference import gaussians
+from condensity import em, engines
+from condensity.em import CovarianceSpec, GaussianMixtureParameters, steps
+from condensity.em.steps import group_by_missing
+from condensity.engines.reference import gaussians
 
 #: float64 keeps 2e-16; sums of some hundred terms on numbers of order 10 and condition numbers of some 10.
 ROUNDING = 1e-11
@@ -40,7 +40,8 @@ def draw(rng, params, n):
 
 def component_log_densities(x, params):
     return gaussians.gaussian_terms(
-        gaussians.gaussians_of(params.weights, params.means, steps.factors_of(params)), np.asarray(x, dtype=float)
+        gaussians.gaussian_components(params.weights, params.means, steps.factors_of(params)),
+        np.asarray(x, dtype=float),
     )
 
 
@@ -56,16 +57,18 @@ def engine(request, monkeypatch):
 
 
 def em_step(x, weight, params, *, prior, ridge, covariance_type="full"):
-    parts = parts_of(np.asarray(x, dtype=float), weight)
-    return steps.em_step(parts, params, Form(covariance_type, prior, ridge), kernels.operation("gaussian_sums"))
+    parts = group_by_missing(np.asarray(x, dtype=float), weight)
+    return steps.em_step(
+        parts, params, CovarianceSpec(covariance_type, prior, ridge), engines.operation("gaussian_sums")
+    )
 
 
 def kmeans_start(x, n_components, rng, weight=None, *, prior, ridge, covariance_type="full"):
-    return em.kmeans_start(x, n_components, rng, weight, form=Form(covariance_type, prior, ridge))
+    return em.kmeans_start(x, n_components, rng, weight, spec=CovarianceSpec(covariance_type, prior, ridge))
 
 
 def fit_gmm(x, n_components, rng, *, prior=0.01, ridge=1e-6, covariance_type="full", **options):
-    return em.fit_gmm(x, n_components, rng, form=Form(covariance_type, prior, ridge), **options)
+    return em.fit_gmm(x, n_components, rng, spec=CovarianceSpec(covariance_type, prior, ridge), **options)
 
 
 def condition_gaussians(params, x, given, target):
@@ -238,7 +241,7 @@ def test_objective_is_monotone(n, n_components, d, prior, ridge, weighted):
     for _ in range(40):
         stepped, objective = em_step(x, weight, params, prior=prior, ridge=ridge)
         assert objective >= before - allowance - 1e-12 * (1 + abs(objective))
-        statistics = steps.expect(parts_of(x, weight), params, Form())[0]
+        statistics = steps.expect(group_by_missing(x, weight), params, CovarianceSpec())[0]
         allowance = ridge_allowance(statistics, stepped, prior, ridge) if ridge else 0.0
         before, params = objective, stepped
 

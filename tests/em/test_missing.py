@@ -5,11 +5,18 @@ import pytest
 from scipy import optimize, stats
 from scipy.special import logsumexp
 
-from condensity import kernels
-from condensity.em import COVARIANCE_TYPES, Form, GaussianMixtureParameters, fit_gmm, kmeans_start, log_density
-from condensity.em.steps import em_step, expect, parts_of
+from condensity import engines
+from condensity.em import (
+    COVARIANCE_TYPES,
+    CovarianceSpec,
+    GaussianMixtureParameters,
+    fit_gmm,
+    kmeans_start,
+    log_density,
+)
+from condensity.em.steps import em_step, expect, group_by_missing
 
-FORMS = [Form(kind, 0.02, 1e-6) for kind in COVARIANCE_TYPES]
+FORMS = [CovarianceSpec(kind, 0.02, 1e-6) for kind in COVARIANCE_TYPES]
 
 
 @pytest.fixture(params=["reference", "native"], autouse=True)
@@ -28,24 +35,24 @@ def table(n=120, d=4, share=0.2, seed=0):
 
 def test_parts_hold_every_row_once():
     gappy, _ = table()
-    parts = parts_of(gappy, np.arange(120.0))
+    parts = group_by_missing(gappy, np.arange(120.0))
     rows = np.concatenate([part.rows for part in parts])
     assert sorted(rows) == list(range(120))
     for part in parts:
         assert np.array_equal(part.weight, part.rows)
         assert np.array_equal(part.x, gappy[np.ix_(part.rows, part.known)])
         assert np.isnan(np.delete(gappy[part.rows], part.known, axis=1)).all()
-    assert len(parts_of(table()[1])) == 1
+    assert len(group_by_missing(table()[1])) == 1
 
 
-@pytest.mark.parametrize("form", FORMS, ids=COVARIANCE_TYPES)
-def test_e_step_equals_the_definition_row_by_row(form):
+@pytest.mark.parametrize("spec", FORMS, ids=COVARIANCE_TYPES)
+def test_e_step_equals_the_definition_row_by_row(spec):
     """E[γ], E[γ u], E[γ u uᵀ] given what a row knows, by scipy's marginals and the textbook conditional."""
     gappy, x = table(30, 4, 0.4)
     gappy = gappy[~np.isnan(gappy).all(axis=1)]
-    parameters = kmeans_start(x, 3, np.random.default_rng(0), form=form)
+    parameters = kmeans_start(x, 3, np.random.default_rng(0), spec=spec)
     weight = np.random.default_rng(1).uniform(0.2, 2, len(gappy))
-    found, _ = expect(parts_of(gappy, weight), parameters, form, kernels.operation("gaussian_sums"))
+    found, _ = expect(group_by_missing(gappy, weight), parameters, spec, engines.operation("gaussian_sums"))
     counts, first, second, total = np.zeros(3), np.zeros((3, 4)), np.zeros((3, 4, 4)), 0.0
     for row, v in zip(gappy, weight, strict=True):
         known = np.flatnonzero(~np.isnan(row))
@@ -70,15 +77,15 @@ def test_e_step_equals_the_definition_row_by_row(form):
             counts[k] += share
             first[k] += share * u
             second[k] += share * (np.outer(u, u) + spread)
-    if form.independent:
+    if spec.independent:
         second = np.diagonal(second, axis1=1, axis2=2)
     for one, other in zip(found, (counts, first, second, total), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("form", FORMS, ids=COVARIANCE_TYPES)
-def test_the_objective_climbs(form):
-    fit = fit_gmm(table()[0], 3, np.random.default_rng(0), form=form._replace(ridge=0.0), max_iter=60, tol=0.0)
+@pytest.mark.parametrize("spec", FORMS, ids=COVARIANCE_TYPES)
+def test_the_objective_climbs(spec):
+    fit = fit_gmm(table()[0], 3, np.random.default_rng(0), spec=spec._replace(ridge=0.0), max_iter=60, tol=0.0)
     assert (np.diff(fit.objective_path) > -1e-11).all()
 
 
@@ -86,7 +93,7 @@ def test_single_normal_equals_a_direct_numerical_optimum():
     """K = 1, d = 2, a third of the cells missing: EM against BFGS on the observed-data likelihood."""
     gappy, _ = table(60, 2, 0.35, seed=3)
     gappy = gappy[~np.isnan(gappy).all(axis=1)]
-    fit = fit_gmm(gappy, 1, np.random.default_rng(0), form=Form("full", 0.0, 0.0), max_iter=3000, tol=1e-14)
+    fit = fit_gmm(gappy, 1, np.random.default_rng(0), spec=CovarianceSpec("full", 0.0, 0.0), max_iter=3000, tol=1e-14)
 
     def loss(theta):
         factor = np.array([[np.exp(theta[2]), 0.0], [theta[3], np.exp(theta[4])]])
@@ -102,7 +109,7 @@ def test_mixture_ends_where_a_direct_numerical_optimum_cannot_rise():
     """K = 2, d = 2: BFGS from where EM ended gains nothing (1e-9 nats)."""
     gappy, _ = table(200, 2, 0.25, seed=5)
     gappy = gappy[~np.isnan(gappy).all(axis=1)]
-    fit = fit_gmm(gappy, 2, np.random.default_rng(0), form=Form("full", 0.0, 0.0), max_iter=20_000, tol=1e-14)
+    fit = fit_gmm(gappy, 2, np.random.default_rng(0), spec=CovarianceSpec("full", 0.0, 0.0), max_iter=20_000, tol=1e-14)
 
     def unpack(theta):
         weight = 1.0 / (1.0 + np.exp(-theta[0]))
@@ -129,7 +136,7 @@ def test_few_gaps_are_nearly_none():
     _, x = table(400, 3, 0.0, seed=2)
     x[150:] += [4.0, -3.0, 5.0]  # three clumps far apart, so that the optimum is sharp
     x[300:] += [4.0, 6.0, -5.0]
-    start = kmeans_start(x, 3, np.random.default_rng(0), form=Form())
+    start = kmeans_start(x, 3, np.random.default_rng(0), spec=CovarianceSpec())
     options = {"start": start, "max_iter": 30, "tol": 0.0}
     whole = fit_gmm(x, 3, None, **options).parameters
     distances = []
@@ -146,7 +153,7 @@ def test_few_gaps_are_nearly_none():
 
 def test_log_density_is_of_what_is_known():
     gappy, x = table(50, 3, 0.4)
-    parameters = kmeans_start(x, 2, np.random.default_rng(0), form=Form())
+    parameters = kmeans_start(x, 2, np.random.default_rng(0), spec=CovarianceSpec())
     got = log_density(parameters, gappy)
     for row, value in zip(gappy, got, strict=True):
         known = ~np.isnan(row)
@@ -173,11 +180,11 @@ def test_all_gaps_in_a_row_or_column_do_no_harm():
 def test_steps_on_many_patterns_equal_rows_one_by_one():
     """15 patterns, each its own part, against one part a row."""
     gappy, x = table(200, 4, 0.5)
-    parameters = kmeans_start(x, 3, np.random.default_rng(0), form=Form())
-    parts = parts_of(gappy)
-    single = [part for row in gappy for part in parts_of(row[None])]
-    sums = kernels.operation("gaussian_sums")
-    (one, first), (other, second) = (em_step(some, parameters, Form(), sums) for some in (parts, single))
+    parameters = kmeans_start(x, 3, np.random.default_rng(0), spec=CovarianceSpec())
+    parts = group_by_missing(gappy)
+    single = [part for row in gappy for part in group_by_missing(row[None])]
+    sums = engines.operation("gaussian_sums")
+    (one, first), (other, second) = (em_step(some, parameters, CovarianceSpec(), sums) for some in (parts, single))
     assert first == pytest.approx(second, abs=1e-12)
     for a, b in zip(one, other, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)

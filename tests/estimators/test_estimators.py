@@ -208,7 +208,7 @@ def test_outcomes_are_told_and_bad_ones_warned_of(data):
 
 
 @pytest.mark.parametrize(
-    ("name", "kernel"), [("MDN", "condensity.kernels.operation"), ("GMM", "condensity.em.joint.fit_gmm")]
+    ("name", "kernel"), [("MDN", "condensity.engines.operation"), ("GMM", "condensity.em.joint.fit_gmm")]
 )
 def test_51_ctrl_c_leaves_nothing_half_fitted_and_the_next_fit_works(monkeypatch, data, name, kernel):
     X, y = data

@@ -165,12 +165,12 @@ def sealed(path, change):
     return path
 
 
-def parts_of(tree, name):
+def group_by_missing(tree, name):
     """All nodes of a class in a manifest."""
     if isinstance(tree, dict):
         found = [tree["fields"]] if tree.get("$class") == name else []
-        return found + [node for value in tree.values() for node in parts_of(value, name)]
-    return [node for value in tree for node in parts_of(value, name)] if isinstance(tree, list) else []
+        return found + [node for value in tree.values() for node in group_by_missing(value, name)]
+    return [node for value in tree for node in group_by_missing(value, name)] if isinstance(tree, list) else []
 
 
 CHANGES = {
@@ -208,7 +208,7 @@ def test_49_a_network_that_claims_to_be_huge_is_refused_before_it_is_made(tmp_pa
     path = FITS["MDN"]().save(tmp_path / "m")
 
     def claim(manifest, _):
-        for network in parts_of(manifest, "Network"):
+        for network in group_by_missing(manifest, "Network"):
             network["hidden"] = {"$tuple": [2**40, 2**40]}
 
     with pytest.raises(ModelFileError, match="as many numbers as its layers need"):

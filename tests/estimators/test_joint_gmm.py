@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from condensity import JointGMMRegressor
 from condensity.datasets.synthetic import make_inverse_wave, make_noisy_wave, make_ring
 
-#: Sums of some dozen terms of order 1 to 10 in float64.
+#: SufficientStatistics of some dozen terms of order 1 to 10 in float64.
 ROUNDING = 1e-10
 
 
@@ -321,7 +321,7 @@ def test_51_ctrl_c_keeps_what_there_is(monkeypatch):
 
 def test_verbose_prints_lines(monkeypatch, capsys):
     monkeypatch.setattr("condensity.em.watch.LOOK_EVERY", 0.0)
-    monkeypatch.setattr("condensity.progress.SECONDS_PER_LINE", 0.0)
+    monkeypatch.setattr("condensity.monitor.SECONDS_PER_LINE", 0.0)
     X, Y = geyser(300)
     JointGMMRegressor(3, verbose=1, random_state=0).fit(X, Y)
     assert "[3 components] step 1 of 200: train loss" in capsys.readouterr().out

@@ -85,7 +85,7 @@ def test_scorers_are_minus_the_mean_loss(model, name):
     losses = loss(predict_dist(pipeline, X), Y)
     assert scorer(pipeline, X, Y) == pytest.approx(-losses.mean(), rel=1e-12)
     assert scorer(pipeline, X, Y, sample_weight=weight) == pytest.approx(-np.average(losses, weights=weight), rel=1e-12)
-    assert repr(scorer).startswith(f"<condensity.scorers.{name}")
+    assert repr(scorer).startswith(f"<condensity.evaluation.scorers.{name}")
     assert pickle.loads(pickle.dumps(scorer))(pipeline, X, Y) == scorer(pipeline, X, Y)
 
 

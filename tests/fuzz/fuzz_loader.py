@@ -18,12 +18,12 @@ import atheris
 import numpy as np
 from safetensors.numpy import save
 
+from condensity.data import schema
 from condensity.em import steps
 from condensity.estimators import base, saving
 from condensity.estimators.loading import CLASSES
 from condensity.estimators.saving import restore
 from condensity.persistence import ModelFileError, codec, container
-from condensity.table import schema
 from condensity.training import fit
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.condensity"))

@@ -12,13 +12,13 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from condensity import MDNRegressor, kernels
+from condensity import MDNRegressor, engines
 from condensity.datasets.synthetic import make_cross
-from condensity.kernels.reference import trainer
-from condensity.kernels.reference.trainer import Rows
+from condensity.engines.reference import trainer
+from condensity.engines.reference.trainer import TrainingRows
 from condensity.training import checkpoint, journal
 
-needs_native = pytest.mark.skipif(not kernels.native_available(), reason="the compiled extension is not built")
+needs_native = pytest.mark.skipif(not engines.native_available(), reason="the compiled extension is not built")
 DATA = make_cross(400, random_state=0)
 
 
@@ -74,7 +74,7 @@ def test_52_56_a_fit_broken_off_anywhere_goes_on_to_the_same_bits(tmp_path, monk
             continue
         break
     assert n_crashes >= 2
-    np.testing.assert_array_equal(again._fit.thetas, straight._fit.thetas)
+    np.testing.assert_array_equal(again._fit.parameters, straight._fit.parameters)
     np.testing.assert_array_equal(again.oof_score_samples_, straight.oof_score_samples_)
     assert again.outcome_ == straight.outcome_
     assert not path.exists()  # it has served
@@ -93,7 +93,7 @@ def test_52_kill_9_loses_nothing(tmp_path):
         x = np.random.default_rng(0).normal(size=(3000, 4))
         model = MDNRegressor(n_members=2, random_state=int(sys.argv[2]), checkpoint=sys.argv[1] or None)
         model.fit(x, x[:, 0] + 0.1 * x[:, 1] ** 3)
-        np.save({str(tmp_path / "thetas.npy")!r}, model._fit.thetas)
+        np.save({str(tmp_path / "thetas.npy")!r}, model._fit.parameters)
     """)
 
     def start(path, seed):
@@ -128,7 +128,7 @@ def test_without_a_random_state_the_checkpoint_keeps_the_seed(tmp_path, monkeypa
     fits = []
     for _ in range(2):
         path.write_bytes(content)
-        fits.append(model(random_state=None, checkpoint=path).fit(DATA.X, DATA.y)._fit.thetas)
+        fits.append(model(random_state=None, checkpoint=path).fit(DATA.X, DATA.y)._fit.parameters)
     np.testing.assert_array_equal(*fits)
 
 
@@ -153,7 +153,7 @@ def test_checkpoints_of_other_fits_and_damaged_ones_are_refused(tmp_path, monkey
 @needs_native
 def test_offsets_are_part_of_what_makes_a_fit_the_same(tmp_path):
     fitting, offset = model(checkpoint=tmp_path / "x"), np.zeros((5, 12))
-    bare = Rows(np.ones((5, 1)), np.ones((5, 1)), np.ones(5))
+    bare = TrainingRows(np.ones((5, 1)), np.ones((5, 1)), np.ones(5))
     tables = [bare, bare._replace(offset=offset), bare._replace(offset=offset + 1.0)]
     prints = [fitting._fingerprint(rows, validation, None) for rows in tables for validation in (None, rows)]
     prints.append(fitting._fingerprint(tables[1], tables[2], None))
@@ -234,23 +234,23 @@ def test_warm_start_refuses_another_network(changes):
 
 @pytest.mark.parametrize("engine", ["native", "reference"])
 def test_t18_partial_fit_learns_epoch_by_epoch(engine):
-    if engine == "native" and not kernels.native_available():
+    if engine == "native" and not engines.native_available():
         pytest.skip("the compiled extension is not built")
-    whole = model(engine=engine)
+    all_rows = model(engine=engine)
     scores = []
     for _ in range(60):
-        whole.partial_fit(DATA.X, DATA.y)
-        scores.append(whole.score(DATA.X, DATA.y))
-    assert (whole.n_iter_, whole.converged_) == (60, False)
-    assert "60 in all" in whole.outcome_
-    assert len(whole.history_["train_loss"]) == 60
+        all_rows.partial_fit(DATA.X, DATA.y)
+        scores.append(all_rows.score(DATA.X, DATA.y))
+    assert (all_rows.n_iter_, all_rows.converged_) == (60, False)
+    assert "60 in all" in all_rows.outcome_
+    assert len(all_rows.history_["train_loss"]) == 60
     assert np.isfinite(scores).all()
     assert scores[-1] > scores[0] + 1.0
     assert scores[-1] > -0.6  # the truth's is about -.16; one normal's -1.2
     again = model(engine=engine)
     for _ in range(60):
         again.partial_fit(DATA.X, DATA.y)
-    np.testing.assert_array_equal(again._fit.thetas, whole._fit.thetas)
+    np.testing.assert_array_equal(again._fit.parameters, all_rows._fit.parameters)
 
 
 def test_t18_partial_fit_goes_on_from_fit_and_takes_other_rows():

@@ -6,11 +6,11 @@ import pytest
 from scipy.stats import multivariate_normal
 from sklearn.exceptions import ConvergenceWarning
 
-from condensity import MDNRegressor, kernels
+from condensity import MDNRegressor, engines
 from condensity.datasets.synthetic import make_cross, make_noisy_wave
-from condensity.health import baseline_log_density
-from condensity.kernels.reference import trainer
-from condensity.kernels.reference.trainer import Rows
+from condensity.engines.reference import trainer
+from condensity.engines.reference.trainer import TrainingRows
+from condensity.evaluation.diagnostics import baseline_log_density
 from condensity.training import fit as fitting
 from condensity.training.fit import spread_over
 from condensity.training.settings import bin_edges
@@ -60,7 +60,7 @@ def test_dropping_a_candidate_early_changes_no_bit_of_the_other(monkeypatch):
     assert sorted(each["dropped"] for each in raced.candidates_) == [False, True]
     monkeypatch.setattr(fitting, "RACE_MARGIN", np.inf)
     both = MDNRegressor(**SMALL).fit(*table())
-    np.testing.assert_array_equal(raced._fit.thetas, both._fit.thetas)
+    np.testing.assert_array_equal(raced._fit.parameters, both._fit.parameters)
     assert not any(each["dropped"] for each in both.candidates_)
     assert MDNRegressor(**SMALL).fit(*table()).candidates_ == both.candidates_
 
@@ -72,7 +72,7 @@ def test_how_fast_a_machine_is_decides_nothing(monkeypatch):
         monkeypatch.setattr(trainer, "SLICE_SECONDS", seconds)
         fits.append(MDNRegressor(**SMALL).fit(*table()))
     for other in fits[1:]:
-        np.testing.assert_array_equal(other._fit.thetas, fits[0]._fit.thetas)
+        np.testing.assert_array_equal(other._fit.parameters, fits[0]._fit.parameters)
         assert other.candidates_ == fits[0].candidates_
 
 
@@ -84,7 +84,7 @@ def test_refit_trains_on_all_rows_for_as_many_epochs():
     (candidate,) = again.candidates_
     assert candidate == once.candidates_[0]
     assert again.outcome_.startswith(f"Trained on all 1000 rows for {round(candidate['n_steps'] / 0.85)} steps")
-    assert not np.array_equal(once._fit.thetas, again._fit.thetas)
+    assert not np.array_equal(once._fit.parameters, again._fit.parameters)
     np.testing.assert_array_equal(once.oof_score_samples_, again.oof_score_samples_)
 
 
@@ -94,19 +94,19 @@ def test_own_validation_rows_choose_and_are_never_trained_on():
     moved = MDNRegressor(**SMALL).fit(data.X, data.y, X_val=held_out.X, y_val=held_out.y + 1e-6)
     assert fitted.oof_score_samples_.shape == (400,)
     assert np.isnan(fitted.oof_score_samples_).all()
-    np.testing.assert_array_equal(fitted._fit.thetas, moved._fit.thetas)
+    np.testing.assert_array_equal(fitted._fit.parameters, moved._fit.parameters)
     assert fitted.history_["validation_nll"] != moved.history_["validation_nll"]
 
 
 @pytest.mark.parametrize("engine", ["native", "reference"])
 def test_own_validation_rows_are_judged_with_their_own_offsets(engine):
-    if engine == "native" and not kernels.native_available():
+    if engine == "native" and not engines.native_available():
         pytest.skip("the compiled extension is not built")
     rng = np.random.default_rng(0)
     x, cause = rng.normal(size=(400, 1)), 2.0 * rng.normal(size=(400, 1))
     offset = np.zeros((400, 12))  # logits, means, log σ of four components
     offset[:, 4:8] = cause
-    rows = Rows(x, cause + 0.3 * rng.normal(size=(400, 1)), np.ones(400), offset)
+    rows = TrainingRows(x, cause + 0.3 * rng.normal(size=(400, 1)), np.ones(400), offset)
     kept, held_out = rows.take(slice(300)), rows.take(slice(300, None))
     settings = MDNRegressor(**SMALL)._settings()
     fitted = fitting.fit_mdn(settings, kept, np.random.default_rng(0), held_out, engine=engine)
@@ -130,8 +130,8 @@ def test_an_ensemble_is_the_mean_density_of_its_members():
     assert dist.n_components == 6 * 4
     one = MDNRegressor(n_members=6, **SMALL).fit(data.X, data.y)
     densities = []
-    for theta in fitted._fit.thetas:
-        one._fit = fitting.replace(fitted._fit, thetas=theta[None])
+    for theta in fitted._fit.parameters:
+        one._fit = fitting.replace(fitted._fit, parameters=theta[None])
         densities.append(one.predict_dist(data.X[:9]).pdf(data.y[:9]))
     np.testing.assert_allclose(dist.pdf(data.y[:9]), np.mean(densities, axis=0), rtol=1e-12)
 
@@ -149,12 +149,12 @@ def test_out_of_fold_scores_are_honest_and_in_data_units():
     np.testing.assert_array_equal(np.flatnonzero(np.isnan(weighted.oof_score_samples_)), [3, 77])
 
 
-@pytest.mark.skipif(not kernels.native_available(), reason="the compiled extension is not built")
+@pytest.mark.skipif(not engines.native_available(), reason="the compiled extension is not built")
 def test_n_jobs_changes_no_bit():
     data = make_cross(400, random_state=0)
     fits = [MDNRegressor(n_members=5, n_jobs=n_jobs, **SMALL).fit(data.X, data.y) for n_jobs in (None, 1, 2, -1)]
     for other in fits[1:]:
-        np.testing.assert_array_equal(other._fit.thetas, fits[0]._fit.thetas)
+        np.testing.assert_array_equal(other._fit.parameters, fits[0]._fit.parameters)
         np.testing.assert_array_equal(other.oof_score_samples_, fits[0].oof_score_samples_)
 
 
@@ -266,7 +266,7 @@ def test_tiny_tables_of_several_outputs_get_one_linear_normal():
 def test_components_of_several_outputs_start_along_their_main_axis():
     rng = np.random.default_rng(0)
     y = rng.normal(size=(500, 1)) * [1.0, -1.0, 0.5] + 0.01 * rng.normal(size=(500, 3))
-    centers = spread_over(Rows(np.zeros((500, 1)), y, np.ones(500)), 5)
+    centers = spread_over(TrainingRows(np.zeros((500, 1)), y, np.ones(500)), 5)
     np.testing.assert_allclose(centers, centers[:, :1] * [1.0, -1.0, 0.5], atol=0.05)
     assert np.ptp(centers[:, 0]) > 2.0
 

@@ -6,11 +6,11 @@ from scipy.special import logsumexp
 
 from condensity import JointGMMRegressor, MDNRegressor, em
 from condensity.datasets.synthetic import make_cross, make_inverse_wave, make_noisy_wave, make_ring, make_two_branch
+from condensity.engines.reference.network import Network, forward, row_log_density, soft_clamp
 from condensity.estimators import gmm_base
-from condensity.estimators.gmm_base import GaussianBase
-from condensity.kernels.reference.network import Network, forward, row_log_density, soft_clamp
+from condensity.estimators.gmm_base import FittedGaussianInit
 from condensity.training import predict
-from condensity.training.residual import of_original_rows, offset_of, start_at_base, undo_clamp
+from condensity.training.gaussian_init import of_original_rows, offset_of, start_at_gaussian_init, undo_clamp
 
 #: Forty epochs are enough for a shape and too few to converge.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -22,7 +22,7 @@ def base_over(d, q, n_components=3, n=300, seed=0):
     z = rng.normal(size=(n, d + q)) @ (np.eye(d + q) + 0.4 * rng.normal(size=(d + q, d + q)))
     z[: n // 3] += 2.0
     z = (z - z.mean(axis=0)) / z.std(axis=0)
-    return GaussianBase(em.fit_gmm(z, n_components, rng).parameters, d), z
+    return FittedGaussianInit(em.fit_gmm(z, n_components, rng).parameters, d), z
 
 
 @pytest.mark.parametrize("bounds", [None, (-6.9, 2.0), ((-6.9, -3.0), 2.0)])
@@ -38,7 +38,7 @@ def test_the_first_network_is_the_conditioned_mixture(d, q):
     """float32 offsets: 1e-5; log weights below −20 are lifted, which the density does not see."""
     base, z = base_over(d, q)
     network = Network(d, (8,), 3, "silu", ((-6.9,) * q, 2.0), q)
-    theta = start_at_base(network, np.random.default_rng(0))
+    theta = start_at_gaussian_init(network, np.random.default_rng(0))
     x, y = z[:, :d], z[:, d:]
     dist = em.conditional(base.parameters, range(d), range(d, d + q), x)
     got = row_log_density(forward(theta, network, x, offset_of(base, network, x)), y)[0]
@@ -49,7 +49,7 @@ def test_the_first_network_is_the_conditioned_mixture(d, q):
 def test_a_diagonal_network_starts_from_the_deviations():
     base, z = base_over(2, 2)
     network = Network(2, (8,), 3, "silu", None, 2, coupled=False)
-    theta = start_at_base(network, np.random.default_rng(0))
+    theta = start_at_gaussian_init(network, np.random.default_rng(0))
     dist = em.conditional(base.parameters, range(2), range(2, 4), z[:, :2])
     np.testing.assert_allclose(predict(theta[None], network, z[:, :2], [base]).std(), dist.std(), rtol=1e-5)
 
@@ -70,7 +70,7 @@ def test_no_base_knows_the_rows_that_judge_it(monkeypatch, n, n_members):
     kept = {400: 340, 120: 96, 200: 160}[n]
     expected = [kept] * (1 if n == 400 else 5 if n_members == 1 else n_members)
     assert seen == expected + [n] * (n_members == 1)
-    assert len(model._fit.bases) == n_members
+    assert len(model._fit.gaussian_inits) == n_members
     assert np.isfinite(model.oof_score_samples_).sum() == (60 if n == 400 else n)
 
 
@@ -123,23 +123,23 @@ def test_every_way_to_fit(engine):
 def test_going_on_keeps_the_mixture():
     data = make_cross(320, random_state=0)
     model = MDNRegressor(warm_start=True, **SMALL).fit(data.X, data.y)
-    base = model._fit.bases[0]
+    base = model._fit.gaussian_inits[0]
     model.fit(data.X, data.y)
-    assert model._fit.bases[0] is base
+    assert model._fit.gaussian_inits[0] is base
     online = MDNRegressor(**SMALL).partial_fit(data.X, data.y)
     first = online.score(data.X, data.y)
-    base = online._fit.bases[0]
+    base = online._fit.gaussian_inits[0]
     for _ in range(10):
         online.partial_fit(data.X, data.y)
-    assert online._fit.bases[0] is base
+    assert online._fit.gaussian_inits[0] is base
     assert online.score(data.X, data.y) > first - 0.01
 
 
 def test_a_broken_off_fit_goes_on_to_the_same_bits(tmp_path, monkeypatch):
     monkeypatch.setattr("condensity.training.journal.WRITE_EVERY", 0.0)
-    monkeypatch.setattr("condensity.kernels.reference.trainer.SLICE_SECONDS", 0.005)
+    monkeypatch.setattr("condensity.engines.reference.trainer.SLICE_SECONDS", 0.005)
     data = make_two_branch(800, random_state=0)
-    whole = MDNRegressor(**{**SMALL, "max_iter": 200}).fit(data.X, data.y)
+    all_rows = MDNRegressor(**{**SMALL, "max_iter": 200}).fit(data.X, data.y)
     calls = []
 
     def stop(progress):
@@ -152,4 +152,4 @@ def test_a_broken_off_fit_goes_on_to_the_same_bits(tmp_path, monkeypatch):
         part.fit(data.X, data.y)
     except RuntimeError:
         part.set_params(callback=None).fit(data.X, data.y)
-    np.testing.assert_array_equal(part.predict(data.X), whole.predict(data.X))
+    np.testing.assert_array_equal(part.predict(data.X), all_rows.predict(data.X))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from condensity import scores
-from condensity.datasets.tables import TableError, require_column
+from condensity.io.read import TableError, require_column
 
 
 def rows_for(model, X):
@@ -13,7 +13,7 @@ def rows_for(model, X):
     return np.column_stack([column.to_numpy() for column in X.columns])
 
 
-class Questions:
+class PredictionWriter:
     """The columns that a prediction writes.
 
     Parameters
@@ -91,7 +91,7 @@ class Questions:
         return np.column_stack(columns)
 
 
-class Scores:
+class ScoreAccumulator:
     """Means of losses over batches, with their standard errors.
 
     Parameters

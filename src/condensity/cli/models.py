@@ -59,8 +59,8 @@ _targets = click.option(
 def fit(data, targets, output, features, categories, weights, kind, y_transform, members, jobs, random_state):
     """Fit p(y | x) to a CSV, Parquet or Arrow table, or '-' for stdin, and save the model."""
     import condensity
-    from condensity.datasets.streams import on_disk
-    from condensity.datasets.tables import features_and_target, read_table
+    from condensity.io.read import features_and_target, read_table
+    from condensity.io.stream import on_disk
     from condensity.persistence import check_writable
     from condensity.report.study import collected_warnings
 
@@ -109,17 +109,17 @@ def predict(model, data, output, quantiles, interval, samples, support, keep, ra
     """
     import pyarrow
 
-    from condensity.cli.answers import Questions
-    from condensity.datasets.streams import Sink, Source, on_disk
+    from condensity.cli.answers import PredictionWriter
     from condensity.estimators.loading import load
+    from condensity.io.stream import TableReader, TableWriter, on_disk
 
     fitted = load(model)
-    questions = Questions(fitted, quantiles or (), interval or (), samples, support, random_state)
+    questions = PredictionWriter(fitted, quantiles or (), interval or (), samples, support, random_state)
     with on_disk(data) as path, progress_line() as progress:
-        source, keep = Source(path), keep or []
+        source, keep = TableReader(path), keep or []
         features = questions.features_of(source.names)
         types = source.types_of(features, keep, questions.texts)
-        with Sink(output, questions.names, {name: types[name] for name in keep}) as sink:
+        with TableWriter(output, questions.names, {name: types[name] for name in keep}) as sink:
             done = 0
             for table in source.batches(types):
                 columns = [table.column(name) for name in keep]
@@ -137,14 +137,14 @@ def predict(model, data, output, quantiles, interval, samples, support, keep, ra
 @click.option("--weights", metavar="NAME", help="The column of sample weights.")
 def score(model, data, crps, weights):
     """Print the mean log density, in nats, of a CSV, Parquet or Arrow table of any length, or '-' for stdin, under a model."""
-    from condensity.cli.answers import Questions, Scores
-    from condensity.datasets.streams import Source, on_disk
+    from condensity.cli.answers import PredictionWriter, ScoreAccumulator
     from condensity.estimators.loading import load
+    from condensity.io.stream import TableReader, on_disk
 
     fitted = load(model)
-    questions, scores = Questions(fitted), Scores(fitted, crps)
+    questions, scores = PredictionWriter(fitted), ScoreAccumulator(fitted, crps)
     with on_disk(data) as path, progress_line() as progress:
-        source = Source(path)
+        source = TableReader(path)
         features, targets = questions.features_of(source.names), questions.targets_of(source.names)
         wanted = [*features, *targets, *([] if weights is None else [weights])]
         for table in source.batches(source.types_of(wanted, texts=questions.texts)):
@@ -192,10 +192,10 @@ def _of_model(file):
 
 def _of_table(file, targets, features, members, random_state):
     from condensity import MDNRegressor
-    from condensity.datasets.tables import features_and_target, read_table
+    from condensity.data import read_target
+    from condensity.io.read import features_and_target, read_table
     from condensity.report.cases import require_enough_rows
     from condensity.report.study import compare_held_out, fit_model
-    from condensity.table import read_target
 
     table = read_table(file)
     if not targets:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import log_expit
 
-from condensity.kernels.rng import as_generator
+from condensity.random import as_generator
 
 HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
 

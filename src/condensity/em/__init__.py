@@ -13,11 +13,11 @@ from condensity.em.joint import (
     n_parameters,
 )
 from condensity.em.start import kmeans_start
-from condensity.em.steps import COVARIANCE_TYPES, Form, GaussianMixtureParameters, factors_of, log_density
+from condensity.em.steps import COVARIANCE_TYPES, CovarianceSpec, GaussianMixtureParameters, factors_of, log_density
 from condensity.em.watch import Watch
 
 __all__ = [
-    "COVARIANCE_TYPES", "LARGEST_COVARIANCES", "Form", "GMMFit", "GaussianMixtureParameters", "JointFit", "Settings", "Watch",
+    "COVARIANCE_TYPES", "LARGEST_COVARIANCES", "CovarianceSpec", "GMMFit", "GaussianMixtureParameters", "JointFit", "Settings", "Watch",
     "conditional", "conditional_terms", "covariance_bytes", "factors_of", "fit_gmm", "fit_joint", "held_out_scores",
     "in_threads", "kmeans_start", "log_density", "n_parameters",
 ]  # fmt: skip

@@ -6,9 +6,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from condensity import kernels
+from condensity import engines
 from condensity.em.start import kmeans_start
-from condensity.em.steps import Form, GaussianMixtureParameters, Part, em_step, expect, parts_of
+from condensity.em.steps import (
+    CovarianceSpec,
+    GaussianMixtureParameters,
+    MissingPattern,
+    em_step,
+    expect,
+    group_by_missing,
+)
 from condensity.em.watch import Watch
 
 #: Tables of so many rows share out their rows among the threads, smaller ones their starts.
@@ -52,7 +59,7 @@ def fit_gmm(
     *,
     sample_weight=None,
     start=None,
-    form=None,
+    spec=None,
     max_iter=200,
     tol=1e-4,
     n_init=1,
@@ -77,7 +84,7 @@ def fit_gmm(
         always).
     start : GaussianMixtureParameters, optional
         Where to begin, once; default: `kmeans_start`, n_init times.
-    form : Form, optional
+    form : CovarianceSpec, optional
     max_iter : int
         At most so many iterations.
     tol : float
@@ -100,16 +107,16 @@ def fit_gmm(
     numpy.linalg.LinAlgError
         If a covariance becomes singular, which needs prior = 0 and a ridge of about 0.
     """
-    form, watch = form or Form(), watch or Watch()
+    spec, watch = spec or CovarianceSpec(), watch or Watch()
     x, weight = _weighted_rows(x, sample_weight)
     if start is None:
-        starts = [kmeans_start(x, n_components, rng, weight, form=form, engine=engine) for _ in range(n_init)]
+        starts = [kmeans_start(x, n_components, rng, weight, spec=spec, engine=engine) for _ in range(n_init)]
     else:
         starts = [start]
-    parts = [part for part in parts_of(x, weight) if len(part.known)]
+    parts = [part for part in group_by_missing(x, weight) if len(part.known)]
     inner = n_threads if len(x) >= MANY_ROWS else 1
-    sums = kernels.threaded("gaussian_sums", engine=engine, n_threads=inner)
-    climb = partial(_climb, parts, form=form, max_iter=max_iter, tol=tol, sums=sums, watch=watch)
+    sums = engines.threaded("gaussian_sums", engine=engine, n_threads=inner)
+    climb = partial(_climb, parts, spec=spec, max_iter=max_iter, tol=tol, sums=sums, watch=watch)
     fits = in_threads(climb, starts, n_threads // inner, watch)
     best = max(fits, key=lambda fit: fit.objective_path[-1])
     return best._replace(start_objectives=[fit.objective_path[-1] for fit in fits])
@@ -145,14 +152,14 @@ def _weighted_rows(x, sample_weight):
     return x[present], weight[present] / weight[present].mean()
 
 
-def _climb(parts: list[Part], start, *, form, max_iter, tol, sums, watch) -> GMMFit:
+def _climb(parts: list[MissingPattern], start, *, spec, max_iter, tol, sums, watch) -> GMMFit:
     """EM from one start."""
     path: list[float] = []
     parameters, status = start, "max_iter"
     n_components = len(start.weights)
     while len(path) < max_iter:
         try:
-            stepped, objective = em_step(parts, parameters, form, sums)
+            stepped, objective = em_step(parts, parameters, spec, sums)
         except KeyboardInterrupt:
             watch.ended = "interrupted"
         else:
@@ -166,7 +173,7 @@ def _climb(parts: list[Part], start, *, form, max_iter, tol, sums, watch) -> GMM
             status = watch.ended
             break
     n_iter = len(path)
-    last, objective = expect(parts, parameters, form, sums)
+    last, objective = expect(parts, parameters, spec, sums)
     path.append(objective)
     log_likelihood = last.log_likelihood / sum(part.weight.sum() for part in parts)
     return GMMFit(parameters, path, float(log_likelihood), n_iter, status, [objective])

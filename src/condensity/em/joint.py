@@ -5,12 +5,12 @@ from functools import cached_property
 
 import numpy as np
 
-from condensity import kernels
+from condensity import engines
+from condensity.distributions import Mixture
 from condensity.em.fit import GMMFit, fit_gmm
-from condensity.em.steps import Form, GaussianMixtureParameters, factors_of, log_density, parts_of
-from condensity.kernels.reference.gaussians import gaussians_of
-from condensity.kernels.reference.trainer import ROW_LOSS_CEILING
-from condensity.mixture import Mixture
+from condensity.em.steps import CovarianceSpec, GaussianMixtureParameters, factors_of, group_by_missing, log_density
+from condensity.engines.reference.gaussians import gaussian_components
+from condensity.engines.reference.trainer import ROW_LOSS_CAP
 
 #: Covariances may take this many bytes; the peak of a fit was 1.9 GB where they took .2 (d = 5000, one component, 60 s).
 LARGEST_COVARIANCES = 2**30
@@ -31,9 +31,9 @@ class Settings:
     n_init: int = 1
 
     @cached_property
-    def form(self) -> Form:
+    def spec(self) -> CovarianceSpec:
         """What covariances may look like."""
-        return Form(self.covariance_type, self.covariance_prior, self.reg_covar)
+        return CovarianceSpec(self.covariance_type, self.covariance_prior, self.reg_covar)
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def fit_joint(
     """
     try:
         fit = fit_gmm(
-            z, n_components, rng, sample_weight=weight, start=start, form=settings.form, max_iter=settings.max_iter,
+            z, n_components, rng, sample_weight=weight, start=start, spec=settings.spec, max_iter=settings.max_iter,
             tol=settings.tol, n_init=settings.n_init, engine=engine, n_threads=n_threads, watch=watch,
         )  # fmt: skip
     except np.linalg.LinAlgError:
@@ -146,8 +146,8 @@ def conditional(parameters, given, target, x, *, engine="auto", n_threads=1) -> 
         raise ValueError(
             f"x must have shape (n, {len(given)}), a column for each of given={list(given)}; got {x.shape}."
         )
-    evaluate = kernels.threaded("gaussian_conditional", engine=engine, n_threads=n_threads)
-    parts = parts_of(x)
+    evaluate = engines.threaded("gaussian_conditional", engine=engine, n_threads=n_threads)
+    parts = group_by_missing(x)
     pieces = [_condition(parameters, given[part.known], target, part.x, evaluate) for part in parts]
     if len(pieces) == 1:
         return Mixture._from_factors(*pieces[0])
@@ -160,7 +160,7 @@ def conditional(parameters, given, target, x, *, engine="auto", n_threads=1) -> 
 
 def conditional_terms(parameters, given, target, x, *, engine="auto", n_threads=1):
     """Log weights (n, K), means (n, K, q) and Cholesky factors (K, q, q) that `conditional` is made of, for x without gaps."""
-    evaluate = kernels.threaded("gaussian_conditional", engine=engine, n_threads=n_threads)
+    evaluate = engines.threaded("gaussian_conditional", engine=engine, n_threads=n_threads)
     log_weights, means, factors = _condition(parameters, np.asarray(given, dtype=int), list(target), x, evaluate)
     return log_weights, means, factors[0]
 
@@ -176,23 +176,23 @@ def _condition(parameters, given, target, x, evaluate):
         log_weights = np.broadcast_to(np.log(ordered.weights), (n, len(offsets)))
         means = np.broadcast_to(offsets, (n, *offsets.shape))
     else:
-        known = gaussians_of(ordered.weights, ordered.means[:, :a], factors[:, :a, :a])
+        known = gaussian_components(ordered.weights, ordered.means[:, :a], factors[:, :a, :a])
         log_weights, means = evaluate(known, slopes, offsets, x)
     return log_weights, means, np.broadcast_to(rest, (n, *rest.shape))
 
 
-def held_out_scores(fit_parameters, form, z, n_inputs, *, joint=False, engine="auto"):
+def held_out_scores(fit_parameters, spec, z, n_inputs, *, joint=False, engine="auto"):
     """Log p(y | x), or log p(x, y), of what each held-out row (n, d + q) knows, (n,); nan where y is not known at all.
 
-    A row counts for −`ROW_LOSS_CEILING` at least (for every column, if joint), so that one wild row cannot choose K.
+    A row counts for −`ROW_LOSS_CAP` at least (for every column, if joint), so that one wild row cannot choose K.
     """
-    log_joint = log_density(fit_parameters, z, form, engine=engine)
+    log_joint = log_density(fit_parameters, z, spec, engine=engine)
     if joint:
-        return np.maximum(log_joint, -ROW_LOSS_CEILING * z.shape[1])
+        return np.maximum(log_joint, -ROW_LOSS_CAP * z.shape[1])
     inputs = fit_parameters.over(list(range(n_inputs)))
-    log_conditional = log_joint - log_density(inputs, z[:, :n_inputs], form, engine=engine)
+    log_conditional = log_joint - log_density(inputs, z[:, :n_inputs], spec, engine=engine)
     known = ~np.isnan(z[:, n_inputs:]).all(axis=1)
-    return np.where(known, np.maximum(log_conditional, -ROW_LOSS_CEILING), np.nan)
+    return np.where(known, np.maximum(log_conditional, -ROW_LOSS_CAP), np.nan)
 
 
 def n_parameters(n_components, d, covariance_type) -> int:

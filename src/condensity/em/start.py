@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from condensity import kernels
+from condensity import engines
 from condensity.em.steps import maximise
-from condensity.kernels.reference.gaussians import Sums
+from condensity.engines.reference.gaussians import SufficientStatistics
 
 LLOYD_STEPS = 3
 
@@ -15,7 +15,7 @@ MOST_ROWS, ROWS_PER_COMPONENT = 2000, 20
 COMPLETE_ROWS = 10
 
 
-def kmeans_start(x, n_components, rng, weight=None, *, form, engine="auto"):
+def kmeans_start(x, n_components, rng, weight=None, *, spec, engine="auto"):
     """Greedy k-means++, three Lloyd steps, and MAP covariances of the clusters.
 
     Works on at most max(20 K, 2000) rows drawn at random. A cluster without rows (there may be fewer distinct
@@ -30,7 +30,7 @@ def kmeans_start(x, n_components, rng, weight=None, *, form, engine="auto"):
     rng : numpy Generator
     weight : ndarray (n,), optional
         Not negative; the sum positive.
-    form : Form
+    form : CovarianceSpec
     engine : {"auto", "native", "reference"}
 
     Returns
@@ -44,8 +44,8 @@ def kmeans_start(x, n_components, rng, weight=None, *, form, engine="auto"):
         candidates = rng.choice(candidates, limit, replace=False)
     x, weight = x[candidates], weight[candidates]
     uniforms = rng.random((n_components, 2 + int(np.log(n_components))))
-    centres, nearest = kernels.operation("kmeans", engine=engine)(x, weight, uniforms, LLOYD_STEPS)
-    return maximise(_cluster_sums(x, weight, centres, nearest), centres, form)
+    centres, nearest = engines.operation("kmeans", engine=engine)(x, weight, uniforms, LLOYD_STEPS)
+    return maximise(_cluster_sums(x, weight, centres, nearest), centres, spec)
 
 
 def _without_gaps(x, weight, n_components):
@@ -71,4 +71,4 @@ def _cluster_sums(x, weight, centres, nearest):
         residuals = x[rows] - centres[k]
         weighted = weight[rows, None] * residuals
         counts[k], first[k], second[k] = weight[rows].sum(), weighted.sum(axis=0), weighted.T @ residuals
-    return Sums(counts, first, second, np.nan)
+    return SufficientStatistics(counts, first, second, np.nan)

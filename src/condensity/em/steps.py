@@ -37,8 +37,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from condensity import kernels
-from condensity.kernels.reference.gaussians import Sums, gaussians_of
+from condensity import engines
+from condensity.engines.reference.gaussians import SufficientStatistics, gaussian_components
 
 #: Smallest N_k, in rows. A component that no row wants keeps its mean, has the prior's covariance (without
 #: prior: the ridge) and a weight of 1e-12 / n: positive, so that its log is finite, and too small to be seen.
@@ -75,7 +75,7 @@ class GaussianMixtureParameters(NamedTuple):
         )
 
 
-class Form(NamedTuple):
+class CovarianceSpec(NamedTuple):
     """What covariances may look like: a key of `COVARIANCE_TYPES`, s₀ and the ridge."""
 
     covariance_type: str = "full"
@@ -93,7 +93,7 @@ class Form(NamedTuple):
         return PRIOR_DEGREES if self.prior > 0 else 0.0
 
 
-class Part(NamedTuple):
+class MissingPattern(NamedTuple):
     """Rows that know the same columns.
 
     Attributes
@@ -111,12 +111,12 @@ class Part(NamedTuple):
     rows: np.ndarray | slice
 
 
-def parts_of(x, weight=None) -> list[Part]:
+def group_by_missing(x, weight=None) -> list[MissingPattern]:
     """Rows of x (n, d) by what they know; weights (n,) default to 1. Complete rows come last, and are not copied if all are."""
     weight = np.ones(len(x)) if weight is None else weight
     gaps = np.isnan(x)
     if not gaps.any():
-        return [Part(np.arange(x.shape[1]), x, weight, slice(None))]
+        return [MissingPattern(np.arange(x.shape[1]), x, weight, slice(None))]
     codes = np.packbits(gaps, axis=1)
     _, first, number = np.unique(codes, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(number.ravel(), kind="stable")
@@ -124,7 +124,7 @@ def parts_of(x, weight=None) -> list[Part]:
     parts = []
     for j in range(len(first) - 1, -1, -1):
         rows, known = order[starts[j] : starts[j + 1]], np.flatnonzero(~gaps[first[j]])
-        parts.append(Part(known, x[np.ix_(rows, known)], weight[rows], rows))
+        parts.append(MissingPattern(known, x[np.ix_(rows, known)], weight[rows], rows))
     return parts
 
 
@@ -152,31 +152,31 @@ def factors_of(parameters, independent=False):
         ) from error
 
 
-def _gaussians(parameters, form):
-    return gaussians_of(parameters.weights, parameters.means, factors_of(parameters, form.independent))
+def _gaussians(parameters, spec):
+    return gaussian_components(parameters.weights, parameters.means, factors_of(parameters, spec.independent))
 
 
-def log_density(parameters, x, form=None, *, engine="auto", n_threads=1):
+def log_density(parameters, x, spec=None, *, engine="auto", n_threads=1):
     """Log p of what each row of x (n, d) knows, (n,); 0 for a row of nothing but gaps."""
-    evaluate = kernels.threaded("gaussian_log_density", engine=engine, n_threads=n_threads)
+    evaluate = engines.threaded("gaussian_log_density", engine=engine, n_threads=n_threads)
     result = np.zeros(len(x))
-    for part in parts_of(np.asarray(x, dtype=float)):
+    for part in group_by_missing(np.asarray(x, dtype=float)):
         if len(part.known):
-            result[part.rows] = evaluate(_gaussians(parameters.over(part.known), form or Form()), part.x)
+            result[part.rows] = evaluate(_gaussians(parameters.over(part.known), spec or CovarianceSpec()), part.x)
     return result
 
 
 # ---------------------------------------------------------------------------------------------------------- one iteration
-def em_step(parts, parameters, form, sums=None):
+def em_step(parts, parameters, spec, sums=None):
     """One E step and one M step.
 
     Parameters
     ----------
-    parts : list of Part
+    parts : list of MissingPattern
         Standardised rows, not all of them nothing but gaps. Weights are used as given: an integer v_i is v_i copies of the
         row, for the prior too.
     parameters : GaussianMixtureParameters
-    form : Form
+    form : CovarianceSpec
     sums : callable, optional
         `gaussian_sums` of an engine; the reference if left out.
 
@@ -187,14 +187,14 @@ def em_step(parts, parameters, form, sums=None):
     objective_before : float
         Penalised mean log likelihood of the parameters that came in.
     """
-    expected, objective = expect(parts, parameters, form, sums)
-    return maximise(expected, parameters.means, form), objective
+    expected, objective = expect(parts, parameters, spec, sums)
+    return maximise(expected, parameters.means, spec), objective
 
 
-def expect(parts, parameters, form, sums=None):
-    """The E step: expected `Sums` over all columns, and the penalised mean log likelihood."""
-    sums = kernels.operation("gaussian_sums", engine="reference") if sums is None else sums
-    whole, d = _gaussians(parameters, form), parameters.means.shape[1]
+def expect(parts, parameters, spec, sums=None):
+    """The E step: expected `SufficientStatistics` over all columns, and the penalised mean log likelihood."""
+    sums = engines.operation("gaussian_sums", engine="reference") if sums is None else sums
+    whole, d = _gaussians(parameters, spec), parameters.means.shape[1]
     found = []
     for part in parts:
         if not len(part.known):  # says nothing
@@ -202,25 +202,25 @@ def expect(parts, parameters, form, sums=None):
         if len(part.known) == d:
             found.append(sums(whole, part.x, part.weight))
         else:
-            over = _gaussians(parameters.over(part.known), form)
-            found.append(_over_all_columns(sums(over, part.x, part.weight), over, parameters, part.known, form))
-    total = found[0] if len(found) == 1 else Sums(*(sum(pieces) for pieces in zip(*found, strict=True)))
+            over = _gaussians(parameters.over(part.known), spec)
+            found.append(_over_all_columns(sums(over, part.x, part.weight), over, parameters, part.known, spec))
+    total = found[0] if len(found) == 1 else SufficientStatistics(*(sum(pieces) for pieces in zip(*found, strict=True)))
     mass = total.counts.sum()  # every row's responsibilities sum to one: the sum of all weights
-    return total, float((total.log_likelihood + _log_prior(whole, parameters, form)) / mass)
+    return total, float((total.log_likelihood + _log_prior(whole, parameters, spec)) / mass)
 
 
-def _over_all_columns(sums, over, parameters, known, form):
+def _over_all_columns(sums, over, parameters, known, spec):
     """Sums over known columns, carried to all: what is not known is as the component has it, given what is."""
     n_components, d = parameters.means.shape
     missing = np.setdiff1d(np.arange(d), known)
     covariances, counts = parameters.covariances, sums.counts[:, None]
     first = np.zeros((n_components, d))
     first[:, known] = sums.first
-    if form.independent:
+    if spec.independent:
         second = np.zeros((n_components, d))
         second[:, known] = sums.second
         second[:, missing] = counts * np.diagonal(covariances, axis1=1, axis2=2)[:, missing]
-        return Sums(sums.counts, first, second, sums.log_likelihood)
+        return SufficientStatistics(sums.counts, first, second, sums.log_likelihood)
     inverse = over.inverse_factors
     whitened = inverse @ covariances[:, known][:, :, missing]  # L_oo⁻¹ Σ_om
     slopes = whitened.transpose(0, 2, 1) @ inverse
@@ -230,10 +230,10 @@ def _over_all_columns(sums, over, parameters, known, form):
     carried[:, known], carried[:, missing] = np.eye(len(known)), slopes
     second = carried @ sums.second @ carried.transpose(0, 2, 1)
     second[:, missing[:, None], missing] += counts[:, :, None] * rest
-    return Sums(sums.counts, first, second, sums.log_likelihood)
+    return SufficientStatistics(sums.counts, first, second, sums.log_likelihood)
 
 
-def maximise(sums, means, form):
+def maximise(sums, means, spec):
     """The M step from sums about the old means.
 
     The mean moves by δ_k = first_k / N_k, and N_k S_k = second_k − N_k δ_k δ_kᵀ. The subtraction is harmless,
@@ -245,32 +245,32 @@ def maximise(sums, means, form):
         scatter = sums.second - counts[:, None] * shift * shift
     else:
         scatter = sums.second - counts[:, None, None] * shift[:, :, None] * shift[:, None, :]
-    return GaussianMixtureParameters(counts / counts.sum(), means + shift, _covariances(counts, scatter, form))
+    return GaussianMixtureParameters(counts / counts.sum(), means + shift, _covariances(counts, scatter, spec))
 
 
-def _covariances(counts, scatter, form):
+def _covariances(counts, scatter, spec):
     """MAP covariances (K, d, d) from the scatter N_k S_k, (K, d, d) or its diagonals (K, d)."""
-    kind, identity = form.covariance_type, np.eye(scatter.shape[1])
-    if form.independent:
+    kind, identity = spec.covariance_type, np.eye(scatter.shape[1])
+    if spec.independent:
         if scatter.ndim == 3:
             scatter = np.diagonal(scatter, axis1=1, axis2=2)
         if kind == "spherical":
             scatter = np.broadcast_to(scatter.mean(axis=1, keepdims=True), scatter.shape)
-        variances = (scatter + form.prior) / (counts + form.degrees)[:, None] + form.ridge
+        variances = (scatter + spec.prior) / (counts + spec.degrees)[:, None] + spec.ridge
         return variances[:, :, None] * identity
     if kind == "tied":
         counts, scatter = np.full_like(counts, counts.sum()), np.broadcast_to(scatter.sum(axis=0), scatter.shape)
     symmetric = 0.5 * (scatter + scatter.transpose(0, 2, 1))
-    return (symmetric + form.prior * identity) / (counts + form.degrees)[:, None, None] + form.ridge * identity
+    return (symmetric + spec.prior * identity) / (counts + spec.degrees)[:, None, None] + spec.ridge * identity
 
 
-def _log_prior(gaussians, parameters, form):
+def _log_prior(gaussians, parameters, spec):
     """Log of the inverse-Wishart prior, up to a constant: −½ Σ_k [ν₀ log |Σ_k| + s₀ tr Σ_k⁻¹]."""
-    if form.prior == 0:
+    if spec.prior == 0:
         return 0.0
     n_components = len(parameters.weights)
     inverse = gaussians.inverse_factors
     log_determinants = -2.0 * np.log(inverse if inverse.ndim == 2 else np.diagonal(inverse, axis1=1, axis2=2))
     traces = (inverse**2).sum()  # tr Σ⁻¹ = ‖L⁻¹‖²
-    n_terms = 1 if form.covariance_type == "tied" else n_components
-    return -0.5 * (form.degrees * log_determinants.sum() + form.prior * traces) * n_terms / n_components
+    n_terms = 1 if spec.covariance_type == "tied" else n_components
+    return -0.5 * (spec.degrees * log_determinants.sum() + spec.prior * traces) * n_terms / n_components

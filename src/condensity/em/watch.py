@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from condensity.progress import Progress
+from condensity.monitor import Progress
 
 #: Seconds between two calls of the callback.
 LOOK_EVERY = 0.1

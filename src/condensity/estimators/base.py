@@ -15,17 +15,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from condensity.estimators.callbacks import CallbackSupportMixin, begin_fit, look_through, with_callbacks
-from condensity.estimators.inputs import InputVerbs
-from condensity.estimators.saving import save_model
-from condensity.health import Evidence, examine, gather_evidence
-from condensity.kernels.reference.trainer import Rows
-from condensity.kernels.rng import as_generator
-from condensity.mixture import Mixture, TransformedMixture
-from condensity.mixture.transforms import Transform, make_transform
-from condensity.progress import watcher
-from condensity.scaling import Standardizer
-from condensity.table import (
+from condensity.data import (
     RawTable,
     Schema,
     is_frame,
@@ -37,6 +27,16 @@ from condensity.table import (
     warn_about_outliers,
     warn_user,
 )
+from condensity.data.scaling import Standardizer
+from condensity.distributions import Mixture, TransformedMixture
+from condensity.distributions.transforms import Transform, make_transform
+from condensity.engines.reference.trainer import TrainingRows
+from condensity.estimators.callbacks import CallbackSupportMixin, begin_fit, look_through, with_callbacks
+from condensity.estimators.inputs import InputVerbs
+from condensity.estimators.saving import save_model
+from condensity.evaluation.diagnostics import Evidence, examine, gather_evidence
+from condensity.monitor import watcher
+from condensity.random import as_generator
 
 #: More outputs than this are refused: a full covariance has as many parameters as their square.
 MOST_OUTPUTS = 100
@@ -60,7 +60,7 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
     """
 
     #: Whether gaps are integrated out, those of y too. Else gaps of X are filled, and shown by columns of their own.
-    _native_gaps = False
+    _handles_missing = False
 
     callback: Any
     categorical_features: Any
@@ -79,7 +79,7 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
 
     @abstractmethod
     def _fit_standardised(self, rows, rng, validation, goes_on) -> Any:
-        """Fit standardised `Rows`, or go on with the last fit.
+        """Fit standardised `TrainingRows`, or go on with the last fit.
 
         The result has converged, outcome, n_iter, history, held_out_log_density (n,) and log_scale_bounds.
         """
@@ -161,7 +161,7 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
         self._y_shape = ()
         self._forget_inputs()
 
-    def _standardised_rows(self, X, y, sample_weight, *, keep_units=False) -> Rows:
+    def _standardised_rows(self, X, y, sample_weight, *, keep_units=False) -> TrainingRows:
         """Checked training data in standardised units, which are learned from it unless they are kept."""
         x, y, weight = self._check_training_data(X, y, sample_weight, reset=not keep_units)
         self._check_size(*x.shape)
@@ -174,13 +174,15 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
             raise ValueError(f"y must have {self._y_scaler.scale.size} columns, as before; got {y.shape[1]}.")
         warn_about_oddities(x, y, self._x_scaler.constant, self._input_names())
         dtype = self._row_dtype()
-        rows = Rows(self._standardised_inputs(x, dtype), self._y_scaler.transform(u), weight.astype(dtype, copy=False))
+        rows = TrainingRows(
+            self._standardised_inputs(x, dtype), self._y_scaler.transform(u), weight.astype(dtype, copy=False)
+        )
         warn_about_outliers(rows.y)
         return rows
 
     @property
     def health_(self) -> list:
-        """What the fitted model is like, in words with numbers: a list of `condensity.health.Finding`.
+        """What the fitted model is like, in words with numbers: a list of `condensity.evaluation.diagnostics.Finding`.
 
         Worked out when first asked for. Empty after `partial_fit`.
         """
@@ -199,7 +201,7 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
 
     def _input_names(self):
         """Names of the model's inputs, or None where the columns of X are these and have none."""
-        return None if self._schema.is_plain and self._schema.names is None else self._schema.encoded_names
+        return None if self._schema.is_identity and self._schema.names is None else self._schema.encoded_names
 
     @property
     def target_names_(self) -> list[str]:
@@ -220,7 +222,7 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         table = self._read_inputs(X, reset=reset)
         if reset:
-            self._schema = Schema.fit(table, native_gaps=self._native_gaps)
+            self._schema = Schema.fit(table, handles_missing=self._handles_missing)
         X = self._schema.encode(table)
         y = self._check_target(y)
         check_consistent_length(X, y)
@@ -241,7 +243,7 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
 
     def _rows_with_values(self, x, y):
         """Bool (n,), where a row knows anything at all; None if all do. Columns of y must have a value."""
-        if not self._native_gaps or not (np.isnan(x).any() or np.isnan(y).any()):
+        if not self._handles_missing or not (np.isnan(x).any() or np.isnan(y).any()):
             return None
         unknown = np.isnan(y).all(axis=0)
         if unknown.any():
@@ -266,7 +268,7 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
         if not self._y_shape and isinstance(series_name, str):
             self._output_names = [series_name]
         shown = columns if columns.shape[1] > 1 else columns[:, 0]
-        require_finite("y", shown, self._output_names, gaps_allowed=self._native_gaps)
+        require_finite("y", shown, self._output_names, missing_allowed=self._handles_missing)
         require_moderate("y", columns)
         return columns
 
@@ -278,13 +280,13 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
             raise ValueError(f"{name} must have shape (n,) or (n, q) with q <= {MOST_OUTPUTS}; got {y.shape}.")
         return y.astype(np.float64, copy=False)
 
-    def _check_known_target(self, y, name, *, gaps_allowed=False):
+    def _check_known_target(self, y, name, *, missing_allowed=False):
         """Float64 (n, q), finite but for gaps, of as many columns as were fitted."""
         y = self._target_columns(y, name)
         y = y.reshape(len(y), -1)
         if y.shape[1] != self._y_scaler.scale.size:
             raise ValueError(f"{name} must have {self._y_scaler.scale.size} columns, as in fit; got {y.shape[1]}.")
-        require_finite(name, y if y.shape[1] > 1 else y[:, 0], self._output_names, gaps_allowed=gaps_allowed)
+        require_finite(name, y if y.shape[1] > 1 else y[:, 0], self._output_names, missing_allowed=missing_allowed)
         return y
 
     def _row_dtype(self):
@@ -300,7 +302,7 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
         return result
 
     def _check_validation_data(self, X_val, y_val):
-        """Standardised `Rows` of the caller's validation data, or None."""
+        """Standardised `TrainingRows` of the caller's validation data, or None."""
         if X_val is None and y_val is None:
             return None
         if X_val is None or y_val is None:
@@ -310,7 +312,7 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
         x = self._check_inputs(X_val, name="X_val")
         y = self._check_known_target(y_val, "y_val")
         _require_same_length("X_val", x, "y_val", y)
-        return Rows(self._standardised_inputs(x), self._standardised_outputs(y), np.ones(len(y)))
+        return TrainingRows(self._standardised_inputs(x), self._standardised_outputs(y), np.ones(len(y)))
 
     def _check_inputs(self, X, name="X"):
         """Float64 model inputs (n, e) of a table with the fitted schema: NaN in its gaps."""
@@ -334,13 +336,13 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
             table = RawTable(values, None if names is None else list(names), {})
         else:
             check_array(table.values, ensure_all_finite=False, ensure_min_samples=least, estimator=self)
-        require_finite(name, table.values, table.names, gaps_allowed=True)
+        require_finite(name, table.values, table.names, missing_allowed=True)
         return table
 
     def _standardised_inputs(self, x, dtype=np.float64):
         """Standardised model inputs; where gaps are not integrated out, they become 0, the middle of their column."""
         x = self._x_scaler.transform(x, dtype)
-        if not self._native_gaps:
+        if not self._handles_missing:
             x[np.isnan(x)] = 0.0
         return x
 

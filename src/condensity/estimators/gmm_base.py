@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from condensity import em
-from condensity.estimators.component_search import ComponentSearch
-from condensity.splitting import held_out_splits
+from condensity.data.splitting import held_out_splits
+from condensity.em.component_search import ComponentSearch
 from condensity.training import Terms
 
 
 @dataclass(frozen=True, eq=False)
-class GaussianBase:
-    """A joint mixture over standardised (x, y), as `training.Base`.
+class FittedGaussianInit:
+    """A joint mixture over standardised (x, y), as `training.GaussianInit`.
 
     Attributes
     ----------
@@ -35,8 +35,8 @@ class GaussianBase:
         return Terms(*em.conditional_terms(self.parameters, range(d), target, np.asarray(x, dtype=float)))
 
 
-def base_maker(n_components, validation_fraction, engine, n_threads):
-    """Fits a `GaussianBase` to rows: K by the joint mixture's sweep where it is 'auto', then from where an earlier one ended."""
+def gaussian_init_fitter(n_components, validation_fraction, engine, n_threads):
+    """Fits a `FittedGaussianInit` to rows: K by the joint mixture's sweep where it is 'auto', then from where an earlier one ended."""
     settings = em.Settings()
     how = {"engine": engine, "n_threads": n_threads}
 
@@ -50,6 +50,6 @@ def base_maker(n_components, validation_fraction, engine, n_threads):
             search = ComponentSearch(settings, z, rows.weight, d, **how)
             size, start, _, _ = search.best_size(held_out_splits(len(z), validation_fraction, rng), None, rng)
         fit = em.fit_joint(settings, z, rows.weight, size, rng, start=start, **how)
-        return GaussianBase(fit.parameters, d)
+        return FittedGaussianInit(fit.parameters, d)
 
     return make

@@ -10,12 +10,12 @@ from joblib import effective_n_jobs
 from sklearn.utils.validation import check_is_fitted
 
 from condensity import em, support
+from condensity.data import Schema
+from condensity.data.scaling import Standardizer
+from condensity.distributions import Mixture
+from condensity.em.sweep import ROWS_PER_COMPONENT
 from condensity.inverse import WeightedDraws
-from condensity.kernels.rng import as_generator
-from condensity.mixture import Mixture
-from condensity.scaling import Standardizer
-from condensity.selection import ROWS_PER_COMPONENT
-from condensity.table import Schema
+from condensity.random import as_generator
 
 #: What `predict_dist` can do where X has no data.
 OUTSIDE = ("ignore", "deficient", "prior", "warn", "raise")
@@ -282,7 +282,7 @@ class InputVerbs:
         X = self._check_inputs(X)
         return self._standardised_inputs(X), self._x_scaler.departs(X)
 
-    def _check_lone_outputs(self, y, *, gaps_allowed=False):
+    def _check_lone_outputs(self, y, *, missing_allowed=False):
         """Outputs that come without inputs: (n, q), from a number, (n,), (q,) or (n, q)."""
         q = self._y_scaler.scale.size
         y = np.asarray(y, dtype=float)
@@ -290,8 +290,8 @@ class InputVerbs:
             y = y.reshape(-1, 1) if q == 1 else y[None]
         if y.ndim != 2 or y.shape[1] != q:
             raise ValueError(f"y must have shape (n,) or (n, 1), or (n, q) for q = {q} outputs; got {y.shape}.")
-        if (np.isinf(y) if gaps_allowed else ~np.isfinite(y)).any():
-            rest = ", or NaN where it is not known" if gaps_allowed else ""
+        if (np.isinf(y) if missing_allowed else ~np.isfinite(y)).any():
+            rest = ", or NaN where it is not known" if missing_allowed else ""
             raise ValueError(f"y must be finite{rest}; got {y[~np.isfinite(y)][0]}.")
         return y
 

@@ -7,9 +7,9 @@ from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.validation import check_is_fitted
 
 from condensity import em, support
+from condensity.distributions import Mixture, arguments
 from condensity.estimators.base import AbstractDensityRegressor
-from condensity.kernels.rng import as_generator
-from condensity.mixture import Mixture, arguments
+from condensity.random import as_generator
 from condensity.support import InputDensity
 
 
@@ -112,7 +112,7 @@ class AbstractJointRegressor(AbstractDensityRegressor):
         check_is_fitted(self)
         d, q = self._x_scaler.scale.size, self._y_scaler.scale.size
         return self._given(
-            list(range(d, d + q)), self._transformed(self._check_lone_outputs(y, gaps_allowed=True)), list(range(d))
+            list(range(d, d + q)), self._transformed(self._check_lone_outputs(y, missing_allowed=True)), list(range(d))
         )
 
     def _given(self, keys, values, rest):
@@ -166,7 +166,7 @@ class AbstractJointRegressor(AbstractDensityRegressor):
         check_is_fitted(self)
         self._require_plain_columns("score_joint")
         x, _ = self._look_at(X)
-        y = self._standardised_outputs(self._check_known_target(y, "y", gaps_allowed=True))
+        y = self._standardised_outputs(self._check_known_target(y, "y", missing_allowed=True))
         if len(x) != len(y):
             raise ValueError(f"X and y must have as many rows; got {len(x)} and {len(y)}.")
         columns = self._inputs.columns
@@ -190,15 +190,15 @@ class AbstractJointRegressor(AbstractDensityRegressor):
     def _inputs_under(self, parameters):
         """The marginal of the inputs that vary."""
         columns = np.flatnonzero(~self._x_scaler.constant)
-        return InputDensity(parameters.over(columns), columns, self._form(), **self._how())
+        return InputDensity(parameters.over(columns), columns, self._spec(), **self._how())
 
     def _fit_support(self, rows, rng, validation):
         """The calibration of the model's own marginal of the inputs, and its marginal of y."""
         z, weight = np.column_stack([rows.x, rows.y]), rows.weight
 
         def refit(kept):
-            start, form = self._fit.parameters, self._form()
-            return self._inputs_under(support.fit_again(z[kept], weight[kept], start, form, engine=self.engine))
+            start, spec = self._fit.parameters, self._spec()
+            return self._inputs_under(support.fit_again(z[kept], weight[kept], start, spec, engine=self.engine))
 
         known = support.calibrate(
             self._inputs, refit, rows.x, weight, rng,

@@ -7,10 +7,10 @@ from typing import ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from condensity import em, kernels
-from condensity.estimators.component_search import ComponentSearch
+from condensity import em, engines
+from condensity.data.splitting import held_out_splits
+from condensity.em.component_search import ComponentSearch
 from condensity.estimators.joint_base import AbstractJointRegressor
-from condensity.splitting import held_out_splits
 
 
 class JointGMMRegressor(AbstractJointRegressor):
@@ -58,7 +58,7 @@ class JointGMMRegressor(AbstractJointRegressor):
     warm_start : bool
         Begin the next `fit` where the last one ended, with its number of components and its units.
     callback : callable, optional
-        Called about ten times a second with a `condensity.progress.Progress`; returning True ends the fit, which keeps what it
+        Called about ten times a second with a `condensity.monitor.Progress`; returning True ends the fit, which keeps what it
         has.
     verbose : int
         Lines on the terminal about every 1/verbose seconds.
@@ -73,7 +73,7 @@ class JointGMMRegressor(AbstractJointRegressor):
     See Also
     --------
     MDNRegressor : a neural network for p(y | x) alone.
-    condensity.selection.select_n_components : the same sweep for any estimator.
+    condensity.em.sweep.select_n_components : the same sweep for any estimator.
 
     Examples
     --------
@@ -87,7 +87,7 @@ class JointGMMRegressor(AbstractJointRegressor):
     <Mixture: 1 rows, 8 components, 1 output (x0)>
     """
 
-    _native_gaps = True
+    _handles_missing = True
 
     _parameter_constraints: ClassVar[dict] = {
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
@@ -162,7 +162,7 @@ class JointGMMRegressor(AbstractJointRegressor):
         self.joint_ = self._describe_joint()
 
     def _check_size(self, n, d):
-        kernels.resolve_engine(self.engine, operation="gaussian_sums")
+        engines.resolve_engine(self.engine, operation="gaussian_sums")
         needed = em.covariance_bytes(1 if self.n_components == "auto" else self.n_components, d + 1)
         if needed > em.LARGEST_COVARIANCES:
             raise ValueError(
@@ -199,8 +199,8 @@ class JointGMMRegressor(AbstractJointRegressor):
     def _settings(self):
         return em.Settings(**{field.name: getattr(self, field.name) for field in fields(em.Settings)})
 
-    def _form(self):
-        return self._settings().form
+    def _spec(self):
+        return self._settings().spec
 
     def _splits(self, n, held_out, rng):
         """Pairs (kept, held-out) of row indices; all rows are kept where nothing is to be held out of them."""

@@ -11,14 +11,14 @@ from joblib import effective_n_jobs
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from condensity import kernels, training
+from condensity import engines, training
+from condensity.data import warn_user
+from condensity.engines.reference.network import ACTIVATIONS
+from condensity.engines.reference.optimizer import SOLVERS
 from condensity.estimators.base import AbstractDensityRegressor
-from condensity.estimators.gmm_base import base_maker
+from condensity.estimators.gmm_base import gaussian_init_fitter
 from condensity.estimators.reverse import ReverseVerbs
-from condensity.kernels.reference.network import ACTIVATIONS
-from condensity.kernels.reference.optimizer import SOLVERS
-from condensity.kernels.rng import as_generator
-from condensity.table import warn_user
+from condensity.random import as_generator
 
 
 class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
@@ -98,7 +98,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         A file in which the fit keeps its state about once a second. If it exists, a fit of the same data and
         hyper-parameters goes on from it and ends with the bits it would have had; then the file is removed.
     callback : callable or None
-        Called about ten times a second with a `condensity.progress.Progress`; returning True ends the fit, which keeps the
+        Called about ten times a second with a `condensity.monitor.Progress`; returning True ends the fit, which keeps the
         best so far.
     verbose : int
         1 prints a line of progress a second, higher values more often.
@@ -263,7 +263,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         return cls(**{**blog, **overrides})
 
     def _check_size(self, n, d):
-        kernels.resolve_engine(self.engine, operation="train")
+        engines.resolve_engine(self.engine, operation="train")
         self._check_sequences()
         if self.n_components != "auto" and self.n_components > n:
             warn_user(
@@ -302,7 +302,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         x = self._standardised_inputs(self._check_inputs(X))
         parts = [
             self._restored(part)
-            for part in training.predict_members(self._fit.thetas, self._fit.network, x, self._fit.bases)
+            for part in training.predict_members(self._fit.parameters, self._fit.network, x, self._fit.gaussian_inits)
         ]
         means, variances = (np.array([getattr(part, verb)() for part in parts]) for verb in ("mean", "var"))
         return variances.mean(axis=0), means.var(axis=0)
@@ -329,7 +329,13 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         earlier, state = (None, None) if first else (self._fit, self._solver_state)
         rng = as_generator(self.random_state, "fit" if state is None else f"fit {state[0]}")
         self._fit, self._solver_state = training.train_one_epoch(
-            self._settings(), rows, rng, earlier, state, engine=self.engine, make_base=self._base_maker()
+            self._settings(),
+            rows,
+            rng,
+            earlier,
+            state,
+            engine=self.engine,
+            fit_gaussian_init=self._gaussian_init_fitter(),
         )
         self.n_iter_, self.history_, self.outcome_ = self._fit.n_iter, self._fit.history, self._fit.outcome
         self._health, self._evidence, self.candidates_, self.converged_ = None, None, [], False
@@ -353,7 +359,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
             n_threads=effective_n_jobs(self.n_jobs),
             journal=journal,
             earlier=earlier,
-            make_base=self._base_maker(),
+            fit_gaussian_init=self._gaussian_init_fitter(),
         )
         if not fit.ended_by_user:
             journal.close()
@@ -363,13 +369,15 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         self.candidates_ = fit.candidates
         return fit
 
-    def _base_maker(self):
+    def _gaussian_init_fitter(self):
         if self.init != "gmm":
             return None
-        return base_maker(self.n_components, self.validation_fraction, self.engine, effective_n_jobs(self.n_jobs))
+        return gaussian_init_fitter(
+            self.n_components, self.validation_fraction, self.engine, effective_n_jobs(self.n_jobs)
+        )
 
     def _row_dtype(self):
-        return np.float32 if kernels.engine_of("train", self.engine) == "native" else np.float64
+        return np.float32 if engines.engine_of("train", self.engine) == "native" else np.float64
 
     def _settings(self):
         return training.Settings(**{field.name: getattr(self, field.name) for field in fields(training.Settings)})
@@ -378,16 +386,16 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         """Of everything that decides the bits of a fit, so that a checkpoint is never used for another."""
         if self.checkpoint is None:
             return ""
-        if kernels.engine_of("train", self.engine) != "native":
+        if engines.engine_of("train", self.engine) != "native":
             raise ValueError("checkpoint needs the native engine; the reference engine cannot be resumed.")
-        digest = hashlib.sha256(f"{kernels.native.SOURCE_HASH} {self._settings()}".encode())
-        for part in (*rows, *(validation or ()), None if earlier is None else earlier.thetas):
+        digest = hashlib.sha256(f"{engines.native.SOURCE_HASH} {self._settings()}".encode())
+        for part in (*rows, *(validation or ()), None if earlier is None else earlier.parameters):
             if part is not None:
                 digest.update(np.ascontiguousarray(part).tobytes())
         return digest.hexdigest()
 
     def _predict_standardised(self, x):
-        return training.predict(self._fit.thetas, self._fit.network, x, self._fit.bases)
+        return training.predict(self._fit.parameters, self._fit.network, x, self._fit.gaussian_inits)
 
 
 #: Strength of the regularised variant's L2. The post gives no number; this one is large enough to be seen in its figures.

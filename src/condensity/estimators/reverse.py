@@ -9,10 +9,10 @@ from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
 from condensity import em, inverse, support
+from condensity.distributions import Mixture
 from condensity.estimators.inputs import InputVerbs
 from condensity.inverse import WeightedDraws
-from condensity.kernels.rng import as_generator
-from condensity.mixture import Mixture
+from condensity.random import as_generator
 
 #: The joint mixture that proposes inputs given outputs is fitted to so many draws of the model, with so many components; and this
 #: share of all proposals comes from the density of the inputs as it is, so that no weight is unbounded.

@@ -8,23 +8,23 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from condensity import em, persistence, support, table
+from condensity import data, em, persistence, support
+from condensity.data.scaling import Standardizer
+from condensity.data.schema import Category
+from condensity.distributions.transforms import Log, Logit
 from condensity.em.joint import JointFit
-from condensity.estimators.gmm_base import GaussianBase
-from condensity.health import Finding
-from condensity.kernels.reference.network import Network
-from condensity.mixture.transforms import Log, Logit
+from condensity.engines.reference.network import Network
+from condensity.estimators.gmm_base import FittedGaussianInit
+from condensity.evaluation.diagnostics import Finding
 from condensity.persistence import ModelFileError
-from condensity.scaling import Standardizer
-from condensity.table.schema import Category
 from condensity.training.fit import MDNFit
 
 #: Everything that a model is made of. Names are for ever; a class that is renamed keeps its name here.
 PARTS: dict[str, type] = {
     "Category": Category,
     "Finding": Finding,
-    "Form": em.Form,
-    "GaussianBase": GaussianBase,
+    "Form": em.CovarianceSpec,
+    "GaussianBase": FittedGaussianInit,
     "GaussianMixtureParameters": em.GaussianMixtureParameters,
     "InputDensity": support.InputDensity,
     "JointFit": JointFit,
@@ -32,7 +32,7 @@ PARTS: dict[str, type] = {
     "Logit": Logit,
     "MDNFit": MDNFit,
     "Network": Network,
-    "Schema": table.Schema,
+    "Schema": data.Schema,
     "Standardizer": Standardizer,
     "Support": support.Support,
 }

@@ -12,14 +12,14 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from condensity import em, persistence
+from condensity.data.scaling import DEPARTURE
+from condensity.data.schema import MISSING
+from condensity.distributions.transforms import Log
+from condensity.engines.reference.mixture import HALF_LOG_2PI
+from condensity.engines.reference.network import unpack_layers
 from condensity.estimators.joint_gmm import JointGMMRegressor
-from condensity.kernels.reference.mixture import HALF_LOG_2PI
-from condensity.kernels.reference.network import split
-from condensity.mixture.transforms import Log
-from condensity.scaling import DEPARTURE
-from condensity.table.schema import MISSING
+from condensity.training.gaussian_init import SMALLEST_LOGIT, offset_of_shapes
 from condensity.training.predict import INPUT_LIMIT
-from condensity.training.residual import SMALLEST_LOGIT, offset_of_shapes
 
 #: Operators as of ONNX 1.14.
 OPSET, ML_OPSET, IR_VERSION = 17, 3, 8
@@ -65,7 +65,7 @@ def to_onnx(model, path: str | os.PathLike | None = None):
         raise ValueError(f"ONNX export knows y_transform=None and 'log'; this model has {model._y_transform.name!r}.")
     graph = _Graph()
     raw = _model_inputs(graph, model._schema, model._x_scaler)
-    z = _standardised(graph, raw, model._x_scaler, fill=not model._native_gaps)
+    z = _standardised(graph, raw, model._x_scaler, fill=not model._handles_missing)
     if isinstance(model, JointGMMRegressor):
         d = model._x_scaler.scale.size
         log_weights, means, factors = _conditional(graph, model._fit.parameters, d, z)
@@ -194,7 +194,7 @@ def _model_inputs(graph, schema, scaler) -> str:
     numbers = [j for j in range(schema.n_features) if j not in categories]
     names = schema.feature_names
     x = graph.input("X", TensorProto.DOUBLE, [len(numbers)]) if numbers else ""
-    if schema.is_plain:
+    if schema.is_identity:
         return x
     blocks = []
     for j in range(schema.n_features):
@@ -229,9 +229,12 @@ def _standardised(graph, raw, scaler, *, fill) -> str:
 # -------------------------------------------------------------------------------------------------------- networks
 def _members(graph, fit, z):
     """Log weights (n, K), means (n, K, q) and scales or factors of all members side by side, standardised."""
-    bases = fit.bases or [None] * len(fit.thetas)
+    gaussian_inits = fit.gaussian_inits or [None] * len(fit.parameters)
     limited = graph.add("Clip", z, -INPUT_LIMIT, INPUT_LIMIT)
-    parts = [_member(graph, theta, fit.network, limited, base) for theta, base in zip(fit.thetas, bases, strict=True)]
+    parts = [
+        _member(graph, theta, fit.network, limited, base)
+        for theta, base in zip(fit.parameters, gaussian_inits, strict=True)
+    ]
     if len(parts) == 1:
         return parts[0]
     log_weights, means, shapes = (graph.add("Concat", *each, axis=1) for each in zip(*parts, strict=True))
@@ -241,7 +244,7 @@ def _members(graph, fit, z):
 def _member(graph, theta, network, x, base):
     k, q = network.n_components, network.n_outputs
     h = _with_bins(graph, x, network.edges) if network.edges else x
-    *layers, (weight, bias) = split(np.asarray(theta, dtype=float), network)
+    *layers, (weight, bias) = unpack_layers(np.asarray(theta, dtype=float), network)
     for matrix, vector in layers:
         h = _activation(graph, network.activation, graph.add("Add", graph.add("MatMul", h, matrix), vector))
     output = graph.add("Add", graph.add("MatMul", h, weight), bias)
@@ -251,10 +254,12 @@ def _member(graph, theta, network, x, base):
     means = graph.reshape(graph.columns(output, k, k + k * q), k, q)
     raw = graph.reshape(graph.columns(output, k + k * q, k + 2 * k * q), k, q)
     scales = graph.add("Exp", _clamped(graph, raw, network.log_scale_bounds))
-    if not network.n_couplings:
+    if not network.n_regression_coefficients:
         return log_weights, means, scales
-    couplings = graph.reshape(graph.columns(output, k + 2 * k * q, network.head_width), k, network.n_couplings)
-    return log_weights, means, _factors(graph, scales, couplings, q)
+    regression_coefficients = graph.reshape(
+        graph.columns(output, k + 2 * k * q, network.head_width), k, network.n_regression_coefficients
+    )
+    return log_weights, means, _factors(graph, scales, regression_coefficients, q)
 
 
 def _with_bins(graph, x, edges) -> str:
@@ -280,7 +285,7 @@ def _clamped(graph, raw, bounds) -> str:
     return graph.add("Sub", high, graph.softplus(graph.add("Sub", high, lifted)))
 
 
-def _factors(graph, scales, couplings, q) -> str:
+def _factors(graph, scales, regression_coefficients, q) -> str:
     """(I + C)⁻¹ D by forward substitution, (n, K, q, q)."""
     identity = np.eye(q)
     rows: list[str] = []
@@ -288,7 +293,9 @@ def _factors(graph, scales, couplings, q) -> str:
         row = graph.add("Mul", graph.columns(scales, i, i + 1, axis=2), identity[i])
         for j in range(i):
             place = i * (i - 1) // 2 + j
-            row = graph.add("Sub", row, graph.add("Mul", graph.columns(couplings, place, place + 1, axis=2), rows[j]))
+            row = graph.add(
+                "Sub", row, graph.add("Mul", graph.columns(regression_coefficients, place, place + 1, axis=2), rows[j])
+            )
         rows.append(row)
     return graph.add("Concat", *(graph.add("Unsqueeze", row, np.array([2])) for row in rows), axis=2)
 
@@ -330,7 +337,7 @@ def _conditional(graph, parameters, d, x):
 def _describe_mixture(graph, model, log_weights, means, shape):
     """The mixture in data units, and its mean."""
     scaler, q = model._y_scaler, model._y_scaler.scale.size
-    coupled = isinstance(model, JointGMMRegressor) or model._fit.network.n_couplings > 0
+    coupled = isinstance(model, JointGMMRegressor) or model._fit.network.n_regression_coefficients > 0
     if q == 1 and coupled:  # a factor of one output is its standard deviation
         shape, coupled = graph.add("Squeeze", shape, np.array([3])), False
     means = graph.add("Add", graph.add("Mul", means, scaler.scale), scaler.center)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from condensity.mixture import Mixture
+from condensity.distributions import Mixture
 from condensity.plots.along import as_table_like, look_along, rows_along
 from condensity.plots.style import INK, annotate_corner, current_axes, label_axes, model_colours, padded_range
 

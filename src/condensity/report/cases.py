@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from condensity.datasets.synthetic import ODD_SETS
-from condensity.datasets.tables import numeric_columns, read_table
+from condensity.io.read import numeric_columns, read_table
 from condensity.report.study import DataSet, Study, fit_model, most_correlated, split_rows
 
 #: Fresh rows on which the models of the demo are scored.

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from condensity.data import take_rows
+from condensity.data.splitting import fold_splits
 from condensity.estimators.joint_gmm import JointGMMRegressor
-from condensity.health import compare_with_joint
+from condensity.evaluation.diagnostics import compare_with_joint
 from condensity.plots.along import look_along
-from condensity.splitting import fold_splits
-from condensity.table import take_rows
 
 #: Points across the training range on which the largest σ is looked for, together with every training row.
 SCALE_POINTS = 2001
@@ -101,7 +101,7 @@ class Measures:
         Its standard error.
     excess : float or None
         NLL − H*, where H* is known.
-    health : tuple of condensity.health.Finding
+    health : tuple of condensity.evaluation.diagnostics.Finding
         What the model is like, in words; empty for models that do not say.
     log_density : ndarray (m,)
         Of every test row.

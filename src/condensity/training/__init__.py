@@ -1,14 +1,14 @@
 """Mixture density networks on standardised rows: settings → networks and plans → runs → parameters, and how it went."""
 
 from condensity.training.fit import MDNFit, fit_mdn, train_one_epoch
+from condensity.training.gaussian_init import GaussianInit, GaussianInitFitter, Terms
 from condensity.training.journal import Journal
 from condensity.training.predict import predict, predict_members
-from condensity.training.residual import Base, BaseMaker, Terms
 from condensity.training.settings import Settings
 
 __all__ = [
-    "Base",
-    "BaseMaker",
+    "GaussianInit",
+    "GaussianInitFitter",
     "Journal",
     "MDNFit",
     "Settings",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from condensity.progress import Progress
+from condensity.monitor import Progress
 from condensity.training import checkpoint
 
 #: Seconds between two writings of the checkpoint.
@@ -51,7 +51,7 @@ class Journal:
         return number
 
     def between(self, stage, number):
-        """What `trainer.finish` calls between slices of a run; True to end it."""
+        """What `trainer.run_to_end` calls between slices of a run; True to end it."""
 
         def look(run):
             if self._path is not None and time.perf_counter() - self._written > WRITE_EVERY:

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from condensity.kernels.reference.network import Network, split
-from condensity.table import OUTLIER_DISTANCE
+from condensity.data import OUTLIER_DISTANCE
+from condensity.engines.reference.network import Network, unpack_layers
 from condensity.training.settings import SMALLEST_SCALE
 
 #: Fewer rows than this cannot carry a network at all.
-TINY_N = 20
+MIN_ROWS_FOR_NETWORK = 20
 
 
 def fit_linear_gaussian(rows):
@@ -31,13 +31,13 @@ def fit_linear_gaussian(rows):
     covariance = moments * n / (max(n - effective, 1.0) * (n + q))
     np.fill_diagonal(covariance, variances)
     theta = np.zeros(network.n_parameters)
-    weight, bias = split(theta, network)[0]
+    weight, bias = unpack_layers(theta, network)[0]
     means = slice(1, 1 + q)
     weight[:, means], bias[means] = coefficients[:d], coefficients[d]
     inverse = np.linalg.inv(np.linalg.cholesky(covariance))  # D⁻¹ (I + C)
     bias[1 + q : 1 + 2 * q] = -np.log(np.diag(inverse))
     bias[1 + 2 * q :] = (inverse / np.diag(inverse)[:, None])[np.tril_indices(q, -1)]
-    outcome = f"Fitted one normal with a linear mean: {n_given} rows are too few for a network (fewer than {TINY_N})."
+    outcome = f"Fitted one normal with a linear mean: {n_given} rows are too few for a network (fewer than {MIN_ROWS_FOR_NETWORK})."
     if n < n_given:
         outcome += f" Left out as outliers: {n_given - n}."
     return theta, network, outcome

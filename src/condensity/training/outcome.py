@@ -1,6 +1,6 @@
 """How a fit went, in a sentence with numbers. Each function gives (converged, sentence) of a candidate and its last run."""
 
-from condensity.kernels.reference.trainer import Training, steps_per_epoch
+from condensity.engines.reference.trainer import TrainingResult, steps_per_epoch
 from condensity.training.settings import MAX_GRADIENT_NORM
 
 
@@ -9,10 +9,10 @@ def epochs(n_steps, plan, n) -> int:
     return max(1, -(-n_steps // steps_per_epoch(n, plan.batch_size)))
 
 
-def of_stopped_run(candidate, run: Training, n):
+def of_stopped_run(candidate, run: TrainingResult, n):
     """A run with held-out rows."""
     passes = epochs(run.n_steps, candidate.plan, candidate.n_kept)
-    who = "Stopped" if len(run.thetas) == 1 else f"{len(run.thetas)} networks stopped together"
+    who = "Stopped" if len(run.parameters) == 1 else f"{len(run.parameters)} networks stopped together"
     if run.status == "patience":
         ending = f"{who} after {run.n_steps} steps ({passes} epochs): held-out NLL no longer improved"
     elif run.status == "diverged":
@@ -29,7 +29,7 @@ def of_stopped_run(candidate, run: Training, n):
     return converged, f"{ending}; the parameters of step {run.best_step}, the best, were kept.{_clipping(run)}"
 
 
-def of_bases_alone(candidate, loss):
+def of_gaussian_init_alone(candidate, loss):
     """Networks that found nothing on held-out rows beyond the mixtures that they stand on."""
     return (
         f"The joint mixture of {candidate.network.n_components} components, from which training began, was not improved on: "
@@ -38,7 +38,7 @@ def of_bases_alone(candidate, loss):
     )
 
 
-def of_refit(candidate, run: Training, n):
+def of_refit(candidate, run: TrainingResult, n):
     """A run on all rows, for as long as held-out rows chose."""
     chooser, passes = candidate.training, epochs(run.n_steps, candidate.plan, n)
     converged, choice = of_stopped_run(candidate, chooser, n)
@@ -55,7 +55,7 @@ def of_refit(candidate, run: Training, n):
     return converged, text + _clipping(run)
 
 
-def of_full_run(candidate, run: Training, n):
+def of_full_run(candidate, run: TrainingResult, n):
     """A run without held-out rows: converged when the training loss had stopped falling before the end."""
     if run.status in ("interrupted", "stopped"):
         return of_stopped_run(candidate, run, n)

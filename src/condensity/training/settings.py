@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from condensity.kernels.reference.network import Network, Penalty
-from condensity.kernels.reference.trainer import ROW_LOSS_CEILING, Plan, Rows, steps_per_epoch
-from condensity.scaling import resolution
+from condensity.data.scaling import resolution
+from condensity.engines.reference.network import Network, Penalty
+from condensity.engines.reference.trainer import ROW_LOSS_CAP, TrainingPlan, TrainingRows, steps_per_epoch
 
 HINGE = 0.3
 LOGNORMAL = 0.02
@@ -57,7 +57,7 @@ class Settings:
     refit: bool
 
 
-def encodings_to_try(settings: Settings, rows: Rows) -> list:
+def encodings_to_try(settings: Settings, rows: TrainingRows) -> list:
     """Encodings among which held-out likelihood decides."""
     if settings.numeric_encoding != "auto":
         return [settings.numeric_encoding]
@@ -66,7 +66,7 @@ def encodings_to_try(settings: Settings, rows: Rows) -> list:
     return [None, "piecewise"] if tried else [None]
 
 
-def make_network(settings: Settings, rows: Rows, encoding: str | None) -> Network:
+def make_network(settings: Settings, rows: TrainingRows, encoding: str | None) -> Network:
     """Resolve the 'auto' choices about the network."""
     (n, d), q = rows.x.shape, rows.y.shape[1]
     hidden = settings.hidden_layer_sizes
@@ -88,7 +88,7 @@ def make_network(settings: Settings, rows: Rows, encoding: str | None) -> Networ
     return Network(d, hidden, int(n_components), settings.activation, bounds, q, coupled, edges)
 
 
-def require_same_network(settings: Settings, rows: Rows, network: Network) -> None:
+def require_same_network(settings: Settings, rows: TrainingRows, network: Network) -> None:
     """Refuse hyper-parameters that ask for another network than the one that a fit goes on with.
 
     Raises
@@ -127,7 +127,7 @@ def _column_edges(column, bins):
     return np.unique(np.quantile(column, np.linspace(0, 1, bins + 1), method="inverted_cdf"))
 
 
-def make_plan(settings: Settings, rows: Rows, n_kept: int, n_held_out: int = 0) -> Plan:
+def make_plan(settings: Settings, rows: TrainingRows, n_kept: int, n_held_out: int = 0) -> TrainingPlan:
     """Resolve the 'auto' choices about training on `n_kept` of the rows."""
     (n, d), q = rows.x.shape, rows.y.shape[1]
     solver = settings.solver
@@ -147,7 +147,7 @@ def make_plan(settings: Settings, rows: Rows, n_kept: int, n_held_out: int = 0) 
     # Looking costs a third of training, row by row: at most about a sixth of the time goes into it.
     check_every = max(25, min(horizon // 60, 500), -(-2 * n_held_out // batch_size))
     spread = settings.noise * n ** (-1.0 / (4 + d + q))
-    return Plan(
+    return TrainingPlan(
         solver=solver,
         learning_rate=float(rate),
         warm_up=0 if not robust else 50 if d == 1 else max(1, max_steps // 20),
@@ -162,7 +162,7 @@ def make_plan(settings: Settings, rows: Rows, n_kept: int, n_held_out: int = 0) 
         penalty=Penalty(
             hinge=HINGE * settings.scale_prior,
             lognormal=LOGNORMAL * min(1.0, (1000.0 / n) ** 2) * settings.scale_prior,
-            ceiling=ROW_LOSS_CEILING if robust else np.inf,
+            loss_cap=ROW_LOSS_CAP if robust else np.inf,
         ),
         max_gradient_norm=MAX_GRADIENT_NORM if robust else np.inf,
         input_noise=NOISE[0] * spread,
@@ -193,7 +193,7 @@ def _budget(n, d, per_epoch):
     return max(2500, min(40 * per_epoch, 6000), 10 * per_epoch)
 
 
-def for_all_rows(plan: Plan, best_step: int, n_kept: int, n: int) -> Plan:
+def for_all_rows(plan: TrainingPlan, best_step: int, n_kept: int, n: int) -> TrainingPlan:
     """The plan that trains on all n rows for as many epochs as were best on n_kept."""
     factor = n / n_kept
     steps = max(1, round(best_step * factor))

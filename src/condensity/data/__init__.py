@@ -1,0 +1,27 @@
+"""The user's table at the door: read from any library, checked, and turned into float arrays by a schema learned at fit."""
+
+from condensity.data.checks import (
+    OUTLIER_DISTANCE,
+    require_finite,
+    require_moderate,
+    warn_about_oddities,
+    warn_about_outliers,
+    warn_user,
+)
+from condensity.data.columns import RawTable, is_frame, read_table, read_target, take_rows
+from condensity.data.schema import Schema
+
+__all__ = [
+    "OUTLIER_DISTANCE",
+    "RawTable",
+    "Schema",
+    "is_frame",
+    "read_table",
+    "read_target",
+    "require_finite",
+    "require_moderate",
+    "take_rows",
+    "warn_about_oddities",
+    "warn_about_outliers",
+    "warn_user",
+]

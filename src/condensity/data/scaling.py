@@ -1,0 +1,150 @@
+"""Standardise columns robustly, and carry densities back to data units. The only place where the Jacobian lives."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from condensity.distributions import Mixture
+
+#: Above this ratio of standard deviation to IQR/1.349 (both are the sd for a normal) outliers own the standard deviation,
+#: and the IQR takes over: one value at 10⁶ σ must not squeeze the bulk.
+OUTLIER_RATIO = 10.0
+NORMAL_IQR = 1.349
+
+#: Standardised values saturate here, where their squares are still far inside float64's range.
+FARTHEST = 1e100
+
+#: Rows that are standardised at a time.
+BLOCK_ROWS = 2**15
+
+#: Rows whose quantiles stand for those of longer columns.
+QUANTILE_ROWS = 2**17
+
+#: A constant target has no scale of its own; this share of its value (or of 1) stands in for it.
+CONSTANT_SHARE = 2.0**-10
+
+#: A value departs from a constant column if it differs by more than this share of it: more than rounding to float32 does.
+DEPARTURE = 2.0**-20
+
+#: Below this share of tied values, ties are accidents and say nothing about the resolution of a column.
+TIED_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Standardizer:
+    """z = (value − center) / scale, column by column.
+
+    Attributes
+    ----------
+    center, scale : ndarray (c,)
+        scale > 0. Multiplying a column by a power of two multiplies both, to the bit.
+    constant : bool ndarray (c,)
+        Columns with a single value; they become 0 whatever comes at prediction.
+    unknown : bool ndarray (c,)
+        Constant columns without a known value.
+    """
+
+    center: np.ndarray
+    scale: np.ndarray
+    constant: np.ndarray
+    unknown: np.ndarray
+
+    @classmethod
+    def fit(cls, values, sample_weight=None) -> "Standardizer":
+        """Learn center and scale of the columns of `values` (n, c) from what is not nan; weights (n,), all > 0, count rows."""
+        weight = np.ones(len(values)) if sample_weight is None else sample_weight
+        columns = [_center_and_scale(*_known(values[:, j], weight)) for j in range(values.shape[1])]
+        center, scale, constant = (np.array(part) for part in zip(*columns, strict=True))
+        unknown = np.array([flag and bool(np.isnan(values[:, j]).all()) for j, flag in enumerate(constant)], dtype=bool)
+        return cls(center, scale, constant, unknown)
+
+    def check_loaded(self):
+        """Refuse what `fit` cannot have learned."""
+        sizes = {np.shape(part) for part in (self.center, self.scale, self.constant, self.unknown)}
+        if (
+            len(sizes) > 1
+            or self.scale.ndim != 1
+            or not ((self.scale > 0) & np.isfinite(self.scale + self.center)).all()
+        ):
+            raise ValueError("scales must be positive, one for each column")
+
+    def transform(self, values, dtype=np.float64) -> np.ndarray:
+        """Standardised copy of `values` (n, c), made block by block; nan stays nan, but not in constant columns."""
+        result = np.empty(values.shape, dtype=dtype)
+        with np.errstate(over="ignore"):
+            for start in range(0, len(values), BLOCK_ROWS):
+                rows = slice(start, start + BLOCK_ROWS)
+                z = (values[rows] - self.center) / self.scale
+                result[rows] = np.where(self.constant, 0.0, np.clip(z, -FARTHEST, FARTHEST))
+        return result
+
+    def departs(self, values) -> np.ndarray:
+        """Whether a row of `values` (n, c) has another value in a constant column than that column had, (n,)."""
+        fixed = self.constant & ~self.unknown
+        difference = np.abs(values[:, fixed] - self.center[fixed])
+        return (difference > DEPARTURE * np.abs(self.center[fixed])).any(axis=1)
+
+    def restore(self, dist: Mixture, output_names=None) -> Mixture:
+        """A `Mixture` in standardised units, carried to data units, with names for its outputs."""
+        if dist.n_outputs == 1:
+            return dist.affine(self.scale[0], self.center[0])
+        return dist.affine(self.scale, self.center).named(output_names)
+
+
+def resolution(z) -> float:
+    """Typical gap between distinct values of a standardised column, or 0 when its ties are too few to matter.
+
+    A rounded target lets a component's σ shrink onto a grid value for ever; half of this gap is its floor.
+    """
+    z = z[:: -(-len(z) // QUANTILE_ROWS)]  # finer steps than a sample shows need no floor
+    distinct = np.unique(z)
+    if len(distinct) < 2 or len(distinct) > (1.0 - TIED_SHARE) * len(z):
+        return 0.0
+    return float(np.median(np.diff(distinct)))
+
+
+def _known(column, weight):
+    """The values of a column that are not nan, and their weights; a single 0 where there are none."""
+    gaps = np.isnan(column)
+    if not gaps.any():
+        return column, weight
+    return (np.zeros(1), np.ones(1)) if gaps.all() else (column[~gaps], weight[~gaps])
+
+
+def _center_and_scale(column, weight):
+    """(center, scale, is constant) of one column, exactly equivariant under powers of two."""
+    low, high = column.min(), column.max()
+    if low == high:
+        return (
+            low,
+            CONSTANT_SHARE * (abs(low) if abs(low) >= np.finfo(float).tiny / CONSTANT_SHARE else 1.0),
+            True,
+        )
+    unit = 2.0 ** _exponent(
+        max(abs(low), abs(high))
+    )  # an exact change of unit: squares can neither overflow nor underflow
+    scaled = column / unit
+    step = -(-len(scaled) // QUANTILE_ROWS)
+    lower, median, upper = weighted_quantiles(scaled[::step], weight[::step], (0.25, 0.5, 0.75))
+    center = weight @ scaled / weight.sum()
+    scaled -= center
+    scale = np.sqrt(np.einsum("i,i,i", weight, scaled, scaled) / weight.sum())
+    bulk = (upper - lower) / NORMAL_IQR
+    if bulk > 0 and scale > OUTLIER_RATIO * bulk:
+        center, scale = median, bulk
+    return center * unit, max(scale * unit, np.finfo(float).smallest_subnormal), False
+
+
+def _exponent(value) -> int:
+    """Power of two of a value, kept where 2**exponent and its inverse are both normal numbers."""
+    return int(np.clip(np.frexp(value)[1], -1021, 1021))
+
+
+def weighted_quantiles(values, weight, levels):
+    """Quantiles of weighted values: linear between the middles of their shares of the total weight."""
+    levels = np.asarray(levels)
+    if (weight == weight[0]).all():  # sorting is several times faster than finding out the order
+        return np.interp(levels * len(values), np.arange(len(values)) + 0.5, np.sort(values))
+    order = np.argsort(values, kind="stable")
+    middle = np.cumsum(weight[order]) - 0.5 * weight[order]
+    return np.interp(levels * weight.sum(), middle, values[order])

@@ -1,0 +1,258 @@
+"""What a fit learned of the columns of X, and how every later table is turned into the same float columns."""
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from condensity.data.checks import warn_user
+from condensity.data.columns import Levels, RawTable, label_of, text_of
+
+#: Categories without order of at most so many levels get a column for each; those of more get codes. See docs/decisions.md.
+MOST_ONE_HOT = 128
+
+#: Columns of ±1 that tell the levels of long categories apart.
+HASH_BITS = 32
+
+MISSING = "(missing)"
+
+
+@dataclass(frozen=True)
+class Category:
+    """A column that is a category.
+
+    Attributes
+    ----------
+    column : int
+        Its position in X.
+    levels : tuple of str
+        In order; `MISSING` is the last one if the fit saw missing values.
+    ordered : bool
+        Whether it is shown by its rank: it has an order, or the model is a mixture of normals, which can cut a line into levels
+        but not tell the corners of a simplex apart.
+    hashed : bool
+        Whether it is shown by signs made from the levels' texts.
+    """
+
+    column: int
+    levels: tuple[str, ...]
+    ordered: bool
+    hashed: bool = False
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """What every level becomes, (m, w): its rank, one 0/1 column for two levels, one each for more, ±1 codes for many."""
+        m = len(self.levels)
+        if self.ordered:
+            return self._ranks()
+        if m <= 2:
+            return np.arange(float(m))[:, None]
+        return np.array([_hash_signs(text) for text in self.levels]) if self.hashed else np.eye(m)
+
+    def _ranks(self):
+        """Of levels in order; a missing value has the middle one, and a column that says so."""
+        ranks = np.arange(float(len(self.levels)))
+        if self.levels[-1:] != (MISSING,):
+            return ranks[:, None]
+        missing = ranks == ranks[-1]
+        return np.column_stack([np.where(missing, ranks[:-1].mean() if len(ranks) > 1 else 0.0, ranks), missing])
+
+    def labels(self, name) -> list[str]:
+        """Names of the columns that it becomes."""
+        m, width = self.codes.shape
+        if self.ordered:
+            return [name, f"{name} is missing"][:width]
+        if self.hashed:
+            return [f"{name}#{bit}" for bit in range(width)]
+        if width == 1:
+            return [name if m != 2 else f"{name}={self.levels[1]}"]
+        return [f"{name}={level}" for level in self.levels]
+
+    def encode(self, codes, levels: Levels, label) -> np.ndarray:
+        """Float columns (n, w) of codes into some table's levels; NaN, after a warning, for levels that the fit never saw."""
+        place = {level: k for k, level in enumerate(self.levels)}
+        moved = np.array([*(place.get(text, -1) for text in levels.texts), place.get(MISSING, -1)])
+        index = moved[np.where(np.isnan(codes), -1, codes).astype(int)]
+        unseen = index < 0
+        result = self.codes[index]
+        if unseen.any():
+            result[unseen] = np.nan
+            named = sorted(
+                {MISSING if np.isnan(code) else levels.texts[int(code)] for code in np.unique(codes[unseen])}
+            )
+            shown = ", ".join(map(repr, named[:5])) + (f" and {len(named) - 5} more" if len(named) > 5 else "")
+            warn_user(
+                f"{label} of X holds levels that were not there in fit: {shown}, in {int(unseen.sum())} of "
+                f"{len(unseen)} rows. They are taken as unknown."
+            )
+        return result
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns of X as a fit saw them.
+
+    A column of numbers stays one column, and, if it has gaps and the model cannot integrate them out, gets a second one that says
+    where they are. An ordered category, and any in a joint mixture, becomes its rank; another one a 0/1 column a level or, with
+    more levels than `MOST_ONE_HOT`, `HASH_BITS` signs made from the level's text.
+
+    Attributes
+    ----------
+    n_features : int
+        Columns of X.
+    names : tuple of str or None
+    categories : tuple of Category
+    gaps : tuple of int
+        Columns of numbers that have gaps and columns saying so, one for each pattern of gaps that is not another's.
+    native_gaps : bool
+        Whether the model integrates gaps out: then NaN is welcome in every column of numbers.
+    seen_gaps : tuple of int
+        Columns of numbers that had gaps.
+    """
+
+    n_features: int
+    names: tuple[str, ...] | None = None
+    categories: tuple[Category, ...] = ()
+    gaps: tuple[int, ...] = ()
+    handles_missing: bool = False
+    seen_gaps: tuple[int, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def fit(cls, table: RawTable, *, handles_missing: bool) -> "Schema":
+        """Learn the columns of the training table."""
+        values, d = table.values, table.values.shape[1]
+        names = None if table.names is None else tuple(table.names)
+        categories = tuple(
+            _category(j, values[:, j], levels, ranked=levels.ordered or handles_missing)
+            for j, levels in sorted(table.categories.items())
+        )
+        numeric = [j for j in range(d) if j not in table.categories]
+        gappy = np.isnan(values).any(axis=0)
+        seen = tuple(j for j in numeric if gappy[j])
+        patterns = {np.packbits(np.isnan(values[:, j])).tobytes(): j for j in reversed(seen)}
+        own = () if handles_missing else tuple(sorted(patterns.values()))
+        return cls(d, names, categories, own, handles_missing, seen)
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether the model's inputs are the columns of X as they are."""
+        return not (self.categories or self.gaps)
+
+    @property
+    def positions_of_categories(self):
+        """As `categorical_features` takes them."""
+        return [category.column for category in self.categories] or "from_dtype"
+
+    def label(self, j, *, capital=False) -> str:
+        """How messages call a column of X."""
+        return label_of(self.names, j, capital=capital)
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of the columns of X; x0, x1, … where it has none."""
+        return list(self.names or (f"x{j}" for j in range(self.n_features)))
+
+    @property
+    def encoded_names(self) -> list[str]:
+        """Names of the model's inputs."""
+        names = self.feature_names
+        known = {category.column: category.labels(names[category.column]) for category in self.categories}
+        for j in self.gaps:
+            known[j] = [names[j], f"{names[j]} is missing"]
+        return [label for j in range(self.n_features) for label in known.get(j, [names[j]])]
+
+    @property
+    def encoded_categories(self) -> dict[int, slice]:
+        """Which of the model's inputs a category became, by its position in X."""
+        widths = np.ones(self.n_features, dtype=int)
+        widths[list(self.gaps)] = 2
+        for category in self.categories:
+            widths[category.column] = category.codes.shape[1]
+        ends = np.cumsum(widths)
+        return {c.column: slice(int(ends[c.column] - widths[c.column]), int(ends[c.column])) for c in self.categories}
+
+    def encode(self, table: RawTable) -> np.ndarray:
+        """The model's inputs, (n, e) float64: NaN in gaps, and in all columns of a category whose level is not known.
+
+        Raises
+        ------
+        ValueError
+            For gaps in a column that had none in fit, unless they are integrated out; for text where there were numbers, and
+            the other way round.
+        """
+        self._require_same_kinds(table)
+        if self.is_identity:
+            return table.values
+        known = {category.column: category for category in self.categories}
+        blocks = []
+        for j in range(self.n_features):
+            column = table.values[:, j]
+            if j in known:
+                blocks.append(known[j].encode(column, table.categories[j], self.label(j, capital=True)))
+            elif j in self.gaps:
+                blocks.append(np.column_stack([column, np.isnan(column)]))
+            else:
+                blocks.append(column[:, None])
+        return np.hstack(blocks)
+
+    def expand(self, given) -> dict:
+        """Values by name or position with those of categories replaced by the columns that they became.
+
+        Raises
+        ------
+        ValueError
+            For levels that fit did not see.
+        """
+        known = {j: j for j in range(self.n_features)} | {name: j for j, name in enumerate(self.names or ())}
+        categories, places = {c.column: c for c in self.categories}, self.encoded_categories
+        expanded = {}
+        for key, value in given.items():
+            j = known.get(key) if isinstance(key, str) or not self.categories else None
+            if j not in categories:
+                expanded[key] = value
+                continue
+            category, columns = categories[j], places[j]
+            texts = [
+                MISSING if value is None else text_of(value) for value in np.atleast_1d(np.asarray(value, dtype=object))
+            ]
+            unknown = next((text for text in texts if text not in category.levels), None)
+            if unknown is not None:
+                levels = ", ".join(map(repr, category.levels[:12]))
+                raise ValueError(f"{unknown!r} is no level of {self.label(j)}; its levels are {levels}.")
+            codes = category.codes[[category.levels.index(text) for text in texts]]
+            for place, column in zip(range(columns.start, columns.stop), codes.T, strict=True):
+                expanded[place] = column if np.ndim(value) else column[0]
+        return expanded
+
+    def _require_same_kinds(self, table):
+        expected = {category.column for category in self.categories}
+        for j in sorted(expected ^ set(table.categories)):
+            was, now = ("a category", "numbers") if j in expected else ("numbers", "text or a category")
+            raise ValueError(
+                f"{self.label(j, capital=True)} of X was {was} in fit and holds {now} now; give it the same type."
+            )
+        if self.handles_missing:
+            return
+        numeric = np.ones(self.n_features, dtype=bool)
+        numeric[[*expected, *self.seen_gaps]] = False
+        gaps = np.isnan(table.values).any(axis=0) & numeric
+        if gaps.any():
+            j = int(np.argmax(gaps))
+            missing = np.isnan(table.values[:, j])
+            raise ValueError(
+                f"Input X contains NaN ({self.label(j)}: {int(missing.sum())} of {len(missing)} rows, the first at row "
+                f"{int(np.argmax(missing))}), and in fit that column had none. Impute it first, or fit on rows with such gaps."
+            )
+
+
+def _category(column, codes, levels: Levels, *, ranked) -> Category:
+    missing = (MISSING,) if np.isnan(codes).any() else ()
+    every = (*levels.texts, *missing)
+    return Category(column, every, ranked, hashed=not ranked and len(every) > MOST_ONE_HOT)
+
+
+def _hash_signs(text) -> np.ndarray:
+    """±1 (CODE_BITS,) from a text, the same for ever: two levels differ in half of them."""
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=HASH_BITS // 8).digest()
+    return 2.0 * np.unpackbits(np.frombuffer(digest, dtype=np.uint8)) - 1.0

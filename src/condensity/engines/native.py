@@ -1,0 +1,178 @@
+"""The compiled kernels, under the names and shapes of `condensity.engines.reference`.
+
+Importing this module fails with ImportError where the extension was not built. `SOURCE_HASH` identifies the
+C++ sources it was built from. The instruction set is the best that the machine has, unless the environment
+variable CONDENSITY_ISA (`baseline`, `avx2`, `avx512`, `neon`) or `use_isa` names another.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+
+from condensity.engines import _native
+from condensity.engines._native import (
+    SOURCE_HASH,
+    available_isas,
+    isa,
+    mixture_crps,
+    mixture_logcdf,
+    mixture_logpdf,
+    mixture_logsf,
+    mixture_quantile,
+    mixture_sample,
+    use_isa,
+)
+from condensity.engines.reference.gaussians import SufficientStatistics
+from condensity.engines.reference.trainer import TrainingResult
+
+_KERNELS = (mixture_logpdf, mixture_logcdf, mixture_logsf, mixture_quantile, mixture_crps, mixture_sample)
+
+
+# -------------------------------------------------------------------------------------------------------- training
+class Run:
+    """The native twin of `reference.trainer.Run`, in float32 but for sums over rows; shuffles with numbers of its own.
+
+    `save` gives its whole state as bytes; a run built from the same arguments that `restore`s them goes on to the bits that
+    the first would have reached. `load_optimizer_state` takes only parameters and solver from a run of the same network, on whatever
+    rows.
+    """
+
+    def __init__(self, parameters, network, plan, rng, rows, splits, n_threads=1):
+        with np.errstate(over="ignore"):
+            seeds = rng.integers(2**64, dtype=np.uint64, size=len(splits)).tolist()
+        self._n_rows = len(rows.y)
+        self._run = _native.TrainingRun(
+            _describe(network), *(_float32(part) for part in (parameters, *rows)),
+            [_index(split.kept) for split in splits], [_index(split.held_out) for split in splits], seeds,
+            plan.solver, plan.learning_rate, plan.warm_up, plan.horizon, plan.batch_size, plan.max_steps, plan.check_every,
+            plan.patience, plan.min_steps, plan.tolerance, plan.weight_decay, *plan.penalty, plan.max_gradient_norm,
+            plan.input_noise, plan.target_noise, n_threads,
+        )  # fmt: skip
+        self.advance, self.save = self._run.advance, self._run.save
+        self.restore, self.load_optimizer_state = self._run.restore, self._run.load_optimizer_state
+        self._n_members, self.max_steps = len(splits), plan.max_steps
+
+    @property
+    def last_check(self) -> int:
+        """Step of the latest check; 0 before the first."""
+        return self._run.last_check
+
+    @property
+    def n_steps(self) -> int:
+        """Steps taken."""
+        return self._run.n_steps
+
+    @property
+    def best_step(self) -> int:
+        """Step of the best parameters so far; 0 if none have been looked at."""
+        return self._run.best_step
+
+    @property
+    def history(self) -> dict:
+        """One entry a check, as in the reference."""
+        run = self._run
+        return {
+            "step": run.step.astype(int).tolist(),
+            "train_loss": run.train_loss.tolist(),
+            "validation_nll": run.validation_nll.tolist(),
+        }
+
+    def result(self, status=None) -> TrainingResult:
+        """What there is so far."""
+        run = self._run
+        log_density = np.full(self._n_rows, np.nan, dtype=np.float32)
+        log_density[run.held_out.astype(np.intp)] = run.held_out_log_density
+        return TrainingResult(
+            np.array([run.theta(member) for member in range(self._n_members)]),
+            status or run.status,
+            run.n_steps,
+            run.best_step,
+            run.n_clipped,
+            self.history,
+            log_density,
+        )
+
+
+def loss_and_gradient(theta, network, x, y, row_weight, penalty, offset=None):
+    """The native twin of `reference.network.loss_and_gradient`, in float32."""
+    arrays = (_float32(part) for part in (theta, x, y, row_weight, offset))
+    return _native.loss_and_gradient(_describe(network), *arrays, *penalty)
+
+
+def log_density(theta, network, x, y, offset=None):
+    """The native twin of `reference.network.log_density`, in float32."""
+    arrays = (_float32(part) for part in (theta, x, y, np.ones(len(x)), offset))
+    return -_native.negative_log_density(_describe(network), *arrays)
+
+
+# ------------------------------------------------------------------------------------------------------- Gaussians
+def gaussian_log_density(gaussians, x, threads=1):
+    """The native twin of `reference.gaussians.gaussian_log_density`."""
+    return _native.gaussian_log_density(*_float64(*gaussians, x), threads)
+
+
+def gaussian_sums(gaussians, x, weight, threads=1) -> SufficientStatistics:
+    """The native twin of `reference.gaussians.gaussian_sums`; the same bits for any number of threads."""
+    n_components, a = gaussians.means.shape
+    numbers = _native.gaussian_sums(*_float64(*gaussians, x, weight), threads)
+    of_component = numbers[:-1].reshape(n_components, -1)
+    second = of_component[:, 1 + a :]
+    if gaussians.inverse_factors.ndim == 3:
+        second = second[:, _places(a)].reshape(n_components, a, a)
+    return SufficientStatistics(of_component[:, 0], of_component[:, 1 : 1 + a], second, float(numbers[-1]))
+
+
+@lru_cache(maxsize=8)
+def _places(a):
+    """Where each entry of a symmetric (a, a) is in its lower triangle, row by row: (a²,)."""
+    i, j = np.indices((a, a)).reshape(2, -1)
+    high, low = np.maximum(i, j), np.minimum(i, j)
+    return high * (high + 1) // 2 + low
+
+
+def gaussian_conditional(gaussians, slopes, offsets, x, threads=1):
+    """The native twin of `reference.gaussians.gaussian_conditional`."""
+    return _native.gaussian_conditional(*_float64(*gaussians, slopes, offsets, x), threads)
+
+
+def kmeans(x, weight, uniforms, n_steps):
+    """The native twin of `reference.kmeans.kmeans`."""
+    centres, nearest = _native.kmeans(*_float64(x, weight, uniforms), n_steps)
+    return centres, nearest.astype(np.intp)
+
+
+def _float64(*arrays):
+    return [np.ascontiguousarray(array, dtype=np.float64) for array in arrays]
+
+
+def _describe(network):
+    bounds = network.log_scale_bounds
+    if bounds is not None:
+        low, high = bounds
+        bounds = (np.broadcast_to(low, network.n_outputs).tolist(), high)
+    edges = None if network.edges is None else [np.asarray(edge).tolist() for edge in network.edges]
+    return _native.Network(
+        network.n_inputs, list(network.hidden), network.n_components, network.n_outputs, network.coupled,
+        network.activation, bounds, edges,
+    )  # fmt: skip
+
+
+def _float32(array):
+    if array is None:  # rows without an offset
+        return None
+    with np.errstate(over="ignore"):  # an infinite row is as far as any: the kernels limit how far a row can pull
+        return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def _index(array):
+    return np.ascontiguousarray(array, dtype=np.uint32)
+
+
+#: What the native engine can do, the mixture kernels with `threads=`; `condensity.engines.resolve_engine` reads it.
+_GAUSSIANS = (gaussian_log_density, gaussian_sums, gaussian_conditional, kmeans)
+OPERATIONS = {**{kernel.__name__: kernel for kernel in (*_KERNELS, *_GAUSSIANS)}, "train": Run}
+
+__all__ = [
+    "OPERATIONS", "SOURCE_HASH", "Run", "available_isas", "isa", "log_density", "loss_and_gradient", "use_isa",
+    *(kernel.__name__ for kernel in (*_KERNELS, *_GAUSSIANS)),
+]  # fmt: skip

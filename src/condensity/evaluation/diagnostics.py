@@ -1,0 +1,251 @@
+"""What a fitted model is like, in plain words with numbers: a short list of findings, for any conditional density.
+
+Everything is looked at in standardised units on a sample of the training rows, so that it costs about as much as a prediction.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from condensity.data import OUTLIER_DISTANCE
+from condensity.data.scaling import QUANTILE_ROWS, TIED_SHARE, resolution
+from condensity.engines.reference.mixture import HALF_LOG_2PI
+from condensity.engines.reference.trainer import ROW_LOSS_CAP
+
+#: Training rows that are looked at, and points along each input; inputs beyond the first few are left out.
+SAMPLE_ROWS, GRID_POINTS, MOST_INPUTS = 256, 65, 20
+
+#: Rows that the normal without x is fitted to, at most about twice as many.
+BASELINE_ROWS = 2**16
+
+#: A component counts as used where its weight is above this, and in use at all if it is so in any sampled row.
+USED_WEIGHT = 0.01
+#: σ counts as being at a bound within this factor of it.
+AT_BOUND = 1.1
+#: Steps along an input that are worth a warning: in standard deviations of y, and in log σ.
+LARGE_STEP = 1.0
+#: A held-out mean whose standard error, in nats, is above this cannot tell much.
+LARGE_ERROR = 0.1
+
+
+class Finding(NamedTuple):
+    """One thing that was found.
+
+    Attributes
+    ----------
+    name : str
+        What was looked at: 'stopping', 'baseline', 'held-out rows', 'components', 'bounds of sigma', 'steps', 'ties';
+        and 'joint mixture', where the model was compared with one.
+    serious : bool
+        Whether it asks for something to be done.
+    text : str
+    """
+
+    name: str
+    serious: bool
+    text: str
+
+    @property
+    def sentence(self) -> str:
+        """The text as a warning says it."""
+        return self.text if self.name == "stopping" else f"The model is {self.text}"
+
+    def __str__(self):
+        return f"{'! ' if self.serious else '  '}{self.name}: {self.text}"
+
+
+class Evidence(NamedTuple):
+    """What is kept of a fit, so that it can be examined when somebody asks.
+
+    Attributes
+    ----------
+    x : ndarray (at most about 2 · `SAMPLE_ROWS`, d)
+        Standardised training rows.
+    findings : list of Finding
+        What needs all of them.
+    """
+
+    x: np.ndarray
+    findings: list
+
+
+def gather_evidence(rows, outcome, *, converged, held_out_log_density) -> Evidence:
+    """The cheap part, done by every fit.
+
+    Parameters
+    ----------
+    rows : TrainingRows
+        The training rows, standardised.
+    outcome : str
+        How the fit ended.
+    converged : bool
+    held_out_log_density : ndarray (n,)
+        Of training rows under a model that did not see them; nan where there is none.
+    """
+    complete = np.isfinite(rows.x).all(axis=1) & np.isfinite(rows.y).all(axis=1)
+    if not complete.any():
+        return Evidence(np.nan_to_num(rows.x[:SAMPLE_ROWS]), [Finding("stopping", not converged, outcome)])
+    if not complete.all():
+        rows, held_out_log_density = rows.take(complete), held_out_log_density[complete]
+    step = max(1, len(rows.y) // SAMPLE_ROWS)
+    findings = [Finding("stopping", not converged, outcome), *_baseline(rows, held_out_log_density), *_ties(rows.y)]
+    return Evidence(rows.x[::step].copy(), findings)
+
+
+def examine(evidence, predict, *, log_scale_bounds=None, columns=None) -> list:
+    """All findings about a fitted model.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    predict : callable
+        Standardised x (n, d) → `Mixture` in standardised units.
+    log_scale_bounds : (float, float), optional
+        Where σ is held.
+    columns : sequence of str, optional
+        Names of the inputs.
+    """
+    x = evidence.x
+    names = [f"column {j}" for j in range(x.shape[1])] if columns is None else [repr(str(name)) for name in columns]
+    dist = predict(x)
+    findings = [*evidence.findings, *_components(dist)]
+    if log_scale_bounds is not None:
+        findings += _bounds(dist, x, log_scale_bounds, names)
+    return findings + _steps(predict, x, names)
+
+
+def baseline_log_density(y, weight, at):
+    """Log density at every row of `at` (m, q) of one normal that does not look at x, fitted to y (n, q): (m,).
+
+    Outliers pull it no further than from `OUTLIER_DISTANCE`: the squares of 10¹⁰⁰ leave no positive definite covariance.
+    """
+    some = slice(None, None, -(-len(y) // BASELINE_ROWS))
+    held = np.clip(y[some], -OUTLIER_DISTANCE, OUTLIER_DISTANCE)
+    center, covariance = _moments(held, np.asarray(weight[some], dtype=float))
+    factor = np.linalg.cholesky(covariance + 1e-9 * np.eye(y.shape[1]))
+    z = np.linalg.solve(factor, (at - center).T)
+    return -0.5 * (z * z).sum(axis=0) - np.log(np.diag(factor)).sum() - y.shape[1] * HALF_LOG_2PI
+
+
+def _moments(y, weight):
+    center = weight @ y / weight.sum()
+    return center, ((y - center) * weight[:, None]).T @ (y - center) / weight.sum()
+
+
+def _baseline(rows, log_density):
+    """Held-out rows: better than a normal without x, and enough of them?"""
+    seen = np.isfinite(log_density)
+    if not seen.any():
+        return [Finding("baseline", False, "no row was held out, so there is no honest figure to compare.")]
+    floor = -ROW_LOSS_CAP
+    gain = np.maximum(log_density[seen], floor) - np.maximum(
+        baseline_log_density(rows.y, rows.weight, rows.y[seen]), floor
+    )
+    mean = float(np.average(gain, weights=rows.weight[seen]))
+    error = float(np.std(gain) / np.sqrt(seen.sum()))
+    where = f"{abs(mean):.3g} nats a row on {int(seen.sum())} held-out rows (standard error {error:.2g})"
+    what = f"one normal that ignores X, by {where}"
+    if mean > 0:
+        findings = [Finding("baseline", False, f"better than {what}.")]
+    else:
+        findings = [Finding("baseline", True, f"no better than {what}: X says nothing, or the model did not learn it.")]
+    if error > LARGE_ERROR and mean < 5 * error:
+        text = f"{int(seen.sum())} are too few to trust: the mean log density is uncertain by {error:.2g} nats."
+        findings.append(Finding("held-out rows", True, text))
+    return findings
+
+
+def compare_with_joint(log_density, joint_log_density, n_components) -> Finding:
+    """Whether a model is better than a joint Gaussian mixture on the same fresh rows.
+
+    Parameters
+    ----------
+    log_density, joint_log_density : ndarray (m,)
+        Of rows that neither has seen; one row counts for `ROW_LOSS_CAP` nats at most.
+    n_components : int
+        Of the joint mixture.
+    """
+    gain = np.clip(log_density - joint_log_density, -ROW_LOSS_CAP, ROW_LOSS_CAP)
+    mean, error = float(gain.mean()), float(gain.std() / np.sqrt(len(gain)))
+    where = (
+        f"a joint Gaussian mixture of {n_components} component{'' if n_components == 1 else 's'}, by {abs(mean):.3g} nats a row "
+        f"on {len(gain)} fresh rows (standard error {error:.2g})"
+    )
+    if mean > 0:
+        return Finding("joint mixture", False, f"better than {where}.")
+    serious = mean < -2.0 * error
+    advice = " Use JointGMMRegressor, or init='gmm'." if serious else " That is within chance."
+    return Finding("joint mixture", serious, f"worse than {where}.{advice}")
+
+
+def _components(dist):
+    used = (dist.weights > USED_WEIGHT).any(axis=0)
+    if used.all():
+        return [Finding("components", False, f"all {len(used)} are used somewhere.")]
+    text = (
+        f"{int((~used).sum())} of {len(used)} are used nowhere (weight below {USED_WEIGHT:g} in all of {len(dist)} rows "
+        "looked at). That does no harm."
+    )
+    return [Finding("components", False, text)]
+
+
+def _bounds(dist, x, bounds, names):
+    """Where σ of used components is at its floor or ceiling."""
+    scales = dist.scales if dist.scales.ndim == 3 else dist.scales[:, :, None]
+    used = (dist.weights > USED_WEIGHT)[:, :, None]
+    low, high = np.exp(np.asarray(bounds[0])), np.exp(bounds[1])
+    findings = []
+    for what, there in (("floor", used & (scales < low * AT_BOUND)), ("ceiling", used & (scales > high / AT_BOUND))):
+        rows = there.any(axis=(1, 2))
+        if not rows.any():
+            continue
+        limit = f"{np.min(low):.2g}" if what == "floor" else f"{high:.2g}"
+        middle = np.median(x[rows], axis=0)
+        farthest = int(np.argmax(np.abs(middle)))
+        place = (
+            f"most of all where {names[farthest]} is about {middle[farthest]:+.2g} standard deviations from its mean"
+        )
+        text = f"σ is at its {what} ({limit} of y's scale) in {rows.mean():.0%} of rows, {place}."
+        findings.append(Finding("bounds of sigma", bool(rows.mean() > 0.5), text))
+    return findings or [Finding("bounds of sigma", False, "σ of used components is nowhere at its floor or ceiling.")]
+
+
+def _steps(predict, sample, names):
+    """Jumps of mean, spread and weights along each input, the others at their medians."""
+    d = sample.shape[1]
+    shown = range(min(d, MOST_INPUTS))
+    x = np.tile(np.median(sample, axis=0), (len(shown), GRID_POINTS, 1))
+    for j in shown:
+        low, high = np.quantile(sample[:, j], [0.01, 0.99])
+        x[j, :, j] = np.linspace(low, high, GRID_POINTS)
+    dist = predict(x.reshape(-1, d))
+    largest = []
+    for values in (dist.mean(), np.log(dist.std()), dist.weights):
+        steps = np.abs(np.diff(values.reshape(len(shown), GRID_POINTS, -1), axis=1))
+        largest.append(steps.max(axis=(1, 2)))
+    mean, spread, weight = largest
+    worst = int(np.argmax(np.maximum(mean, spread)))
+    serious = bool(max(mean[worst], spread[worst]) > LARGE_STEP)
+    text = (
+        f"between neighbours on a grid of {GRID_POINTS} points along each input, the largest are along {names[worst]}: mean "
+        f"{mean[worst]:.2g} sd(y), log of the standard deviation {spread[worst]:.2g}, a weight {weight[worst]:.2g}."
+    )
+    if serious:
+        text += " If the truth is smooth, use n_members=10."
+    return [Finding("steps", serious, text)]
+
+
+def _ties(y):
+    findings = []
+    for j, column in enumerate(y.T):
+        column = column[:: -(-len(column) // QUANTILE_ROWS)]
+        repeated = 1.0 - len(np.unique(column)) / len(column)
+        if repeated < TIED_SHARE:
+            continue
+        what = "y" if y.shape[1] == 1 else f"column {j} of y"
+        text = (
+            f"{repeated:.0%} of the values of {what} repeat another; it seems rounded to steps of {resolution(column):.2g} "
+            "standard deviations. A density can gain by narrow peaks on such a grid: judge it by scores.grid_proof_score too."
+        )
+        findings.append(Finding("ties", False, text))
+    return findings or [Finding("ties", False, "y has hardly any.")]

@@ -1,0 +1,208 @@
+"""Tables that need not fit into memory: read and written in batches, as Parquet, Arrow or CSV. '-' is stdin or stdout."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from condensity.io.read import TableError, look_into, one_line, refuse_duplicates, require_column
+from condensity.persistence import check_writable
+from condensity.persistence.atomic import beside
+
+#: Rows that are answered at a time: long enough for the kernels, and a megabyte a column.
+BATCH_ROWS = 2**16
+
+#: Bytes of CSV that are parsed at a time.
+CSV_BLOCK = 2**23
+
+#: Bytes by which a file's format is told.
+LOOK_BYTES = 4096
+
+
+class TableReader:
+    """A table on disk of which some columns are wanted.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Attributes
+    ----------
+    names : list of str
+        Of all columns.
+    n_rows : int or None
+        Where the file says so.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        _, self.kind = look_into(path, LOOK_BYTES)
+        self.n_rows: int | None = None
+        try:
+            self.schema = self._schema()
+        except (OSError, ValueError) as error:
+            raise TableError(f"cannot read {str(path)!r} as {self.kind}: {one_line(error)}") from error
+        self.names = list(self.schema.names)
+        refuse_duplicates(self.names, path)
+
+    def types_of(self, wanted: Sequence[str], keep: Sequence[str] = (), texts: Sequence[str] = ()) -> dict[str, Any]:
+        """Columns to read and their Arrow types, those to keep first.
+
+        Parameters
+        ----------
+        wanted : sequence of str
+            What a model asks for. CSV does not say what a column is: these are float64 where the first block has numbers, since
+            it says little of the blocks behind it.
+        keep : sequence of str
+            What only passes through, as it is.
+        texts : sequence of str
+            Wanted columns that are text.
+
+        Raises
+        ------
+        TableError
+            If a column is missing.
+        """
+        for name in (*keep, *wanted):
+            require_column(self.names, name)
+        types = {name: self.schema.field(name).type for name in dict.fromkeys((*keep, *wanted))}
+        if self.kind == "CSV":
+            types.update((name, _csv_type(types[name], text=name in texts)) for name in wanted)
+        return types
+
+    def batches(self, types: dict[str, Any]) -> Iterator[Any]:
+        """Tables of the columns in `types`, of these types in CSV; `BATCH_ROWS` rows or fewer each, none of them empty.
+
+        Raises
+        ------
+        TableError
+            If the file cannot be read to its end.
+        """
+        import pyarrow
+
+        try:
+            for batch in self._read(types):
+                for start in range(0, len(batch), BATCH_ROWS):
+                    yield pyarrow.Table.from_batches([batch.slice(start, BATCH_ROWS)]).select(list(types))
+        except (pyarrow.ArrowException, OSError) as error:
+            raise TableError(f"cannot read {str(self.path)!r} as {self.kind}: {one_line(error)}") from error
+
+    def _schema(self):
+        if self.kind == "Parquet":
+            with self._parquet() as file:
+                self.n_rows = file.metadata.num_rows
+                return file.schema_arrow
+        if self.kind == "CSV":
+            return self._csv().schema
+        with self._ipc() as reader:
+            return reader.schema
+
+    def _read(self, types):
+        if self.kind == "Parquet":
+            with self._parquet() as file:
+                yield from file.iter_batches(BATCH_ROWS, columns=list(types), use_threads=False)
+        elif self.kind == "CSV":
+            yield from self._csv(types)
+        else:
+            with self._ipc() as reader:
+                parts = map(reader.get_batch, range(reader.num_record_batches)) if self.kind == "Arrow" else reader
+                yield from parts
+
+    def _parquet(self):
+        from pyarrow import parquet
+
+        # What is prefetched is kept until the file is closed: 1.5 GB of a table of 5·10⁷ rows.
+        return parquet.ParquetFile(self.path, pre_buffer=False)
+
+    def _csv(self, types=None):
+        from pyarrow import csv
+
+        wanted = {} if types is None else {"column_types": types, "include_columns": list(types)}
+        return csv.open_csv(
+            self.path,
+            read_options=csv.ReadOptions(block_size=CSV_BLOCK, use_threads=False),
+            convert_options=csv.ConvertOptions(strings_can_be_null=True, **wanted),
+        )
+
+    def _ipc(self):
+        import pyarrow
+
+        source = pyarrow.memory_map(str(self.path))
+        return pyarrow.ipc.open_file(source) if self.kind == "Arrow" else pyarrow.ipc.open_stream(source)
+
+
+def _csv_type(kind, *, text):
+    """The type in which a model's column is read, from that of its first block."""
+    import pyarrow
+    from pyarrow import types
+
+    if text:
+        return pyarrow.string()
+    return pyarrow.float64() if types.is_integer(kind) or types.is_floating(kind) or types.is_null(kind) else kind
+
+
+class TableWriter:
+    """Where batches go: a file by its ending (.parquet, .arrow, .feather, .csv), whole or not there at all; or CSV on stdout.
+
+    Parameters
+    ----------
+    path : path-like or '-'
+    names : sequence of str
+        Columns, all float64 but those of `kept`.
+    kept : dict of str to pyarrow.DataType
+        Columns that come first, of types of their own.
+    """
+
+    def __init__(self, path, names, kept):
+        import pyarrow
+
+        self.schema = pyarrow.schema([*kept.items(), *((name, pyarrow.float64()) for name in names)])
+        self.path = None if str(path) == "-" else check_writable(path)
+        self.temporary = None if self.path is None else beside(self.path)
+        self.stream = sys.stdout.buffer if self.temporary is None else open(self.temporary, "xb")  # noqa: SIM115
+        self.writer = self._writer("" if self.path is None else self.path.suffix.lower())
+
+    def _writer(self, ending):
+        from pyarrow import csv, ipc, parquet
+
+        if ending in (".parquet", ".pq"):
+            return parquet.ParquetWriter(self.stream, self.schema)
+        if ending in (".arrow", ".feather", ".ipc"):
+            return ipc.new_file(self.stream, self.schema)
+        return csv.CSVWriter(self.stream, self.schema)
+
+    def write(self, table):
+        """Append a table of the sink's columns."""
+        self.writer.write_table(table.cast(self.schema))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, failed, *_):
+        try:
+            self.writer.close()
+            if self.temporary is None:
+                self.stream.flush()
+            else:
+                self.stream.close()
+                if failed is None and self.path is not None:
+                    self.temporary.replace(self.path)
+        finally:
+            if self.temporary is not None:
+                self.temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def on_disk(path) -> Iterator[Path]:
+    """The path of a table; stdin, for '-', is copied into a temporary file, since not every format can be read from a pipe."""
+    if str(path) != "-":
+        yield Path(path)
+        return
+    with tempfile.TemporaryDirectory(prefix="condensity-") as folder:
+        copy = Path(folder) / "stdin"
+        with open(copy, "wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file, 2**20)
+        yield copy
