@@ -6,7 +6,6 @@ from condensity.data.checks import (
     require_moderate,
     warn_about_oddities,
     warn_about_outliers,
-    warn_user,
 )
 from condensity.data.columns import RawTable, is_frame, read_table, read_target, take_rows
 from condensity.data.schema import Schema
@@ -23,5 +22,4 @@ __all__ = [
     "take_rows",
     "warn_about_oddities",
     "warn_about_outliers",
-    "warn_user",
 ]

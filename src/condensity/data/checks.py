@@ -1,9 +1,10 @@
 """What is not finite or plausible is named, column by column."""
 
 import hashlib
-import warnings
 
 import numpy as np
+
+from condensity.warning import warn_user
 
 #: Rows looked at when counting duplicates; a warning needs no more.
 DUPLICATE_SAMPLE = 100_000
@@ -118,8 +119,3 @@ def warn_about_outliers(y):
             f"{int(far.sum())} of {len(y)} values of y lie more than {OUTLIER_DISTANCE:g} times its usual spread from the "
             f"rest, the first in row {int(np.argmax(far))}; they have little say in the fit. Check them."
         )
-
-
-def warn_user(message):
-    """Warn the user of their data, at the line that called `fit`."""
-    warnings.warn(message, UserWarning, stacklevel=4)

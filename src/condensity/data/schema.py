@@ -6,8 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from condensity.data.checks import warn_user
 from condensity.data.columns import Levels, RawTable, label_of, text_of
+from condensity.warning import warn_user
 
 #: Categories without order of at most so many levels get a column for each; those of more get codes. See docs/decisions.md.
 MOST_ONE_HOT = 128

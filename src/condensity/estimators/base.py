@@ -1,6 +1,5 @@
 """Every public verb of a conditional density estimator, once."""
 
-import warnings
 from abc import ABCMeta, abstractmethod
 from typing import Any
 
@@ -25,7 +24,6 @@ from condensity.data import (
     require_moderate,
     warn_about_oddities,
     warn_about_outliers,
-    warn_user,
 )
 from condensity.data.scaling import Standardizer
 from condensity.distributions import Mixture, TransformedMixture
@@ -37,6 +35,7 @@ from condensity.estimators.saving import save_model
 from condensity.evaluation.diagnostics import Evidence, examine, gather_evidence
 from condensity.monitor import watcher
 from condensity.random import as_generator
+from condensity.warning import warn_user
 
 #: More outputs than this are refused: a full covariance has as many parameters as their square.
 MOST_OUTPUTS = 100
@@ -138,7 +137,7 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
         self.converged_ = fit.converged
         bad = [finding for finding in self._evidence.findings if finding.serious and finding.name != "held-out rows"]
         if bad:
-            warnings.warn(" ".join(finding.sentence for finding in bad), ConvergenceWarning, stacklevel=3)
+            warn_user(" ".join(finding.sentence for finding in bad), ConvergenceWarning)
         if context is not None:
             context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self

@@ -1,6 +1,5 @@
 """What every estimator can be asked about its inputs: is there data like x, p(x) and p(x, y)."""
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +15,7 @@ from condensity.distributions import Mixture
 from condensity.em.sweep import ROWS_PER_COMPONENT
 from condensity.inverse import WeightedDraws
 from condensity.random import as_generator
+from condensity.warning import warn_user
 
 #: What `predict_dist` can do where X has no data.
 OUTSIDE = ("ignore", "deficient", "prior", "warn", "raise")
@@ -107,11 +107,9 @@ class InputVerbs:
         p_values = self.support(X)
         smallest = self._calibrated("in_support").smallest
         if alpha < smallest:
-            warnings.warn(
+            warn_user(
                 f"alpha={alpha:g} needs {int(np.ceil(1 / alpha)) - 1} calibration rows or more, and the model has "
-                f"{round(1 / smallest) - 1}: no row can be outside. Use alpha >= {smallest:.2g}, or more data.",
-                UserWarning,
-                stacklevel=2,
+                f"{round(1 / smallest) - 1}: no row can be outside. Use alpha >= {smallest:.2g}, or more data."
             )
         return p_values > alpha
 
@@ -146,7 +144,7 @@ class InputVerbs:
         )
         if outside == "raise":
             raise ValueError(message)
-        warnings.warn(message, UserWarning, stacklevel=4)
+        warn_user(message)
 
     # ------------------------------------------------------------------------------------------------- p(x) and p(x, y)
     def score_inputs(self, X):
@@ -211,9 +209,7 @@ class InputVerbs:
             self._support, self._prior = self._fit_support(rows, rng, validation)
         except KeyboardInterrupt:
             self._no_support = "the fit was interrupted before it"
-            warnings.warn(
-                "Interrupted while the density of the inputs was fitted: support(X) is not available.", stacklevel=4
-            )
+            warn_user("Interrupted while the density of the inputs was fitted: support(X) is not available.")
             return
         self._inputs = self._support.density
 

@@ -12,13 +12,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from condensity import engines, training
-from condensity.data import warn_user
 from condensity.engines.reference.network import ACTIVATIONS
 from condensity.engines.reference.optimizer import SOLVERS
 from condensity.estimators.base import AbstractDensityRegressor
 from condensity.estimators.gmm_base import gaussian_init_fitter
 from condensity.estimators.reverse import ReverseVerbs
 from condensity.random import as_generator
+from condensity.warning import warn_user
 
 
 class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):

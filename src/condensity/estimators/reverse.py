@@ -1,6 +1,5 @@
 """The question turned round, for models that have no closed form of it: the inputs given outputs."""
 
-import warnings
 from copy import copy
 from functools import partial
 
@@ -13,6 +12,7 @@ from condensity.distributions import Mixture
 from condensity.estimators.inputs import InputVerbs
 from condensity.inverse import WeightedDraws
 from condensity.random import as_generator
+from condensity.warning import warn_user
 
 #: The joint mixture that proposes inputs given outputs is fitted to so many draws of the model, with so many components; and this
 #: share of all proposals comes from the density of the inputs as it is, so that no weight is unbounded.
@@ -71,12 +71,10 @@ class ReverseVerbs(InputVerbs):
         result = self._by_grid(y, int(n_draws)) if c == 1 else self._by_importance(y, int(n_draws), seed)
         if not result.trusted.all():
             worst = int(np.argmax(result.pareto_k))
-            warnings.warn(
+            warn_user(
                 f"p(x | y) of {int((~result.trusted).sum())} of {len(y)} rows should not be trusted: the proposal does not "
                 f"cover it. Worst is row {worst}, with Pareto k = {result.pareto_k[worst]:.2f} (up to {inverse.TRUSTED_K} is "
-                f"good) and {result.effective_size[worst]:.0f} effective draws. Raise n_draws, or ask JointGMMRegressor.",
-                UserWarning,
-                stacklevel=2,
+                f"good) and {result.effective_size[worst]:.0f} effective draws. Raise n_draws, or ask JointGMMRegressor."
             )
         return result
 
