@@ -7,13 +7,16 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_consistent_length
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    _get_feature_names,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.validation import check_is_fitted
 
+from condensity._sklearn_compat import (
+    CallbackSupportMixin,
+    check_parameters,
+    check_sample_weight,
+    get_feature_names,
+    validate_data,
+    with_callbacks,
+)
 from condensity.data import (
     RawTable,
     Schema,
@@ -29,7 +32,7 @@ from condensity.data.scaling import Standardizer
 from condensity.distributions import Mixture, TransformedMixture
 from condensity.distributions.transforms import Transform, make_transform
 from condensity.engines.reference.trainer import TrainingRows
-from condensity.estimators.callbacks import CallbackSupportMixin, begin_fit, look_through, with_callbacks
+from condensity.estimators.callbacks import begin_fit, look_through
 from condensity.estimators.inputs import InputVerbs
 from condensity.estimators.saving import save_model
 from condensity.evaluation.diagnostics import Evidence, examine, gather_evidence
@@ -121,7 +124,7 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
         """
         goes_on = self._goes_on()
         self._forget(keep_schema=goes_on)
-        self._validate_params()
+        check_parameters(self)
         context = begin_fit(self, X, y)
         rows = self._standardised_rows(X, y, sample_weight, keep_units=goes_on)
         validation = self._check_validation_data(X_val, y_val)
@@ -231,7 +234,7 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
             return X, y, np.ones(len(y))
         weight = np.ones(len(y))
         if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+            weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         present = self._present = weight > 0 if present is None else present & (weight > 0)
         if present.sum() < 2:
             raise ValueError(
@@ -258,7 +261,7 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
 
     def _check_target(self, y):
         """Float64 y (n, q); its shape and column names are remembered, so that predictions can take them."""
-        names = _get_feature_names(y) if is_frame(y) else None
+        names = get_feature_names(y) if is_frame(y) else None
         series_name: object = getattr(y, "name", None)
         columns = self._target_columns(y, "y")
         self._y_shape = columns.shape[1:]
@@ -441,7 +444,7 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
         row_scores = self.score_samples(X, y)
         if sample_weight is None:
             return float(np.mean(row_scores))
-        weight = _check_sample_weight(sample_weight, row_scores, dtype=np.float64, ensure_non_negative=True)
+        weight = check_sample_weight(sample_weight, row_scores, dtype=np.float64, ensure_non_negative=True)
         if not weight.any():
             raise ValueError(f"sample_weight must be positive in at least one row; it is 0 in all {len(weight)}.")
         return float(np.average(row_scores, weights=weight / weight.max()))

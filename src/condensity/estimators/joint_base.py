@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 import numpy as np
-from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.validation import check_is_fitted
 
 from condensity import em, support
+from condensity._sklearn_compat import StrOptions, validate_params
 from condensity.distributions import Mixture, arguments
 from condensity.estimators.base import AbstractDensityRegressor
 from condensity.random import as_generator

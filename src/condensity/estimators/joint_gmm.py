@@ -5,9 +5,9 @@ from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from condensity import em, engines
+from condensity._sklearn_compat import Interval, StrOptions
 from condensity.data.splitting import held_out_splits
 from condensity.em.component_search import ComponentSearch
 from condensity.estimators.joint_base import AbstractJointRegressor

@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 from joblib import effective_n_jobs
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from condensity import engines, training
+from condensity._sklearn_compat import Interval, StrOptions, check_parameters
 from condensity.engines.reference.network import ACTIVATIONS
 from condensity.engines.reference.optimizer import SOLVERS
 from condensity.estimators.base import AbstractDensityRegressor
@@ -324,7 +324,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         first = not self.__sklearn_is_fitted__()
         if first:
             self._forget()
-        self._validate_params()
+        check_parameters(self)
         rows = self._standardised_rows(X, y, sample_weight, keep_units=not first)
         earlier, state = (None, None) if first else (self._fit, self._solver_state)
         rng = as_generator(self.random_state, "fit" if state is None else f"fit {state[0]}")

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from condensity import data, em, persistence, support
+from condensity._sklearn_compat import CALLBACKS, check_parameters
 from condensity.data.scaling import Standardizer
 from condensity.data.schema import Category
 from condensity.distributions.transforms import Log, Logit
@@ -60,7 +61,7 @@ def describe(model) -> tuple[dict, dict[str, np.ndarray]]:
     hyper = {name: value for name, value in model.get_params(deep=False).items() if name not in OF_THE_SESSION}
     if not (hyper["random_state"] is None or isinstance(hyper["random_state"], (int, np.integer))):
         hyper["random_state"] = None  # a generator has moved on since
-    left_out = {*hyper, *OF_THE_SESSION, *MADE_AGAIN, "_skl_callbacks", "joint_"}
+    left_out = {*hyper, *OF_THE_SESSION, *MADE_AGAIN, CALLBACKS, "joint_"}
     learned = {name: value for name, value in vars(model).items() if name not in left_out}
     learned["_health"] = health
     learned["_fit"] = replace(learned["_fit"], held_out_log_density=np.empty(0))  # as long as the training table
@@ -88,7 +89,7 @@ def restore(content, classes: Mapping[str, type]):
         raise ModelFileError("it is damaged or no model: its state is not one.")
     try:
         model = cls(**hyper)
-        model._validate_params()
+        check_parameters(model)
         vars(model).update(learned | {name: value for name, value in LATER.items() if name not in learned})
         vars(model).update(dict.fromkeys(MADE_AGAIN))
         model._check_loaded()

@@ -7,14 +7,13 @@ All are minus a mean loss, so that larger is better, and see through pipelines a
 
 from functools import partial
 
-from sklearn.metrics._scorer import _BaseScorer
-
+from condensity._sklearn_compat import BaseScorer
 from condensity.data import read_target
 from condensity.estimators.unwrap import predict_dist
 from condensity.evaluation import scores
 
 
-class DensityScorer(_BaseScorer):
+class DensityScorer(BaseScorer):
     """Minus the mean of a proper score: a callable (estimator, X, y, sample_weight=None) -> float.
 
     Parameters

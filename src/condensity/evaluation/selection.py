@@ -2,8 +2,8 @@
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import _safe_indexing
 
+from condensity._sklearn_compat import safe_indexing
 from condensity.data.splitting import held_out_splits
 from condensity.em.sweep import Selection, candidate_sizes, sweep
 from condensity.random import as_generator
@@ -69,7 +69,5 @@ def select_n_components(
 
 def _held_out_score(estimator, X, y, split):
     kept, held_out = split
-    (x_kept, y_kept), (x_test, y_test) = (
-        (_safe_indexing(X, rows), _safe_indexing(y, rows)) for rows in (kept, held_out)
-    )
+    (x_kept, y_kept), (x_test, y_test) = ((safe_indexing(X, rows), safe_indexing(y, rows)) for rows in (kept, held_out))
     return estimator.fit(x_kept, y_kept).score(x_test, y_test)
