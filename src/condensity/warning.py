@@ -2,6 +2,8 @@
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 #: Packages and modules between a call of the user and the code that warns.
@@ -37,3 +39,32 @@ def _caller() -> FrameType:
 
 def _package(frame: FrameType) -> str:
     return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+@contextmanager
+def collected_warnings() -> Iterator[list[str]]:
+    """Collect the warnings raised inside as notes of one line each; equal ones come once, with their number.
+
+    Yields
+    ------
+    list of str
+        Filled when the block ends.
+
+    Examples
+    --------
+    >>> from condensity.warning import collected_warnings, warn_user
+    >>> with collected_warnings() as notes:
+    ...     for _ in range(2):
+    ...         warn_user("y is constant.")
+    >>> notes
+    ['UserWarning: y is constant. (2 times)']
+    """
+    notes: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield notes
+    counts: dict[str, int] = {}
+    for warning in caught:
+        text = " ".join(f"{warning.category.__name__}: {warning.message}".split())
+        counts[text] = counts.get(text, 0) + 1
+    notes.extend(text if count == 1 else f"{text} ({count} times)" for text, count in counts.items())

@@ -7,8 +7,8 @@ import pytest
 
 from condensity import JointGMMRegressor, MDNRegressor
 from condensity.datasets.synthetic import make_cross, make_inverse_wave, make_noisy_wave
-from condensity.evaluation.diagnostics import compare_with_joint
-from condensity.report.study import DataSet, Fit, Study, compare_held_out
+from condensity.evaluation.comparison import compare_held_out, compare_with_joint
+from condensity.report.study import DataSet, Fit, Study
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def fit(data, targets, output, features, categories, weights, kind, y_transform,
     from condensity.io.read import features_and_target, read_table
     from condensity.io.stream import on_disk
     from condensity.persistence import check_writable
-    from condensity.report.study import collected_warnings
+    from condensity.warning import collected_warnings
 
     path = check_writable(output)
     with on_disk(data) as source, progress_line() as progress:
@@ -193,9 +193,10 @@ def _of_model(file):
 def _of_table(file, targets, features, members, random_state):
     from condensity import MDNRegressor
     from condensity.data import read_target
+    from condensity.evaluation.comparison import compare_held_out
     from condensity.io.read import features_and_target, read_table
     from condensity.report.cases import require_enough_rows
-    from condensity.report.study import compare_held_out, fit_model
+    from condensity.report.study import fit_model
 
     table = read_table(file)
     if not targets:

@@ -155,29 +155,6 @@ def _baseline(rows, log_density):
     return findings
 
 
-def compare_with_joint(log_density, joint_log_density, n_components) -> Finding:
-    """Whether a model is better than a joint Gaussian mixture on the same fresh rows.
-
-    Parameters
-    ----------
-    log_density, joint_log_density : ndarray (m,)
-        Of rows that neither has seen; one row counts for `ROW_LOSS_CAP` nats at most.
-    n_components : int
-        Of the joint mixture.
-    """
-    gain = np.clip(log_density - joint_log_density, -ROW_LOSS_CAP, ROW_LOSS_CAP)
-    mean, error = float(gain.mean()), float(gain.std() / np.sqrt(len(gain)))
-    where = (
-        f"a joint Gaussian mixture of {n_components} component{'' if n_components == 1 else 's'}, by {abs(mean):.3g} nats a row "
-        f"on {len(gain)} fresh rows (standard error {error:.2g})"
-    )
-    if mean > 0:
-        return Finding("joint mixture", False, f"better than {where}.")
-    serious = mean < -2.0 * error
-    advice = " Use JointGMMRegressor, or init='gmm'." if serious else " That is within chance."
-    return Finding("joint mixture", serious, f"worse than {where}.{advice}")
-
-
 def _components(dist):
     used = (dist.weights > USED_WEIGHT).any(axis=0)
     if used.all():

@@ -2,19 +2,16 @@
 
 import math
 import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from condensity.data import take_rows
-from condensity.data.splitting import fold_splits
 from condensity.estimators.joint_gmm import JointGMMRegressor
-from condensity.evaluation.diagnostics import compare_with_joint
+from condensity.evaluation.comparison import compare_with_joint
 from condensity.plots.along import look_along
+from condensity.warning import collected_warnings
 
 #: Points across the training range on which the largest σ is looked for, together with every training row.
 SCALE_POINTS = 2001
@@ -144,20 +141,6 @@ class Study:
         return (*own, compare_with_joint(here.log_density, there.log_density, there.components))
 
 
-@contextmanager
-def collected_warnings() -> Iterator[list[str]]:
-    """Turn the warnings raised inside into notes of one line; equal ones come once, with their number."""
-    notes: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield notes
-    counts: dict[str, int] = {}
-    for warning in caught:
-        text = " ".join(f"{warning.category.__name__}: {warning.message}".split())
-        counts[text] = counts.get(text, 0) + 1
-    notes.extend(text if count == 1 else f"{text} ({count} times)" for text, count in counts.items())
-
-
 def fit_model(name: str, model: Any, X: Any, y: np.ndarray) -> Fit:
     """Fit a model, take the time, and keep its warnings as notes.
 
@@ -204,27 +187,6 @@ def measure(model: Any, data: DataSet) -> Measures:
         health=tuple(getattr(model, "health_", ())),
         log_density=log_density,
     )
-
-
-def compare_held_out(model: Any, X: Any, y: np.ndarray, random_state: int) -> Any:
-    """A fitted network against a joint mixture, on the rows that it held out: a `Finding`, or None if it held out none.
-
-    The mixture is fitted to the rows that were not held out; where every row was, in folds, it is fitted in five folds too.
-    """
-    own = model.oof_score_samples_
-    held_out = np.flatnonzero(np.isfinite(own))
-    if not len(held_out):
-        return None
-    n, rng = len(y), np.random.default_rng(random_state)
-    kept = np.setdiff1d(np.arange(n), held_out)
-    splits = [(kept, held_out)] if len(kept) else fold_splits(n, min(5, n), rng)
-    joint, sizes = np.full(n, np.nan), []
-    with collected_warnings():
-        for inside, outside in splits:
-            rival = JointGMMRegressor(random_state=random_state).fit(take_rows(X, inside), y[inside])
-            joint[outside] = rival.score_samples(take_rows(X, outside), y[outside])
-            sizes.append(rival.joint_.n_components)
-    return compare_with_joint(own[held_out], joint[held_out], int(np.median(sizes)))
 
 
 def _scan_scales(model, data):
