@@ -485,7 +485,8 @@ def test_stdin_and_stdout_are_files_too(fitted):
         assert b"300 rows" in result.stderr
 
 
-def test_60_a_pipe_that_is_closed_ends_quietly_in_predict(fitted):
+@pytest.mark.trap(60)
+def test_a_pipe_that_is_closed_ends_quietly_in_predict(fitted):
     command = f"{sys.executable} -m condensity.cli predict m.condensity t.csv -o - | head -1"
     result = subprocess.run(
         ["bash", "-c", command], capture_output=True, text=True, cwd=fitted, timeout=120, check=True
@@ -494,7 +495,8 @@ def test_60_a_pipe_that_is_closed_ends_quietly_in_predict(fitted):
     assert "Traceback" not in result.stderr
 
 
-def test_14_no_rows_give_an_empty_output(run, fitted):
+@pytest.mark.trap(14)
+def test_no_rows_give_an_empty_output(run, fitted):
     pd.read_csv("t.csv").head(0).to_csv("empty.csv", index=False)
     mixed_table().head(0).to_parquet("empty.parquet")
     for data in ("empty.csv", "empty.parquet"):
@@ -503,6 +505,7 @@ def test_14_no_rows_give_an_empty_output(run, fitted):
         assert_one_line(run("score", "m.condensity", data), 1, "has a header but no rows")
 
 
+@pytest.mark.trap(60)
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
@@ -527,7 +530,7 @@ def test_14_no_rows_give_an_empty_output(run, fitted):
         (("score", "pickle", "t.csv"), ["it is a pickle"]),
     ],
 )
-def test_60_faults_of_models_and_tables_are_one_line(run, fitted, arguments, parts):
+def test_faults_of_models_and_tables_are_one_line(run, fitted, arguments, parts):
     mixed_table()[["size", "gaps", "price"]].to_csv("part.csv", index=False)
     mixed_table().assign(size="large").to_csv("text.csv", index=False)
     (fitted / "pickle").write_bytes(pickle.dumps({"a": 1}))
@@ -580,7 +583,8 @@ def test_kept_columns_pass_through_as_they_are(run, fitted):
         assert found["town"].tolist() == table["town"].tolist()
 
 
-def test_60_columns_of_the_same_name_are_one_line(run, fitted):
+@pytest.mark.trap(60)
+def test_columns_of_the_same_name_are_one_line(run, fitted):
     (fitted / "twice.csv").write_text("size,town,gaps,size\n1,Aa,2,3\n")
     assert_one_line(
         run("predict", "m.condensity", "twice.csv", "-o", "p.csv"), 1, "several columns of the same name", "'size'"

@@ -133,10 +133,11 @@ def test_rows_with_gaps_are_as_rare_as_they_are_among_their_like():
     np.testing.assert_array_equal(known.density.scores(fresh[1::2]), known.density.log_density(fresh[1::2]))
 
 
+@pytest.mark.trap("T13")
 @pytest.mark.parametrize(
     "table", ["one-hot", "duplicates", "constant", "all constant", "n < d", "two rows", "wild cell", "columns equal"]
 )
-def test_t13_hard_inputs_have_finite_densities(table):
+def test_hard_inputs_have_finite_densities(table):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(120, 4))
     varying = np.ones(4, dtype=bool)

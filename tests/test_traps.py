@@ -21,28 +21,59 @@ PROBLEM = make_noisy_wave(200, random_state=0)
 
 
 # -------------------------------------------------------------------------------------------------- the two tables
-def test_every_row_of_the_table_of_traps_names_a_test_that_is_there():
-    known = {
-        (str(path.relative_to(ROOT / "tests")), node.name)
-        for path in (ROOT / "tests").rglob("test_*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef)
-    }
-    covered = set()
+def tests_and_their_traps():
+    """(file, test) → rows of docs/traps.md that its marker names, as words."""
+    tests = {}
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                name = (path.relative_to(ROOT / "tests").as_posix(), node.name)
+                tests[name] = {row for decorator in node.decorator_list for row in rows_of_marker(decorator)}
+    return tests
+
+
+def rows_of_marker(decorator):
+    """Rows that `@pytest.mark.trap(…)` names."""
+    if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.trap":
+        yield from (str(ast.literal_eval(argument)) for argument in decorator.args)
+
+
+def rows_of_table():
+    """Row → the (file, test)s that docs/traps.md names for it."""
     for line in (ROOT / "docs" / "traps.md").read_text(encoding="utf-8").splitlines():
         cells = line.split("|")
-        if len(cells) < 4 or not re.fullmatch(r"\s*T?\d+\s*", cells[1]):
-            continue
-        row = cells[1].strip()
-        tests = re.findall(r"`([\w/]+\.py)::(\w+)`", line)
+        if len(cells) >= 4 and re.fullmatch(r"\s*T?\d+\s*", cells[1]):
+            yield cells[1].strip(), re.findall(r"`([\w/]+\.py)::(\w+)`", line)
+
+
+ROWS = {f"T{i}" for i in range(1, 27)} | {str(i) for i in range(1, 61)} - {"58"}
+
+
+def test_every_row_of_the_tables_names_a_test_that_is_marked_with_its_number():
+    marked, covered = tests_and_their_traps(), set()
+    for row, tests in rows_of_table():
         assert tests, f"row {row} names no test"
         for name in tests:
-            assert name in known, f"row {row} names {name}, which is not there"
-        numbers = [number for _, name in tests for number in re.findall(r"_(t?\d+)(?=_)", name)]
-        assert row.lower() in numbers, f"row {row}: no test has its number in its name"
+            assert name in marked, f"row {row} names {name}, which is not there"
+        assert any(row in marked[name] for name in tests), f"row {row}: no test that it names has its number"
         covered.add(row)
-    rows = {f"T{i}" for i in range(1, 27)} | {str(i) for i in range(1, 61)} - {"58"}
-    assert covered == rows
+    assert covered == ROWS
+
+
+def test_every_marker_names_a_row_of_the_tables():
+    for name, rows in tests_and_their_traps().items():
+        assert rows <= ROWS, f"{name} is marked with {rows - ROWS}"
+
+
+def test_the_numeric_contract_names_tests_that_are_there():
+    names = [name for _, name in tests_and_their_traps()]
+    contract = (ROOT / "docs" / "numeric-contract.md").read_text(encoding="utf-8")
+    for shown in re.findall(r"`(…?[\w…*]+)`", contract):
+        if shown.startswith(("test_", "…")):
+            pattern = re.sub(r"[…*]+", r"\\w*", shown)
+            assert any(re.fullmatch(pattern, name) for name in names), shown
+    for path in re.findall(r"`(tests/[\w/]+\.py)`", contract):
+        assert (ROOT / path).exists(), path
 
 
 # ------------------------------------------------------------------------------------------------- T20: dependencies
@@ -59,7 +90,8 @@ def imported_packages():
                 yield node.module.partition(".")[0]
 
 
-def test_t20_every_import_is_declared_and_nothing_is_pinned_from_above():
+@pytest.mark.trap("T20")
+def test_every_import_is_declared_and_nothing_is_pinned_from_above():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     listed = [*project["dependencies"], *extras["cli"], *extras["onnx"]]
@@ -72,10 +104,11 @@ def test_t20_every_import_is_declared_and_nothing_is_pinned_from_above():
 
 
 # ------------------------------------------------------------------------------------- T21: impossible observations
+@pytest.mark.trap("T21")
 @pytest.mark.parametrize("model", [MDNRegressor(3, max_iter=10), JointGMMRegressor(3)], ids=["MDN", "GMM"])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("d", [1, 3])
-def test_t21_an_impossible_observation_has_an_answer_in_bounded_time(model, d):
+def test_an_impossible_observation_has_an_answer_in_bounded_time(model, d):
     X = np.column_stack([PROBLEM.X, np.random.default_rng(0).normal(size=(200, d - 1))])
     model.set_params(random_state=0).fit(X, PROBLEM.y)
     start = time.perf_counter()
@@ -90,15 +123,17 @@ def test_t21_an_impossible_observation_has_an_answer_in_bounded_time(model, d):
 
 
 # ------------------------------------------------------------------------------------------------- T24: accelerators
+@pytest.mark.trap("T24")
 @pytest.mark.parametrize("model", [MDNRegressor(), JointGMMRegressor()], ids=["MDN", "GMM"])
 @pytest.mark.parametrize("engine", ["gpu", "cuda", "", None])
-def test_t24_an_engine_that_does_not_exist_is_refused_and_never_replaced(model, engine):
+def test_an_engine_that_does_not_exist_is_refused_and_never_replaced(model, engine):
     with pytest.raises(ValueError, match="engine"):
         model.set_params(engine=engine).fit(PROBLEM.X, PROBLEM.y)
 
 
 # --------------------------------------------------------------------------------------------------- 43, 44: memory
-def test_43_predictions_take_memory_for_their_results_alone():
+@pytest.mark.trap(43)
+def test_predictions_take_memory_for_their_results_alone():
     code = """
 import resource, sys, numpy as np
 from condensity import MDNRegressor
@@ -119,7 +154,8 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
     assert grown < 200
 
 
-def test_44_results_that_fit_no_memory_are_refused_with_their_size():
+@pytest.mark.trap(44)
+def test_results_that_fit_no_memory_are_refused_with_their_size():
     dist = Mixture(weights=np.ones((100_000, 1)), means=np.zeros((100_000, 1)), scales=np.ones((100_000, 1)))
     points = np.zeros((1, 1_000_000))
     for ask, what in [
@@ -151,7 +187,8 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
+@pytest.mark.trap(53)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_53_a_forked_child_computes_as_its_parent():
+def test_a_forked_child_computes_as_its_parent():
     result = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, check=True, timeout=120)
     assert result.stdout.strip() == "0"

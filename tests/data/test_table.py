@@ -99,6 +99,7 @@ def test_text_and_categories_of_any_type_are_categories(column):
     np.testing.assert_array_equal(table.values[:, 0], [1, 0, np.nan, 1])
 
 
+@pytest.mark.trap(30)
 @pytest.mark.parametrize(
     "column",
     [
@@ -113,19 +114,21 @@ def test_text_and_categories_of_any_type_are_categories(column):
     ],
     ids=lambda column: f"{type(column).__name__}-{getattr(column, 'dtype', getattr(column, 'type', ''))}",
 )
-def test_30_a_missing_number_of_any_type_is_nan(column):
+def test_a_missing_number_of_any_type_is_nan(column):
     frames = {pd.Series: pd.DataFrame, pl.Series: pl.DataFrame}
     table = read_table("X", frames.get(type(column), pa.table)({"c": column}))
     assert table.categories == {}
     np.testing.assert_array_equal(table.values[:, 0], [1, np.nan, 3])
 
 
+@pytest.mark.trap(25)
 @pytest.mark.parametrize("missing", [pd.Series([True, None, False], dtype="boolean"), pl.Series([True, None, False])])
-def test_25_missing_truth_values_are_nan(missing):
+def test_missing_truth_values_are_nan(missing):
     frame = pd.DataFrame({"c": missing}) if isinstance(missing, pd.Series) else pl.DataFrame({"c": missing})
     np.testing.assert_array_equal(read_table("X", frame).values[:, 0], [1, np.nan, 0])
 
 
+@pytest.mark.trap(29)
 @pytest.mark.parametrize(
     ("column", "words"),
     [
@@ -134,7 +137,7 @@ def test_25_missing_truth_values_are_nan(missing):
         (pl.Series([{"a": 1}] * 3), "'c' of X is nested"),
     ],
 )
-def test_29_columns_of_other_kinds_are_named_in_polars_and_arrow(column, words):
+def test_columns_of_other_kinds_are_named_in_polars_and_arrow(column, words):
     for frame in (pl.DataFrame({"c": column}), pl.DataFrame({"c": column}).to_arrow()):
         with pytest.raises(ValueError, match=words):
             read_table("X", frame)
@@ -223,7 +226,8 @@ def test_many_levels_become_signs_and_ordered_ones_ranks():
     assert x[0].tolist() == [pytest.approx(np.arange(len(levels)).mean()), 1.0]
 
 
-def test_28_levels_that_fit_never_saw_are_unknown_after_a_warning():
+@pytest.mark.trap(28)
+def test_levels_that_fit_never_saw_are_unknown_after_a_warning():
     fresh = PANDAS.head(4).assign(kind=pd.Categorical(["cat", "fox", "gnu", "fox"]))
     with pytest.warns(
         UserWarning, match=r"Column 'kind' of X holds levels that were not there in fit: 'fox', 'gnu', in 3 of 4"
@@ -335,7 +339,8 @@ def test_categories_of_arrays_are_named_by_position(model):
         model.set_params(categorical_features="from_dtype").fit(as_object, Y)
 
 
-def test_35_schema_of_fit_is_that_of_predict(model):
+@pytest.mark.trap(35)
+def test_schema_of_fit_is_that_of_predict(model):
     model.fit(PANDAS, Y)
     with pytest.raises(ValueError, match="feature names"):
         model.predict(PANDAS[["kind", "age", "size", "gaps", "tall"]])

@@ -62,9 +62,10 @@ def assert_nominal(held, level):
     assert test.pvalue > FALSE_ALARM / CELLS, f"{held.mean():.4f} of {held.size} draws instead of {level}"
 
 
+@pytest.mark.trap("T7")
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_t7_sets_of_one_output_hold_their_share(shape, method):
+def test_sets_of_one_output_hold_their_share(shape, method):
     dist, draws = mixture_of(shape)
     values = dist.hpd_value(draws) if method == "hpd_value" else None
     for level in LEVELS:
@@ -89,8 +90,9 @@ def several_outputs(request):
     return Mixture(**{name: np.tile(part, (n,) + (1,) * part.ndim) for name, part in parameters.items()}), draws
 
 
+@pytest.mark.trap("T7")
 @pytest.mark.parametrize("output", range(OUTPUTS))
-def test_t7_intervals_of_one_of_several_outputs_hold_their_share(several_outputs, output):
+def test_intervals_of_one_of_several_outputs_hold_their_share(several_outputs, output):
     dist, draws = several_outputs
     others = {j: draws[:, j] for j in range(OUTPUTS) if j != output}
     for one in (dist[0].marginal([output]), dist.condition(others)):  # the rows' marginals are the same

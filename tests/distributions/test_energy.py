@@ -238,8 +238,9 @@ def test_correlation_of_one_within_rounding_is_no_obstacle():
     np.testing.assert_allclose(energy_score(*line), expected, rtol=1e-8)
 
 
+@pytest.mark.trap("T4")
 @pytest.mark.parametrize(("n", "k", "g"), [(1500, 20, 1), (1, 300, 1), (1, 5, 20_000), (4, 3, 6000)])
-def test_t4_memory_stays_below_32_mb(n, k, g):
+def test_memory_stays_below_32_mb(n, k, g):
     log_weights, means, factors, _ = mixtures(11, n=n, k=k)
     y = np.zeros((n, g, Q))
     tracemalloc.start()

@@ -324,7 +324,8 @@ def test_likelihood_equals_scikit_learn_from_the_same_start(n, n_components, d, 
 # ---------------------------------------------------------------- the start
 
 
-def test_t6_start_finds_three_separated_blobs():
+@pytest.mark.trap("T6")
+def test_start_finds_three_separated_blobs():
     """TRAPS T6: farthest-centre k-means++ finds all three in 34 % of starts, the right one in 99 %."""
     rng = np.random.default_rng(0)
     centres = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])

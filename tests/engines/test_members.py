@@ -94,8 +94,9 @@ def test_a_callback_can_end_a_run_once_there_is_something_to_keep(engine, monkey
     assert len(calls) == 20 if engine is trainer else len(calls) >= 20
 
 
+@pytest.mark.trap("T17")
 @pytest.mark.parametrize("engine", ENGINES)
-def test_t17_noise_moves_the_rows_at_first_and_not_at_last(engine):
+def test_noise_moves_the_rows_at_first_and_not_at_last(engine):
     plan = PLAN._replace(horizon=0, max_steps=600)
     quiet, noisy, again = (
         run_to_end(run(engine, plan._replace(input_noise=noise, target_noise=noise), splits=[all_rows(120)]))

@@ -236,8 +236,9 @@ def test_what_cannot_be_trained_is_refused(change, words):
         train(native, **{**arguments, **change})
 
 
+@pytest.mark.trap(51)
 @pytest.mark.parametrize("engine", ["native", "reference"])
-def test_51_ctrl_c_keeps_the_best_model_so_far_and_says_so(engine):
+def test_ctrl_c_keeps_the_best_model_so_far_and_says_so(engine):
     script = textwrap.dedent(f"""
         import _thread, threading, time, warnings
         import numpy as np
@@ -261,8 +262,9 @@ def test_51_ctrl_c_keeps_the_best_model_so_far_and_says_so(engine):
     assert done.stdout.strip() == "True|False|Interrupted|True|['ConvergenceWarning']", done.stderr
 
 
+@pytest.mark.trap(51)
 @pytest.mark.parametrize("engine", [trainer, native])
-def test_51_ctrl_c_before_the_first_look_at_the_model_is_raised(monkeypatch, engine):
+def test_ctrl_c_before_the_first_look_at_the_model_is_raised(monkeypatch, engine):
     network, rows = Network(1, (4,), 2, "tanh", (-6.9, 2.0)), make_rows(64, 1)
 
     def interrupt(*_):

@@ -22,7 +22,8 @@ def test_generators_are_advanced_and_none_is_fresh():
     assert as_generator(None).random() != as_generator(None).random()
 
 
-def test_t11_the_global_generator_is_neither_read_nor_moved():
+@pytest.mark.trap("T11")
+def test_the_global_generator_is_neither_read_nor_moved():
     def draws():
         return [
             as_generator(5).random(),

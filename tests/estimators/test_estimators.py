@@ -65,7 +65,8 @@ def test_verbs_agree_with_the_distribution(model, data):
     assert model.score(X, y, weight) == pytest.approx(np.average(dist.logpdf(y), weights=weight), rel=1e-13)
 
 
-def test_t19_the_density_whose_log_is_the_score_integrates_to_one(model, data):
+@pytest.mark.trap("T19")
+def test_the_density_whose_log_is_the_score_integrates_to_one(model, data):
     X, y = data
     dist = model.fit(X, y).predict_dist(X[:5])
     grid = np.linspace(-60, 60, 200_001)
@@ -81,7 +82,8 @@ def test_intervals_cover_about_as_often_as_they_say(data):
     assert 0.85 <= np.mean((low <= fresh.y) & (fresh.y <= high)) <= 0.95
 
 
-def test_32_a_column_y_comes_back_as_a_column(model, data):
+@pytest.mark.trap(32)
+def test_a_column_y_comes_back_as_a_column(model, data):
     X, y = data
     flat = clone(model).fit(X, y).predict(X)
     model.fit(X, y[:, None])
@@ -89,7 +91,8 @@ def test_32_a_column_y_comes_back_as_a_column(model, data):
     np.testing.assert_array_equal(model.predict(X)[:, 0], flat)
 
 
-def test_t10_t11_55_same_seed_same_bits_and_no_chance_at_predict_time(model, data):
+@pytest.mark.trap("T10", "T11", 55)
+def test_same_seed_same_bits_and_no_chance_at_predict_time(model, data):
     X, y = data
     before = np.random.get_state()[1].copy()  # noqa: NPY002 (the global state must not move)
     first, again = clone(model).fit(X, y), clone(model).fit(X, y)
@@ -130,7 +133,8 @@ def test_it_works_inside_scikit_learn(model, data):
     assert search.best_params_["n_components"] == 4
 
 
-def test_57_a_refit_forgets_the_first_and_a_failed_fit_leaves_nothing(model, data):
+@pytest.mark.trap(57)
+def test_a_refit_forgets_the_first_and_a_failed_fit_leaves_nothing(model, data):
     X, y = data
     model.fit(X, y)
     model.fit(np.column_stack([X, X**2, -X]), y)
@@ -141,7 +145,8 @@ def test_57_a_refit_forgets_the_first_and_a_failed_fit_leaves_nothing(model, dat
         model.predict(X)
 
 
-def test_57_a_refit_without_names_forgets_the_names(model, data):
+@pytest.mark.trap(57)
+def test_a_refit_without_names_forgets_the_names(model, data):
     X, y = data
     model.fit(pd.DataFrame(X, columns=["wind"]), y)
     model.fit(X, y)
@@ -159,7 +164,8 @@ def test_generators_are_taken_as_seeds_and_advanced(model, data, make):
     assert not np.array_equal(model.fit(X, y).predict_dist(X).means, first)
 
 
-def test_t25_a_weight_of_zero_is_an_absent_row_and_only_ratios_count(model, data):
+@pytest.mark.trap("T25")
+def test_a_weight_of_zero_is_an_absent_row_and_only_ratios_count(model, data):
     X, y = data
     weight = np.ones(len(y))
     weight[::5] = 0
@@ -207,10 +213,11 @@ def test_outcomes_are_told_and_bad_ones_warned_of(data):
         MDNRegressor(solver="rmsprop", learning_rate_init=1e9, scale_bounds=None, random_state=0).fit(X, y)
 
 
+@pytest.mark.trap(51)
 @pytest.mark.parametrize(
     ("name", "kernel"), [("MDN", "condensity.engines.operation"), ("GMM", "condensity.em.joint.fit_gmm")]
 )
-def test_51_ctrl_c_leaves_nothing_half_fitted_and_the_next_fit_works(monkeypatch, data, name, kernel):
+def test_ctrl_c_leaves_nothing_half_fitted_and_the_next_fit_works(monkeypatch, data, name, kernel):
     X, y = data
     model = clone(QUICK[name]).fit(X, y)
 

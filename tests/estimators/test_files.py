@@ -68,7 +68,8 @@ def saved(request, tmp_path_factory):
     return model, INPUTS[request.param], model.save(tmp_path_factory.mktemp("models") / "m.condensity")
 
 
-def test_t16_a_model_comes_back_to_the_bit(saved):
+@pytest.mark.trap("T16")
+def test_a_model_comes_back_to_the_bit(saved):
     model, X, path = saved
     back = load(path)
     assert type(back) is type(model)
@@ -87,8 +88,9 @@ def test_a_loaded_model_can_be_fitted_again_and_cloned(saved):
     assert np.isfinite(back.predict(X)).all()
 
 
+@pytest.mark.trap("T16")
 @pytest.mark.parametrize("name", ["MDN table", "GMM table"])
-def test_t16_a_model_comes_back_in_a_fresh_process(name, tmp_path):
+def test_a_model_comes_back_in_a_fresh_process(name, tmp_path):
     model = FITS[name]()
     path = model.save(tmp_path / "m.condensity")
     TABLE.to_parquet(tmp_path / "table.parquet")
@@ -112,7 +114,8 @@ def test_partial_fit_goes_on_after_loading(tmp_path):
     assert back.score(PROBLEM.X, PROBLEM.y) > before
 
 
-def test_36_an_unfitted_model_is_not_saved(tmp_path):
+@pytest.mark.trap(36)
+def test_an_unfitted_model_is_not_saved(tmp_path):
     for model in (MDNRegressor(), JointGMMRegressor()):
         with pytest.raises(NotFittedError):
             model.save(tmp_path / "m")
@@ -135,8 +138,9 @@ def golden_files():
     return sorted(GOLDEN.glob("*.condensity"))
 
 
+@pytest.mark.trap("T16")
 @pytest.mark.parametrize("path", golden_files(), ids=lambda path: path.stem)
-def test_t16_models_of_every_release_are_read(path):
+def test_models_of_every_release_are_read(path):
     """Made by tests/golden/make.py when a format was new; what they predicted then stands in the JSON beside them.
 
     The tolerance is for other instruction sets: the numbers were made with one.
@@ -196,15 +200,17 @@ CHANGES = {
 }
 
 
+@pytest.mark.trap(49)
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("name", ["MDN", "MDN table", "GMM"])
-def test_49_files_with_a_right_checksum_and_wrong_content_are_refused(name, change, tmp_path):
+def test_files_with_a_right_checksum_and_wrong_content_are_refused(name, change, tmp_path):
     path = sealed(FITS[name]().save(tmp_path / "m"), CHANGES[change])
     with pytest.raises(ModelFileError, match=r"no model|does not know|damaged"):
         load(path)
 
 
-def test_49_a_network_that_claims_to_be_huge_is_refused_before_it_is_made(tmp_path):
+@pytest.mark.trap(49)
+def test_a_network_that_claims_to_be_huge_is_refused_before_it_is_made(tmp_path):
     path = FITS["MDN"]().save(tmp_path / "m")
 
     def claim(manifest, _):

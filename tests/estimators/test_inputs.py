@@ -100,9 +100,10 @@ def test_few_rows_are_cross_fitted(recwarn):
     recwarn.clear()
 
 
+@pytest.mark.trap(5)
 @pytest.mark.filterwarnings("ignore:X is constant")
 @pytest.mark.parametrize("kind", MODELS)
-def test_5_another_value_of_a_constant_column_was_never_seen(kind):
+def test_another_value_of_a_constant_column_was_never_seen(kind):
     X, y = wide()
     model = clone(MODELS[kind]).fit(X, y)
     moved = X[:3].copy()
@@ -291,10 +292,11 @@ def test_several_outputs():
 
 
 # ------------------------------------------------------------------------------------------------ p(x | y)
+@pytest.mark.trap("T22")
 @pytest.mark.filterwarnings("ignore:Trained on all")  # the wave takes its 3000 steps
 @pytest.mark.parametrize("make", [make_ring, make_cross, make_inverse_wave])
 @pytest.mark.parametrize("kind", MODELS)
-def test_t22_inputs_given_outputs_are_close_to_the_truth(kind, make):
+def test_inputs_given_outputs_are_close_to_the_truth(kind, make):
     """Mean total variation from Bayes' rule on the true densities; the goal at n = 5000 is .12, here n = 3000."""
     problem, test = make(3000, random_state=0), make(25, random_state=1)
     model = clone(MODELS[kind]).fit(problem.X, problem.y)

@@ -55,9 +55,10 @@ def crash_after(calls):
     return callback
 
 
+@pytest.mark.trap(52, 56)
 @needs_native
 @pytest.mark.parametrize("changes", [{}, {"n_members": 3}, {"numeric_encoding": "piecewise"}], ids=str)
-def test_52_56_a_fit_broken_off_anywhere_goes_on_to_the_same_bits(tmp_path, monkeypatch, changes):
+def test_a_fit_broken_off_anywhere_goes_on_to_the_same_bits(tmp_path, monkeypatch, changes):
     monkeypatch.setattr(trainer, "SLICE_SECONDS", 0.0)
     monkeypatch.setattr(journal, "WRITE_EVERY", 0.0)
     x, y = np.column_stack([DATA.X, DATA.X**2]), DATA.y
@@ -80,8 +81,9 @@ def test_52_56_a_fit_broken_off_anywhere_goes_on_to_the_same_bits(tmp_path, monk
     assert not path.exists()  # it has served
 
 
+@pytest.mark.trap(52)
 @needs_native
-def test_52_kill_9_loses_nothing(tmp_path):
+def test_kill_9_loses_nothing(tmp_path):
     """A process killed in the middle of a fit, without any random_state: the next one ends as if nothing had happened."""
     path = tmp_path / "fit.checkpoint"
     script = textwrap.dedent(f"""
@@ -232,8 +234,9 @@ def test_warm_start_refuses_another_network(changes):
         model(warm_start=True).fit(DATA.X, DATA.y).fit(np.column_stack([DATA.X, DATA.X**2]), DATA.y)
 
 
+@pytest.mark.trap("T18")
 @pytest.mark.parametrize("engine", ["native", "reference"])
-def test_t18_partial_fit_learns_epoch_by_epoch(engine):
+def test_partial_fit_learns_epoch_by_epoch(engine):
     if engine == "native" and not engines.native_available():
         pytest.skip("the compiled extension is not built")
     all_rows = model(engine=engine)
@@ -253,7 +256,8 @@ def test_t18_partial_fit_learns_epoch_by_epoch(engine):
     np.testing.assert_array_equal(again._fit.parameters, all_rows._fit.parameters)
 
 
-def test_t18_partial_fit_goes_on_from_fit_and_takes_other_rows():
+@pytest.mark.trap("T18")
+def test_partial_fit_goes_on_from_fit_and_takes_other_rows():
     fitted = model().fit(DATA.X, DATA.y)
     before = fitted.score(DATA.X, DATA.y)
     more = make_cross(500, random_state=1)
