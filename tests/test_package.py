@@ -54,7 +54,8 @@ def test_examples_in_docstrings_run(name):
     assert failures == 0
 
 
-def test_the_readme_tour_runs():
+def test_the_readme_tour_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # it saves a model
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
     names = {}
     for block in blocks:
