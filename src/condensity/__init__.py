@@ -1,11 +1,15 @@
 """condensity: the whole distribution of y given x.
 
 Public names are loaded on first use (PEP 562), so that `import condensity` and the command line's --help are instant.
+Type checkers read `__init__.pyi`, which `tests/test_stub.py` holds to this module.
 """
 
 from importlib import import_module
 
-_HOME = {
+_MODULES = ("datasets", "export", "plots", "report", "scorers", "scores", "selection")
+
+#: Public class or function → the module that defines it.
+_HOMES = {
     "AbstractDensityRegressor": "condensity.estimators.base",
     "JointGMMRegressor": "condensity.estimators.joint_gmm",
     "MDNRegressor": "condensity.estimators.mdn",
@@ -14,47 +18,23 @@ _HOME = {
     "TransformedMixture": "condensity.distributions",
     "WeightedDraws": "condensity.inverse",
     "load": "condensity.estimators.loading",
-    "report": "condensity.report",
-    "datasets": "condensity.datasets",
-    "export": "condensity.export",
-    "plots": "condensity.plots",
     "predict_dist": "condensity.estimators.unwrap",
-    "scorers": "condensity.scorers",
-    "scores": "condensity.scores",
-    "selection": "condensity.selection",
 }
 
-__all__ = [
-    "AbstractDensityRegressor",
-    "JointGMMRegressor",
-    "MDNRegressor",
-    "Mixture",
-    "ModelFileError",
-    "TransformedMixture",
-    "WeightedDraws",
-    "__version__",
-    "datasets",
-    "export",
-    "load",
-    "plots",
-    "predict_dist",
-    "report",
-    "scorers",
-    "scores",
-    "selection",
-]
+__all__ = sorted([*_MODULES, *_HOMES, "__version__"])
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
     if name == "__version__":
         from importlib.metadata import version
 
         return version("condensity")
-    if name not in _HOME:
-        raise AttributeError(f"module 'condensity' has no attribute {name!r}")
-    home = import_module(_HOME[name])
-    return home if home.__name__ == f"condensity.{name}" else getattr(home, name)
+    if name in _MODULES:
+        return import_module(f"condensity.{name}")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'condensity' has no attribute {name!r}")
 
 
-def __dir__():
-    return sorted(__all__)
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,0 +1,18 @@
+from condensity import datasets as datasets
+from condensity import export as export
+from condensity import plots as plots
+from condensity import report as report
+from condensity import scorers as scorers
+from condensity import scores as scores
+from condensity import selection as selection
+from condensity.distributions import Mixture as Mixture
+from condensity.distributions import TransformedMixture as TransformedMixture
+from condensity.estimators.base import AbstractDensityRegressor as AbstractDensityRegressor
+from condensity.estimators.joint_gmm import JointGMMRegressor as JointGMMRegressor
+from condensity.estimators.loading import load as load
+from condensity.estimators.mdn import MDNRegressor as MDNRegressor
+from condensity.estimators.unwrap import predict_dist as predict_dist
+from condensity.inverse import WeightedDraws as WeightedDraws
+from condensity.persistence import ModelFileError as ModelFileError
+
+__version__: str
