@@ -120,7 +120,7 @@ class InputDensity:
         """One row, in standardised units."""
         weights, means, _ = self.parameters
         factors = em.factors_of(self.parameters)
-        return Mixture._from_factors(np.log(weights)[None], means[None], factors[None])
+        return Mixture.from_factors(np.log(weights)[None], means[None], factors[None])
 
     def _log_density(self, z):
         return em.log_density(self.parameters, z, self.spec, engine=self.engine, n_threads=self.n_threads)

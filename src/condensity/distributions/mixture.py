@@ -99,10 +99,16 @@ class Mixture:
         return self
 
     @classmethod
-    def _from_factors(cls, log_weights, means, factors) -> "Mixture":
-        """For models, whose numbers need no validation: standard deviations or lower Cholesky factors, as `Parameters`.
+    def from_factors(cls, log_weights: np.ndarray, means: np.ndarray, factors: np.ndarray) -> "Mixture":
+        """Mixture of trusted numbers, for models: none is validated, since that would take longer than all the rest.
 
-        Weights must sum to one in every row; to check it would take longer than all the rest.
+        Parameters
+        ----------
+        log_weights : ndarray (n, K)
+            Sum to one in every row, after `exp`.
+        means : ndarray (n, K) or (n, K, q)
+        factors : ndarray (n, K), (n, K, q) or (n, K, q, q)
+            Standard deviations, or lower Cholesky factors of the covariances, with positive diagonals.
         """
         return cls._trusted(Parameters(log_weights, np.ones(len(log_weights)), *squeezed(means, factors)), None)
 

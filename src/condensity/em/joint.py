@@ -150,12 +150,12 @@ def conditional(parameters, given, target, x, *, engine="auto", n_threads=1) -> 
     parts = group_by_missing(x)
     pieces = [_condition(parameters, given[part.known], target, part.x, evaluate) for part in parts]
     if len(pieces) == 1:
-        return Mixture._from_factors(*pieces[0])
+        return Mixture.from_factors(*pieces[0])
     whole = [np.empty((len(x), *piece.shape[1:])) for piece in pieces[0]]
     for part, piece in zip(parts, pieces, strict=True):
         for result, some in zip(whole, piece, strict=True):
             result[part.rows] = some
-    return Mixture._from_factors(*whole)
+    return Mixture.from_factors(*whole)
 
 
 def conditional_terms(parameters, given, target, x, *, engine="auto", n_threads=1):

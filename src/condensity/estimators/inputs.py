@@ -296,4 +296,4 @@ def _widened(prior, n):
     """The marginal of y with wider components, in n rows, in standardised units."""
     factors = PRIOR_WIDENING * em.factors_of(prior)
     parts = (np.log(prior.weights), prior.means, factors)
-    return Mixture._from_factors(*(np.broadcast_to(part, (n, *part.shape)) for part in parts))
+    return Mixture.from_factors(*(np.broadcast_to(part, (n, *part.shape)) for part in parts))

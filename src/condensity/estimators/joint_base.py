@@ -32,7 +32,7 @@ class AbstractJointRegressor(AbstractDensityRegressor):
         weights, means, _ = self._fit.parameters
         center, scale = self._joint_units()
         factors = em.factors_of(self._fit.parameters)
-        joint = Mixture._from_factors(
+        joint = Mixture.from_factors(
             np.log(weights)[None], (means * scale + center)[None], (scale[:, None] * factors)[None]
         )
         return joint.named(self._joint_names())

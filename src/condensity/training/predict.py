@@ -47,7 +47,7 @@ def _predict_member(theta, network, x, base):
         factors[rows] = (
             covariance_factors(scales, head.regression_coefficients) if network.n_regression_coefficients else scales
         )
-    return Mixture._from_factors(log_weights, means, factors)
+    return Mixture.from_factors(log_weights, means, factors)
 
 
 def covariance_factors(scales, regression_coefficients):
