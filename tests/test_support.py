@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from condensity import em, support
+from condensity.compute import Compute
 from condensity.evaluation.selection import sweep
 from condensity.support import GATE_COST, InputDensity, calibrate, calibrated, fit_support, why_unavailable
 
@@ -188,9 +189,9 @@ def test_long_tables_hold_a_fifth_out(monkeypatch):
 
 def test_threads_and_engines_agree():
     x = circle(700, np.random.default_rng(0))
-    one, two = fit(x), fit(x, n_threads=2)
+    one, two = fit(x), fit(x, compute=Compute(n_threads=2))
     np.testing.assert_array_equal(one.scores, two.scores)
-    slow = fit(x, engine="reference")
+    slow = fit(x, compute=Compute("reference"))
     np.testing.assert_allclose(slow.scores, one.scores, atol=1e-6)  # the same steps, rounded otherwise
 
 

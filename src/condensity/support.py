@@ -26,6 +26,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, log_expit
 
 from condensity import em
+from condensity.compute import AUTO, Compute
 from condensity.data.splitting import N_FOLDS, fold_splits, held_out_splits
 from condensity.distributions import Mixture
 from condensity.em.sweep import candidate_sizes, sweep
@@ -123,7 +124,7 @@ class InputDensity:
         return Mixture.from_factors(np.log(weights)[None], means[None], factors[None])
 
     def _log_density(self, z):
-        return em.log_density(self.parameters, z, self.spec, engine=self.engine, n_threads=self.n_threads)
+        return em.log_density(self.parameters, z, self.spec, compute=Compute(self.engine, self.n_threads))
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +200,7 @@ def calibrate(density, refit: Callable, x, weight, rng, *, held_out=None, n_thre
     return calibrated(density, np.concatenate(scored), weight[rows])
 
 
-def fit_support(x, weight, varying, rng, *, held_out=None, engine="auto", n_threads=1) -> Support:
+def fit_support(x, weight, varying, rng, *, held_out=None, compute: Compute = AUTO) -> Support:
     """Fit a mixture to standardised inputs, its size and form chosen by held-out rows, and calibrate it.
 
     Parameters
@@ -213,29 +214,34 @@ def fit_support(x, weight, varying, rng, *, held_out=None, engine="auto", n_thre
     rng : numpy Generator
     held_out : ndarray (v, d), optional
         The caller's own validation rows: they judge sizes, and calibrate.
-    engine, n_threads
-        As in `em.fit_gmm`.
+    compute : Compute
     """
     columns = np.flatnonzero(varying)
     x = np.clip(np.asarray(x, dtype=float), -FARTHEST, FARTHEST)
-    how: dict[str, Any] = {"engine": engine, "n_threads": n_threads}
     if not len(columns):
         nothing = em.GaussianMixtureParameters(np.ones(1), np.empty((1, 0)), np.empty((1, 0, 0)))
         return calibrated(InputDensity(nothing, columns, em.CovarianceSpec()), np.zeros(len(x)), weight)
     z = x[:, columns]
     others = None if held_out is None else np.asarray(held_out, dtype=float)[:, columns]
-    spec, start = _best_start(z, weight, others, rng, **how)
+    spec, start = _best_start(z, weight, others, rng, compute=compute)
 
     def fit(rows, start):
-        return InputDensity(fit_again(z[rows], weight[rows], start, spec, **how), columns, spec, **how)
+        parameters = fit_again(z[rows], weight[rows], start, spec, compute=compute)
+        return InputDensity(parameters, columns, spec, compute.engine, compute.n_threads)
 
     density = fit(slice(None), start)
     return calibrate(
-        density, lambda rows: fit(rows, density.parameters), x, weight, rng, held_out=held_out, n_threads=n_threads
+        density,
+        lambda rows: fit(rows, density.parameters),
+        x,
+        weight,
+        rng,
+        held_out=held_out,
+        n_threads=compute.n_threads,
     )
 
 
-def fit_again(z, weight, start, spec, *, engine="auto", n_threads=1) -> em.GaussianMixtureParameters:
+def fit_again(z, weight, start, spec, *, compute: Compute = AUTO) -> em.GaussianMixtureParameters:
     """A mixture of other rows of the same table, from where an earlier fit ended.
 
     Where a component stands 10¹⁰⁰ away on a row that is not among them, its covariance would be lost to rounding: then from anew.
@@ -244,13 +250,12 @@ def fit_again(z, weight, start, spec, *, engine="auto", n_threads=1) -> em.Gauss
         "sample_weight": weight,
         "spec": spec,
         "tol": TOLERANCE,
-        "engine": engine,
     }
     size, rng = len(start.weights), np.random.default_rng(0)
     try:
-        return em.fit_gmm(z, size, rng, start=start, n_threads=n_threads, **how).parameters
+        return em.fit_gmm(z, size, rng, start=start, compute=compute, **how).parameters
     except np.linalg.LinAlgError:
-        return em.fit_gmm(z, size, rng, n_threads=n_threads, **how).parameters
+        return em.fit_gmm(z, size, rng, compute=compute, **how).parameters
 
 
 def why_unavailable(d) -> str | None:
@@ -260,7 +265,7 @@ def why_unavailable(d) -> str | None:
     return f"X has {d} columns, and a density of more than {MOST_COLUMNS} is not worth its time"
 
 
-def _best_start(z, weight, held_out, rng, *, engine, n_threads):
+def _best_start(z, weight, held_out, rng, *, compute: Compute):
     """Form and parameters of the mixture that is best on held-out rows."""
     n, d = z.shape
     splits = [(np.arange(n), None)] if held_out is not None else held_out_splits(n, HELD_OUT_SHARE, rng)
@@ -272,13 +277,13 @@ def _best_start(z, weight, held_out, rng, *, engine, n_threads):
 
     def score(spec, size, seed):
         """Mean held-out log density of a size; folds begin where a fit of all rows ended, which halves their time."""
-        seeded, how = np.random.default_rng(seed), {"spec": spec, "tol": TOLERANCE, "engine": engine}
+        seeded, how = np.random.default_rng(seed), {"spec": spec, "tol": TOLERANCE, "compute": compute.one_thread}
         start = em.fit_gmm(z, size, seeded, sample_weight=weight, **how).parameters if len(splits) > 1 else None
         results = []
         for kept, out in splits:
             fit = em.fit_gmm(z[kept], size, seeded, sample_weight=weight[kept], start=start, **how)
             rows, counts = (held_out, np.ones(len(held_out))) if out is None else (z[out], weight[out])
-            log_density = em.held_out_scores(fit.parameters, spec, rows, d, joint=True, engine=engine)
+            log_density = em.held_out_scores(fit.parameters, spec, rows, d, joint=True, compute=compute.one_thread)
             results.append(np.average(log_density, weights=counts))
         found[spec, size] = float(np.mean(results)), spec, fit.parameters if start is None else start
         return found[spec, size][0]
@@ -287,10 +292,10 @@ def _best_start(z, weight, held_out, rng, *, engine, n_threads):
         spec, seeds = em.CovarianceSpec(kind), rng.integers(2**63, size=len(sizes))
         selection = sweep(
             lambda group, spec=spec, seeds=seeds: em.in_threads(
-                lambda size: score(spec, size, seeds[sizes.index(size)]), group, n_threads, em.Watch()
+                lambda size: score(spec, size, seeds[sizes.index(size)]), group, compute.n_threads, em.Watch()
             ),
             sizes,
-            at_once=n_threads,
+            at_once=compute.n_threads,
             patience=PATIENCE,
         )
         best.append(found[spec, selection.best])

@@ -7,6 +7,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
+from condensity.compute import Compute
 from condensity.em import COVARIANCE_TYPES, CovarianceSpec, fit_gmm, kmeans_start, steps
 from condensity.em.steps import em_step, expect, group_by_missing, maximise
 
@@ -43,9 +44,9 @@ def test_likelihood_path_equals_scikit_learn(kind, n, n_components, d, engine):
     x = blobs(n, d)
     spec = CovarianceSpec(kind, 0.0, 1e-6)
     start = kmeans_start(
-        x, n_components, np.random.default_rng(0), spec=CovarianceSpec(kind, 0.05, 1e-3), engine=engine
+        x, n_components, np.random.default_rng(0), spec=CovarianceSpec(kind, 0.05, 1e-3), compute=Compute(engine)
     )
-    ours = fit_gmm(x, n_components, None, start=start, spec=spec, max_iter=40, tol=0.0, engine=engine)
+    ours = fit_gmm(x, n_components, None, start=start, spec=spec, max_iter=40, tol=0.0, compute=Compute(engine))
     for n_iter in (1, 2, 3, 7, 20, 40):
         theirs = GaussianMixture(
             n_components, covariance_type=kind, tol=0.0, reg_covar=1e-6, max_iter=n_iter, weights_init=start.weights,
@@ -114,7 +115,13 @@ def test_the_m_step_maximises(kind, prior):
 def test_the_objective_climbs_and_covariances_have_their_form(kind, prior, engine):
     x = blobs(250, 4)
     fit = fit_gmm(
-        x, 4, np.random.default_rng(0), spec=CovarianceSpec(kind, prior, 0.0), max_iter=60, tol=0.0, engine=engine
+        x,
+        4,
+        np.random.default_rng(0),
+        spec=CovarianceSpec(kind, prior, 0.0),
+        max_iter=60,
+        tol=0.0,
+        compute=Compute(engine),
     )
     assert (np.diff(fit.objective_path) > -1e-12).all()
     covariances = fit.parameters.covariances
@@ -131,9 +138,11 @@ def test_the_objective_climbs_and_covariances_have_their_form(kind, prior, engin
 def test_integer_weights_are_repeated_rows(kind, engine):
     x = blobs(90, 2)
     repeats = np.random.default_rng(0).integers(0, 4, 90)
-    weighted = repeated = kmeans_start(x, 3, np.random.default_rng(0), spec=CovarianceSpec(kind), engine=engine)
+    weighted = repeated = kmeans_start(
+        x, 3, np.random.default_rng(0), spec=CovarianceSpec(kind), compute=Compute(engine)
+    )
     spec = CovarianceSpec(kind, 0.02, 1e-6)
-    sums = steps.engines.operation("gaussian_sums", engine=engine)
+    sums = steps.engines.operation("gaussian_sums", Compute(engine))
     for _ in range(8):
         weighted, one = em_step(group_by_missing(x, repeats.astype(float)), weighted, spec, sums)
         repeated, other = em_step(group_by_missing(np.repeat(x, repeats, axis=0)), repeated, spec, sums)

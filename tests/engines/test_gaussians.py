@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from condensity import engines
+from condensity.compute import Compute
 from condensity.engines.reference import gaussians as reference
 from condensity.engines.reference.kmeans import kmeans
 
@@ -56,7 +57,7 @@ def test_threads_change_no_bit(isa):
         ("gaussian_sums", (x, weight)), ("gaussian_log_density", (x,)),
         ("gaussian_conditional", (rng.normal(size=(5, 2, 3)), rng.normal(size=(5, 2)), x)),
     ):  # fmt: skip
-        one, four = (engines.threaded(name, engine="native", n_threads=t)(normals, *arguments) for t in (1, 4))
+        one, four = (engines.operation(name, Compute("native", t))(normals, *arguments) for t in (1, 4))
         one, four = (result if isinstance(result, tuple) else (result,) for result in (one, four))
         assert all(np.array_equal(a, b) for a, b in zip(one, four, strict=True))
 

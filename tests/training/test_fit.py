@@ -7,6 +7,7 @@ from scipy.stats import multivariate_normal
 from sklearn.exceptions import ConvergenceWarning
 
 from condensity import MDNRegressor, engines
+from condensity.compute import Compute
 from condensity.datasets.synthetic import make_cross, make_noisy_wave
 from condensity.engines.reference import trainer
 from condensity.engines.reference.trainer import TrainingRows
@@ -109,11 +110,13 @@ def test_own_validation_rows_are_judged_with_their_own_offsets(engine):
     rows = TrainingRows(x, cause + 0.3 * rng.normal(size=(400, 1)), np.ones(400), offset)
     kept, held_out = rows.take(slice(300)), rows.take(slice(300, None))
     settings = MDNRegressor(**SMALL)._settings()
-    fitted = fitting.fit_mdn(settings, kept, np.random.default_rng(0), held_out, engine=engine)
+    fitted = fitting.fit_mdn(settings, kept, np.random.default_rng(0), held_out, compute=Compute(engine))
     # A normal of spread .3 costs .22 nats; of spread 2, the best without the offset, 2.1.
     assert min(fitted.history["validation_nll"]) < 0.5
     with pytest.raises(ValueError, match="must have an offset, or none"):
-        fitting.fit_mdn(settings, kept, np.random.default_rng(0), held_out._replace(offset=None), engine=engine)
+        fitting.fit_mdn(
+            settings, kept, np.random.default_rng(0), held_out._replace(offset=None), compute=Compute(engine)
+        )
 
 
 def test_own_validation_rows_without_early_stopping_are_refused():

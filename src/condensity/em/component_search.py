@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from condensity import em
+from condensity.compute import AUTO, Compute
 from condensity.em.sweep import candidate_sizes, sweep
 
 #: Fits of the sweep may end this much earlier than the last one, which goes on from the best of them: 30 % less time, and .001
@@ -34,15 +35,13 @@ class ComponentSearch:
     n_inputs : int
         d.
     criterion : {'conditional', 'joint', 'bic'}
-    engine, n_threads, watch
+    compute, watch
         As in `em.fit_gmm`.
     """
 
-    def __init__(
-        self, settings, z, weight, n_inputs, *, criterion="conditional", engine="auto", n_threads=1, watch=None
-    ):
+    def __init__(self, settings, z, weight, n_inputs, *, criterion="conditional", compute: Compute = AUTO, watch=None):
         self.settings, self.criterion, self.z, self.weight, self.n_inputs = settings, criterion, z, weight, n_inputs
-        self.engine, self.n_threads, self.watch = engine, n_threads, watch or em.Watch()
+        self.compute, self.watch = compute, watch or em.Watch()
         self.found: dict[int, tuple] = {}  # size → score, parameters to go on from, log densities of held-out rows
 
     def best_size(self, splits, held_out, rng):
@@ -61,14 +60,14 @@ class ComponentSearch:
             """Scores of (size, number of the start), each a fit on every split."""
             tasks = [(size, seeds[sizes.index(size), number], split) for size, number in pairs for split in splits]
             score = partial(self._score, held_out=held_out)
-            results = em.in_threads(lambda task: score(*task), tasks, self.n_threads, self.watch)
+            results = em.in_threads(lambda task: score(*task), tasks, self.compute.n_threads, self.watch)
             m = len(splits)
             return [self._gather(size, results[m * i : m * (i + 1)], splits) for i, (size, _) in enumerate(pairs)]
 
         selection = sweep(
             lambda group: fits([(size, 0) for size in group]),
             sizes,
-            at_once=self.n_threads,
+            at_once=self.compute.n_threads,
             ended=lambda: bool(self.watch.ended),
         )
         if len(splits) == 1 and selection.best > 1 and self.criterion != "bic" and not self.watch.ended:
@@ -82,8 +81,9 @@ class ComponentSearch:
         """A fit on the kept rows of a split, its score, and the log densities behind it."""
         kept, out = split
         z, weight = self.z[kept], self.weight[kept]
+        one = self.compute.one_thread
         settings = replace(self.settings, tol=SWEEP_TOLERANCE * self.settings.tol)
-        fit = em.fit_joint(settings, z, weight, size, np.random.default_rng(seed), engine=self.engine, watch=self.watch)
+        fit = em.fit_joint(settings, z, weight, size, np.random.default_rng(seed), compute=one, watch=self.watch)
         if self.criterion == "bic":
             free = em.n_parameters(size, self.z.shape[1], self.settings.covariance_type)
             return fit.parameters, fit.log_likelihood - 0.5 * free * np.log(len(z)) / len(z), np.empty(0)
@@ -91,7 +91,7 @@ class ComponentSearch:
         weight = self.weight[out] if held_out is None else np.ones(len(rows))
         joint = self.criterion == "joint"
         log_density = em.held_out_scores(
-            fit.parameters, self.settings.spec, rows, self.n_inputs, joint=joint, engine=self.engine
+            fit.parameters, self.settings.spec, rows, self.n_inputs, joint=joint, compute=one
         )
         known = ~np.isnan(log_density)
         if not known.any():

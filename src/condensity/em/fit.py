@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from condensity import engines
+from condensity.compute import AUTO, Compute
 from condensity.em.start import kmeans_start
 from condensity.em.steps import (
     CovarianceSpec,
@@ -63,8 +64,7 @@ def fit_gmm(
     max_iter=200,
     tol=1e-4,
     n_init=1,
-    engine="auto",
-    n_threads=1,
+    compute: Compute = AUTO,
     watch=None,
 ) -> GMMFit:
     """Fit a Gaussian mixture by EM.
@@ -91,9 +91,8 @@ def fit_gmm(
         Converged when the objective changes by less than this (nats per row) from one iteration to the next.
     n_init : int
         Number of starts; the fit of the best final objective is returned.
-    engine : {"auto", "native", "reference"}
-    n_threads : int
-        Changes no bit of the result.
+    compute : Compute
+        The number of threads changes no bit of the result.
     watch : Watch, optional
 
     Returns
@@ -110,14 +109,16 @@ def fit_gmm(
     spec, watch = spec or CovarianceSpec(), watch or Watch()
     x, weight = _weighted_rows(x, sample_weight)
     if start is None:
-        starts = [kmeans_start(x, n_components, rng, weight, spec=spec, engine=engine) for _ in range(n_init)]
+        starts = [
+            kmeans_start(x, n_components, rng, weight, spec=spec, compute=compute.one_thread) for _ in range(n_init)
+        ]
     else:
         starts = [start]
     parts = [part for part in group_by_missing(x, weight) if len(part.known)]
-    inner = n_threads if len(x) >= MANY_ROWS else 1
-    sums = engines.threaded("gaussian_sums", engine=engine, n_threads=inner)
+    many = len(x) >= MANY_ROWS
+    sums = engines.operation("gaussian_sums", compute if many else compute.one_thread)
     climb = partial(_climb, parts, spec=spec, max_iter=max_iter, tol=tol, sums=sums, watch=watch)
-    fits = in_threads(climb, starts, n_threads // inner, watch)
+    fits = in_threads(climb, starts, 1 if many else compute.n_threads, watch)
     best = max(fits, key=lambda fit: fit.objective_path[-1])
     return best._replace(start_objectives=[fit.objective_path[-1] for fit in fits])
 

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from condensity import engines
+from condensity.compute import AUTO, Compute
 from condensity.distributions import Mixture
 from condensity.em.fit import GMMFit, fit_gmm
 from condensity.em.steps import CovarianceSpec, GaussianMixtureParameters, factors_of, group_by_missing, log_density
@@ -73,7 +74,7 @@ def covariance_bytes(n_components, d) -> int:
 
 
 def fit_joint(
-    settings: Settings, z, weight, n_components, rng, *, start=None, engine="auto", n_threads=1, watch=None
+    settings: Settings, z, weight, n_components, rng, *, start=None, compute: Compute = AUTO, watch=None
 ) -> JointFit:
     """Fit a joint mixture of n_components by EM.
 
@@ -88,7 +89,7 @@ def fit_joint(
     rng : numpy Generator
     start : GaussianMixtureParameters, optional
         Where EM begins; otherwise greedy k-means++.
-    engine, n_threads, watch
+    compute, watch
         As in `fit_gmm`.
 
     Raises
@@ -99,7 +100,7 @@ def fit_joint(
     try:
         fit = fit_gmm(
             z, n_components, rng, sample_weight=weight, start=start, spec=settings.spec, max_iter=settings.max_iter,
-            tol=settings.tol, n_init=settings.n_init, engine=engine, n_threads=n_threads, watch=watch,
+            tol=settings.tol, n_init=settings.n_init, compute=compute, watch=watch,
         )  # fmt: skip
     except np.linalg.LinAlgError:
         raise ValueError(
@@ -119,7 +120,7 @@ def fit_joint(
     )
 
 
-def conditional(parameters, given, target, x, *, engine="auto", n_threads=1) -> Mixture:
+def conditional(parameters, given, target, x, *, compute: Compute = AUTO) -> Mixture:
     """Mixture of the columns `target`, given values x (n, len(given)) of others: exact, gaps integrated out.
 
     With a = what is given, b = `target` and the Cholesky factor of Σ_k in the order (a, b),
@@ -146,7 +147,7 @@ def conditional(parameters, given, target, x, *, engine="auto", n_threads=1) -> 
         raise ValueError(
             f"x must have shape (n, {len(given)}), a column for each of given={list(given)}; got {x.shape}."
         )
-    evaluate = engines.threaded("gaussian_conditional", engine=engine, n_threads=n_threads)
+    evaluate = engines.operation("gaussian_conditional", compute)
     parts = group_by_missing(x)
     pieces = [_condition(parameters, given[part.known], target, part.x, evaluate) for part in parts]
     if len(pieces) == 1:
@@ -158,9 +159,9 @@ def conditional(parameters, given, target, x, *, engine="auto", n_threads=1) -> 
     return Mixture.from_factors(*whole)
 
 
-def conditional_terms(parameters, given, target, x, *, engine="auto", n_threads=1):
+def conditional_terms(parameters, given, target, x, *, compute: Compute = AUTO):
     """Log weights (n, K), means (n, K, q) and Cholesky factors (K, q, q) that `conditional` is made of, for x without gaps."""
-    evaluate = engines.threaded("gaussian_conditional", engine=engine, n_threads=n_threads)
+    evaluate = engines.operation("gaussian_conditional", compute)
     log_weights, means, factors = _condition(parameters, np.asarray(given, dtype=int), list(target), x, evaluate)
     return log_weights, means, factors[0]
 
@@ -181,16 +182,16 @@ def _condition(parameters, given, target, x, evaluate):
     return log_weights, means, np.broadcast_to(rest, (n, *rest.shape))
 
 
-def held_out_scores(fit_parameters, spec, z, n_inputs, *, joint=False, engine="auto"):
+def held_out_scores(fit_parameters, spec, z, n_inputs, *, joint=False, compute: Compute = AUTO):
     """Log p(y | x), or log p(x, y), of what each held-out row (n, d + q) knows, (n,); nan where y is not known at all.
 
     A row counts for −`ROW_LOSS_CAP` at least (for every column, if joint), so that one wild row cannot choose K.
     """
-    log_joint = log_density(fit_parameters, z, spec, engine=engine)
+    log_joint = log_density(fit_parameters, z, spec, compute=compute)
     if joint:
         return np.maximum(log_joint, -ROW_LOSS_CAP * z.shape[1])
     inputs = fit_parameters.over(list(range(n_inputs)))
-    log_conditional = log_joint - log_density(inputs, z[:, :n_inputs], spec, engine=engine)
+    log_conditional = log_joint - log_density(inputs, z[:, :n_inputs], spec, compute=compute)
     known = ~np.isnan(z[:, n_inputs:]).all(axis=1)
     return np.where(known, np.maximum(log_conditional, -ROW_LOSS_CAP), np.nan)
 

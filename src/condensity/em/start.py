@@ -3,6 +3,7 @@
 import numpy as np
 
 from condensity import engines
+from condensity.compute import AUTO, Compute
 from condensity.em.steps import maximise
 from condensity.engines.reference.gaussians import SufficientStatistics
 
@@ -15,7 +16,7 @@ MOST_ROWS, ROWS_PER_COMPONENT = 2000, 20
 COMPLETE_ROWS = 10
 
 
-def kmeans_start(x, n_components, rng, weight=None, *, spec, engine="auto"):
+def kmeans_start(x, n_components, rng, weight=None, *, spec, compute: Compute = AUTO):
     """Greedy k-means++, three Lloyd steps, and MAP covariances of the clusters.
 
     Works on at most max(20 K, 2000) rows drawn at random. A cluster without rows (there may be fewer distinct
@@ -31,7 +32,7 @@ def kmeans_start(x, n_components, rng, weight=None, *, spec, engine="auto"):
     weight : ndarray (n,), optional
         Not negative; the sum positive.
     form : CovarianceSpec
-    engine : {"auto", "native", "reference"}
+    compute : Compute
 
     Returns
     -------
@@ -44,7 +45,7 @@ def kmeans_start(x, n_components, rng, weight=None, *, spec, engine="auto"):
         candidates = rng.choice(candidates, limit, replace=False)
     x, weight = x[candidates], weight[candidates]
     uniforms = rng.random((n_components, 2 + int(np.log(n_components))))
-    centres, nearest = engines.operation("kmeans", engine=engine)(x, weight, uniforms, LLOYD_STEPS)
+    centres, nearest = engines.operation("kmeans", compute)(x, weight, uniforms, LLOYD_STEPS)
     return maximise(_cluster_sums(x, weight, centres, nearest), centres, spec)
 
 

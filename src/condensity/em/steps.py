@@ -38,6 +38,7 @@ from typing import NamedTuple
 import numpy as np
 
 from condensity import engines
+from condensity.compute import AUTO, Compute
 from condensity.engines.reference.gaussians import SufficientStatistics, gaussian_components
 
 #: Smallest N_k, in rows. A component that no row wants keeps its mean, has the prior's covariance (without
@@ -156,9 +157,9 @@ def _gaussians(parameters, spec):
     return gaussian_components(parameters.weights, parameters.means, factors_of(parameters, spec.independent))
 
 
-def log_density(parameters, x, spec=None, *, engine="auto", n_threads=1):
+def log_density(parameters, x, spec=None, *, compute: Compute = AUTO):
     """Log p of what each row of x (n, d) knows, (n,); 0 for a row of nothing but gaps."""
-    evaluate = engines.threaded("gaussian_log_density", engine=engine, n_threads=n_threads)
+    evaluate = engines.operation("gaussian_log_density", compute)
     result = np.zeros(len(x))
     for part in group_by_missing(np.asarray(x, dtype=float)):
         if len(part.known):
@@ -193,7 +194,7 @@ def em_step(parts, parameters, spec, sums=None):
 
 def expect(parts, parameters, spec, sums=None):
     """The E step: expected `SufficientStatistics` over all columns, and the penalised mean log likelihood."""
-    sums = engines.operation("gaussian_sums", engine="reference") if sums is None else sums
+    sums = engines.operation("gaussian_sums", Compute("reference")) if sums is None else sums
     whole, d = _gaussians(parameters, spec), parameters.means.shape[1]
     found = []
     for part in parts:

@@ -16,12 +16,12 @@ Letters: n rows, K components, g points a row, m levels a row, s samples a row.
 """
 
 import os
-import sys
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
+from condensity.compute import Compute, current
 from condensity.engines.reference import gaussians as _gaussians
 from condensity.engines.reference import kmeans as _kmeans
 from condensity.engines.reference import mixture as _reference
@@ -115,15 +115,25 @@ def resolve_engine(name: str, *, operation: str) -> str:
     raise ValueError(f"engine={name!r} does not have {operation!r}; use engine='auto' or {having[0]!r}.")
 
 
-def operation(name: str, *, engine: str = "auto") -> Callable:
-    """The function, or class of runs, behind an operation such as "train", on an engine; "auto" asks the environment."""
-    return _ENGINES[engine_of(name, engine)][name]
+def operation(name: str, compute: Compute | None = None) -> Callable:
+    """The function, or class of runs, behind an operation such as "train", bound to an engine and its threads.
 
+    Parameters
+    ----------
+    name : str
+        "mixture_logpdf", "train", "gaussian_sums" and so on.
+    compute : Compute, optional
+        `condensity.compute.current()` if left out.
 
-def threaded(name: str, *, engine: str = "auto", n_threads: int = 1) -> Callable:
-    """`operation`, on as many threads as its engine can use: the reference uses one."""
-    function = operation(name, engine=engine)
-    return partial(function, threads=n_threads) if engine_of(name, engine) == "native" else function
+    Raises
+    ------
+    ValueError
+        As `resolve_engine`.
+    """
+    compute = current() if compute is None else compute
+    engine = engine_of(name, compute.engine)
+    function = _ENGINES[engine][name]
+    return partial(function, threads=compute.n_threads) if engine == "native" else function
 
 
 def engine_of(name, engine="auto"):
@@ -135,20 +145,6 @@ def engine_of(name, engine="auto"):
         return resolve_engine(asked, operation=name)
     except ValueError as error:
         raise ValueError(f"{ENGINE_VARIABLE}={asked}: {error}") from None
-
-
-def _evaluate(name, *arguments):
-    """Run a kernel of mixtures on the engine that CONDENSITY_ENGINE names."""
-    engine = engine_of(name)
-    if engine == "native":
-        return _ENGINES[engine][name](*arguments, threads=_threads())
-    return _ENGINES[engine][name](*arguments)
-
-
-def _threads() -> int:
-    """Threads asked for by joblib.parallel_config(n_jobs=...), as joblib counts them (containers, nested workers); else 1."""
-    joblib = sys.modules.get("joblib")  # nobody can have configured what nobody has imported
-    return 1 if joblib is None else joblib.effective_n_jobs(None)
 
 
 def _in_row_blocks(function, parameters, grid, numbers_per_point):
@@ -174,17 +170,17 @@ def mixture_logpdf(log_weights, means, scales, y):
     -------
     ndarray (n, g)
     """
-    return _evaluate("mixture_logpdf", log_weights, means, scales, y)
+    return operation("mixture_logpdf")(log_weights, means, scales, y)
 
 
 def mixture_logcdf(log_weights, means, scales, y):
     """Log distribution function log F(y); shapes as `mixture_logpdf`."""
-    return _evaluate("mixture_logcdf", log_weights, means, scales, y)
+    return operation("mixture_logcdf")(log_weights, means, scales, y)
 
 
 def mixture_logsf(log_weights, means, scales, y):
     """Log survival function log P(Y > y); shapes as `mixture_logpdf`."""
-    return _evaluate("mixture_logsf", log_weights, means, scales, y)
+    return operation("mixture_logsf")(log_weights, means, scales, y)
 
 
 def mixture_quantile(log_weights, means, scales, log_lower, log_upper):
@@ -201,14 +197,14 @@ def mixture_quantile(log_weights, means, scales, log_lower, log_upper):
     -------
     ndarray (n, m)
     """
-    return _evaluate("mixture_quantile", log_weights, means, scales, log_lower, log_upper)
+    return operation("mixture_quantile")(log_weights, means, scales, log_lower, log_upper)
 
 
 def mixture_crps(log_weights, means, scales, y):
     """Continuous ranked probability score at y; shapes as `mixture_logpdf`, weights sum to one in every row."""
-    return _evaluate("mixture_crps", log_weights, means, scales, y)
+    return operation("mixture_crps")(log_weights, means, scales, y)
 
 
 def mixture_sample(log_weights, means, scales, n_samples, key):
     """Draws (n, n_samples) from the stream `key`, an integer in [0, 2⁶⁴); NaN with probability 1 − mass."""
-    return _evaluate("mixture_sample", log_weights, means, scales, n_samples, key)
+    return operation("mixture_sample")(log_weights, means, scales, n_samples, key)

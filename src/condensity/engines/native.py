@@ -37,7 +37,7 @@ class Run:
     rows.
     """
 
-    def __init__(self, parameters, network, plan, rng, rows, splits, n_threads=1):
+    def __init__(self, parameters, network, plan, rng, rows, splits, threads=1):
         with np.errstate(over="ignore"):
             seeds = rng.integers(2**64, dtype=np.uint64, size=len(splits)).tolist()
         self._n_rows = len(rows.y)
@@ -46,7 +46,7 @@ class Run:
             [_index(split.kept) for split in splits], [_index(split.held_out) for split in splits], seeds,
             plan.solver, plan.learning_rate, plan.warm_up, plan.horizon, plan.batch_size, plan.max_steps, plan.check_every,
             plan.patience, plan.min_steps, plan.tolerance, plan.weight_decay, *plan.penalty, plan.max_gradient_norm,
-            plan.input_noise, plan.target_noise, n_threads,
+            plan.input_noise, plan.target_noise, threads,
         )  # fmt: skip
         self.advance, self.save = self._run.advance, self._run.save
         self.restore, self.load_optimizer_state = self._run.restore, self._run.load_optimizer_state
@@ -135,7 +135,7 @@ def gaussian_conditional(gaussians, slopes, offsets, x, threads=1):
     return _native.gaussian_conditional(*_float64(*gaussians, slopes, offsets, x), threads)
 
 
-def kmeans(x, weight, uniforms, n_steps):
+def kmeans(x, weight, uniforms, n_steps, threads=1):
     """The native twin of `reference.kmeans.kmeans`."""
     centres, nearest = _native.kmeans(*_float64(x, weight, uniforms), n_steps)
     return centres, nearest.astype(np.intp)

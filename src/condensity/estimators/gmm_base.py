@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from condensity import em
+from condensity.compute import Compute
 from condensity.data.splitting import held_out_splits
 from condensity.em.component_search import ComponentSearch
 from condensity.training import Terms
@@ -35,10 +36,9 @@ class FittedGaussianInit:
         return Terms(*em.conditional_terms(self.parameters, range(d), target, np.asarray(x, dtype=float)))
 
 
-def gaussian_init_fitter(n_components, validation_fraction, engine, n_threads):
+def gaussian_init_fitter(n_components, validation_fraction, compute: Compute):
     """Fits a `FittedGaussianInit` to rows: K by the joint mixture's sweep where it is 'auto', then from where an earlier one ended."""
     settings = em.Settings()
-    how = {"engine": engine, "n_threads": n_threads}
 
     def make(rows, rng, earlier):
         z, d = np.column_stack([rows.x, rows.y]).astype(float), rows.x.shape[1]
@@ -47,9 +47,9 @@ def gaussian_init_fitter(n_components, validation_fraction, engine, n_threads):
         elif n_components != "auto":
             start, size = None, n_components
         else:
-            search = ComponentSearch(settings, z, rows.weight, d, **how)
+            search = ComponentSearch(settings, z, rows.weight, d, compute=compute)
             size, start, _, _ = search.best_size(held_out_splits(len(z), validation_fraction, rng), None, rng)
-        fit = em.fit_joint(settings, z, rows.weight, size, rng, start=start, **how)
+        fit = em.fit_joint(settings, z, rows.weight, size, rng, start=start, compute=compute)
         return FittedGaussianInit(fit.parameters, d)
 
     return make

@@ -2,13 +2,12 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from joblib import effective_n_jobs
 from sklearn.utils.validation import check_is_fitted
 
 from condensity import em, support
+from condensity.compute import Compute
 from condensity.data import Schema
 from condensity.data.scaling import Standardizer
 from condensity.distributions import Mixture
@@ -223,24 +222,24 @@ class InputVerbs:
 
     def _fit_support(self, rows, rng, validation):
         """`Support` and marginal of y of standardised training rows."""
-        how = self._how()
+        compute = self._compute()
         known = support.fit_support(
             rows.x,
             rows.weight,
             ~self._x_scaler.constant,
             rng,
             held_out=None if validation is None else validation.x,
-            **how,
+            compute=compute,
         )
         some = slice(None, None, -(-len(rows.y) // PRIOR_ROWS))
         y = np.asarray(rows.y[some], dtype=float)
         size = max(1, min(PRIOR_COMPONENTS, len(y) // ROWS_PER_COMPONENT))
-        fit = em.fit_gmm(y, size, rng, sample_weight=rows.weight[some], max_iter=PRIOR_ITERATIONS, **how)
+        fit = em.fit_gmm(y, size, rng, sample_weight=rows.weight[some], max_iter=PRIOR_ITERATIONS, compute=compute)
         return known, fit.parameters
 
-    def _how(self) -> dict[str, Any]:
-        """Engine and threads, as `em` and `support` take them."""
-        return {"engine": self.engine, "n_threads": effective_n_jobs(self.n_jobs)}
+    def _compute(self) -> Compute:
+        """Engine and threads."""
+        return Compute.of(self.engine, self.n_jobs)
 
     def _input_density(self, what):
         check_is_fitted(self)

@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from condensity import em, support
 from condensity._sklearn_compat import StrOptions, validate_params
+from condensity.compute import Compute
 from condensity.distributions import Mixture, arguments
 from condensity.estimators.base import AbstractDensityRegressor
 from condensity.random import as_generator
@@ -120,7 +121,7 @@ class AbstractJointRegressor(AbstractDensityRegressor):
         center, scale = self._joint_units()
         constant = np.concatenate([self._x_scaler.constant, self._y_scaler.constant])
         z = np.where(constant[keys], 0.0, (values - center[keys]) / scale[keys])
-        dist = em.conditional(self._fit.parameters, keys, rest, z, **self._how())
+        dist = em.conditional(self._fit.parameters, keys, rest, z, compute=self._compute())
         one = len(rest) == 1
         dist = dist.affine(scale[rest[0]] if one else scale[rest], center[rest[0]] if one else center[rest])
         names = self.joint_.output_names
@@ -171,7 +172,7 @@ class AbstractJointRegressor(AbstractDensityRegressor):
             raise ValueError(f"X and y must have as many rows; got {len(x)} and {len(y)}.")
         columns = self._inputs.columns
         parameters = self._fit.parameters.over([*columns, *range(x.shape[1], x.shape[1] + y.shape[1])])
-        log_joint = em.log_density(parameters, np.column_stack([x[:, columns], y]), **self._how())
+        log_joint = em.log_density(parameters, np.column_stack([x[:, columns], y]), compute=self._compute())
         return log_joint - self._log_units(x) - self._log_units_of_y(y)
 
     def sample_joint(self, n_samples=1, *, random_state=None):
@@ -189,8 +190,8 @@ class AbstractJointRegressor(AbstractDensityRegressor):
 
     def _inputs_under(self, parameters):
         """The marginal of the inputs that vary."""
-        columns = np.flatnonzero(~self._x_scaler.constant)
-        return InputDensity(parameters.over(columns), columns, self._spec(), **self._how())
+        columns, compute = np.flatnonzero(~self._x_scaler.constant), self._compute()
+        return InputDensity(parameters.over(columns), columns, self._spec(), compute.engine, compute.n_threads)
 
     def _fit_support(self, rows, rng, validation):
         """The calibration of the model's own marginal of the inputs, and its marginal of y."""
@@ -198,10 +199,12 @@ class AbstractJointRegressor(AbstractDensityRegressor):
 
         def refit(kept):
             start, spec = self._fit.parameters, self._spec()
-            return self._inputs_under(support.fit_again(z[kept], weight[kept], start, spec, engine=self.engine))
+            return self._inputs_under(
+                support.fit_again(z[kept], weight[kept], start, spec, compute=Compute(self.engine))
+            )
 
         known = support.calibrate(
             self._inputs, refit, rows.x, weight, rng,
-            held_out=None if validation is None else validation.x, n_threads=self._how()["n_threads"],
+            held_out=None if validation is None else validation.x, n_threads=self._compute().n_threads,
         )  # fmt: skip
         return known, self._fit.parameters.over(range(rows.x.shape[1], z.shape[1]))

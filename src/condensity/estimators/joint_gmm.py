@@ -189,11 +189,13 @@ class JointGMMRegressor(AbstractJointRegressor):
             start, n_components, log_density = None, self.n_components, None
         else:
             search = ComponentSearch(
-                settings, z, rows.weight, n_inputs, criterion=self.criterion, watch=watch, **self._how()
+                settings, z, rows.weight, n_inputs, criterion=self.criterion, watch=watch, compute=self._compute()
             )
             splits = self._splits(len(z), held_out, rng)
             n_components, start, log_density, self.selection_ = search.best_size(splits, held_out, rng)
-        fit = em.fit_joint(settings, z, rows.weight, n_components, rng, start=start, watch=watch, **self._how())
+        fit = em.fit_joint(
+            settings, z, rows.weight, n_components, rng, start=start, watch=watch, compute=self._compute()
+        )
         return fit if log_density is None else replace(fit, held_out_log_density=log_density)
 
     def _settings(self):
@@ -220,4 +222,4 @@ class JointGMMRegressor(AbstractJointRegressor):
     def _predict_standardised(self, x):
         d = x.shape[1]
         target = list(range(d, d + self._y_scaler.scale.size))
-        return em.conditional(self._fit.parameters, range(d), target, x, **self._how())
+        return em.conditional(self._fit.parameters, range(d), target, x, compute=self._compute())

@@ -7,7 +7,6 @@ from os import PathLike
 from typing import ClassVar
 
 import numpy as np
-from joblib import effective_n_jobs
 from sklearn.utils.validation import check_is_fitted
 
 from condensity import engines, training
@@ -334,7 +333,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
             rng,
             earlier,
             state,
-            engine=self.engine,
+            compute=self._compute(),
             fit_gaussian_init=self._gaussian_init_fitter(),
         )
         self.n_iter_, self.history_, self.outcome_ = self._fit.n_iter, self._fit.history, self._fit.outcome
@@ -355,8 +354,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
             rows,
             rng,
             validation,
-            engine=self.engine,
-            n_threads=effective_n_jobs(self.n_jobs),
+            compute=self._compute(),
             journal=journal,
             earlier=earlier,
             fit_gaussian_init=self._gaussian_init_fitter(),
@@ -372,9 +370,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
     def _gaussian_init_fitter(self):
         if self.init != "gmm":
             return None
-        return gaussian_init_fitter(
-            self.n_components, self.validation_fraction, self.engine, effective_n_jobs(self.n_jobs)
-        )
+        return gaussian_init_fitter(self.n_components, self.validation_fraction, self._compute())
 
     def _row_dtype(self):
         return np.float32 if engines.engine_of("train", self.engine) == "native" else np.float64

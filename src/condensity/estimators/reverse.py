@@ -87,7 +87,7 @@ class ReverseVerbs(InputVerbs):
     def _by_importance(self, y, n_draws, seed):
         density = self._input_density("predict_inputs")
         c, q = len(density.columns), y.shape[1]
-        given = em.conditional(self._proposal_of(density), range(c, c + q), range(c), y, **self._how())
+        given = em.conditional(self._proposal_of(density), range(c, c + q), range(c), y, compute=self._compute())
         alone = density.mixture()[np.zeros(len(y), dtype=int)]
         proposal = Mixture.mix([given, alone], [1.0 - DEFENSIVE_SHARE, DEFENSIVE_SHARE])
         x = inverse.propose(proposal, n_draws, seed)
@@ -102,7 +102,9 @@ class ReverseVerbs(InputVerbs):
             rng = np.random.default_rng(0)
             x, y = self._draw_joint(PROPOSAL_ROWS, rng)
             z = np.column_stack([x[:, density.columns], y])
-            self._proposal = em.fit_gmm(z, PROPOSAL_COMPONENTS, rng, tol=support.TOLERANCE, **self._how()).parameters
+            self._proposal = em.fit_gmm(
+                z, PROPOSAL_COMPONENTS, rng, tol=support.TOLERANCE, compute=self._compute()
+            ).parameters
         return self._proposal
 
     def _weighted(self, y, z, log_weights, shapes, log_evidence):

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from condensity import engines
+from condensity.compute import AUTO, Compute
 from condensity.data.scaling import QUANTILE_ROWS, weighted_quantiles
 from condensity.data.splitting import fold_splits, held_out_splits
 from condensity.engines.reference.network import ACTIVATIONS, Network, initialize, initialize_xavier
@@ -149,8 +150,7 @@ def fit_mdn(
     rng,
     validation: TrainingRows | None = None,
     *,
-    engine: str = "auto",
-    n_threads: int = 1,
+    compute: Compute = AUTO,
     journal: Journal | None = None,
     earlier: MDNFit | None = None,
     fit_gaussian_init: GaussianInitFitter | None = None,
@@ -165,9 +165,8 @@ def fit_mdn(
     rng : numpy Generator
     validation : TrainingRows, optional
         The caller's own held-out rows; they replace the random splits.
-    engine : {"auto", "native", "reference"}
-    n_threads : int
-        Members that train at a time.
+    compute : Compute
+        Its threads are members that train at a time.
     journal : Journal, optional
     earlier : MDNFit, optional
         Start from its parameters, in its network.
@@ -182,8 +181,7 @@ def fit_mdn(
         theta, network, words = fit_linear_gaussian(rows)
         nothing: dict[str, list] = {"step": [], "train_loss": [], "validation_nll": []}
         return MDNFit(theta[None], network, True, words, 1, nothing, np.full(n, np.nan))
-    make_run = engines.operation("train", engine=engine)
-    race = CandidateRace(settings, rows, rng, journal, make_run, n_threads, earlier, fit_gaussian_init)
+    race = CandidateRace(settings, rows, rng, journal, compute, earlier, fit_gaussian_init)
     if not settings.early_stopping:
         encoding = "piecewise" if settings.numeric_encoding == "piecewise" else None
         (candidate,) = race.train_candidates([encoding], [all_rows(n)] * settings.n_members)
@@ -218,14 +216,9 @@ def fit_mdn(
 class CandidateRace:
     """The rows of a fit and all that its runs share."""
 
-    def __init__(self, settings, rows, rng, journal, make_run, n_threads, earlier, fit_gaussian_init):
+    def __init__(self, settings, rows, rng, journal, compute, earlier, fit_gaussian_init):
         self.settings, self.rows, self.rng, self.journal = settings, rows, rng, journal
-        self.make_run, self.n_threads, self.earlier, self.fit_gaussian_init = (
-            make_run,
-            n_threads,
-            earlier,
-            fit_gaussian_init,
-        )
+        self.compute, self.earlier, self.fit_gaussian_init = compute, earlier, fit_gaussian_init
         self.table = rows  # with the caller's validation rows behind, if any
         self.gaussian_inits: list | None = None  # of every member
         self.n_copies = 1
@@ -266,9 +259,8 @@ class CandidateRace:
             )
             rows, _ = tables_of(rows, [all_rows(n)], gaussian_inits, candidate.network)
         plan = for_all_rows(candidate.plan, candidate.training.best_step, candidate.n_kept, n)
-        run = self.make_run(
-            self._start(candidate.network, 1), candidate.network, plan, self.rng, rows, [all_rows(n)], 1
-        )
+        make_run = engines.operation("train", self.compute.one_thread)
+        run = make_run(self._start(candidate.network, 1), candidate.network, plan, self.rng, rows, [all_rows(n)])
         number = self.journal.begin(run)
         training = run_to_end(run, self.journal.between("all rows", number))
         self.journal.keep(number, run)
@@ -313,7 +305,7 @@ class CandidateRace:
     def _prepare(self, encoding, network, splits) -> _Candidate:
         plan = make_plan(self.settings, self.rows, len(splits[0].kept), max(len(split.held_out) for split in splits))
         parameters = self._start(network, len(splits))
-        run = self.make_run(parameters, network, plan, self.rng, self.table, splits, self.n_threads)
+        run = engines.operation("train", self.compute)(parameters, network, plan, self.rng, self.table, splits)
         return _Candidate(encoding, network, plan, splits, run, self.journal.begin(run), self.n_copies)
 
     def _advance(self, candidate, step=None) -> TrainingResult | None:
@@ -337,7 +329,7 @@ class CandidateRace:
         return make_starts(self.settings, self.rows, network, n_members, self.rng)
 
 
-def train_one_epoch(settings, rows, rng, earlier: MDNFit | None, state, *, engine="auto", fit_gaussian_init=None):
+def train_one_epoch(settings, rows, rng, earlier: MDNFit | None, state, *, compute=AUTO, fit_gaussian_init=None):
     """One pass over rows, on from an earlier fit: (MDNFit, the solver's state, from which the next pass goes on).
 
     Without a horizon to plan for, 'auto' is the schedule-free solver.
@@ -351,7 +343,7 @@ def train_one_epoch(settings, rows, rng, earlier: MDNFit | None, state, *, engin
     earlier : MDNFit or None
     state : as returned
         None to start with a fresh solver.
-    engine : {"auto", "native", "reference"}
+    compute : Compute
     make_base : callable, optional
         As in `fit_mdn`.
     """
@@ -377,7 +369,7 @@ def train_one_epoch(settings, rows, rng, earlier: MDNFit | None, state, *, engin
     splits = [all_rows(n)] * len(parameters)
     if gaussian_inits is not None:
         rows, splits = tables_of(rows, splits, gaussian_inits, network)
-    run = engines.operation("train", engine=engine)(parameters, network, plan, rng, rows, splits)
+    run = engines.operation("train", compute.one_thread)(parameters, network, plan, rng, rows, splits)
     if solvers is not None:
         run.load_optimizer_state(solvers)
     training = run_to_end(run)

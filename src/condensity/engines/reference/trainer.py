@@ -266,11 +266,11 @@ class Run:
         Shuffles the rows.
     rows : TrainingRows
     splits : list of m Split
-    n_threads : int
+    threads : int
         Ignored: this engine is for reading.
     """
 
-    def __init__(self, parameters, network, plan, rng, rows, splits, n_threads=1):
+    def __init__(self, parameters, network, plan, rng, rows, splits, threads=1):
         self.plan, self.rows = plan, rows
         generators = rng.spawn(len(splits))
         self._members = [
