@@ -1,6 +1,7 @@
 """Commands that write a page: `demo` and `report`."""
 
-from condensity.cli.shell import click, echo_notes, output_option, progress_line, random_state_option
+from condensity.cli.options import output_option, random_state_option
+from condensity.cli.shell import click, echo_notes, progress_line
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""How every command behaves: errors in one line, Ctrl-C, progress on a terminal, options that several share."""
+"""Behaviour of every command: errors in one line, Ctrl-C, notes, progress on a terminal."""
 
 import signal
 import sys
@@ -91,20 +91,6 @@ class OneLineErrors(click.Group):
         sys.exit(code or 0)
 
 
-def output_option(default):
-    """The page that a command writes."""
-    return click.option("--output", default=default, show_default=True, metavar="PATH", help="The page to write.")
-
-
-random_state_option = click.option(
-    "--random-state",
-    type=click.IntRange(0, 2**32 - 2),
-    default=0,
-    show_default=True,
-    help="Seed of everything random.",
-)
-
-
 def echo_notes(notes):
     """Warnings as lines on stderr."""
     for note in notes:
@@ -125,3 +111,12 @@ def progress_line() -> Iterator[Progress]:
         yield show
     finally:
         show("")
+
+
+def count_rows(progress: Progress, name: str) -> Callable[[int, int | None], None]:
+    """Return a function of the rows done and their number, where that is known, that shows them as progress."""
+
+    def show(done: int, total: int | None) -> None:
+        progress(f"{name}: {done:,} rows" + (f" of {total:,} ({done / total:.0%})" if total else ""))
+
+    return show

@@ -3,7 +3,7 @@
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,9 @@ from typing import Any
 from condensity.io.read import TableError, look_into, one_line, refuse_duplicates, require_column
 from condensity.persistence import check_writable
 from condensity.persistence.atomic import beside
+
+#: A function of the rows done and, where the file tells, their number.
+RowProgress = Callable[[int, int | None], object]
 
 #: Rows that are answered at a time: long enough for the kernels, and a megabyte a column.
 BATCH_ROWS = 2**16

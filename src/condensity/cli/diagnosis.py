@@ -1,0 +1,78 @@
+"""Findings about a saved model, or about the default network fitted to a table."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from condensity.data import read_target
+from condensity.estimators.loading import load
+from condensity.estimators.mdn import MDNRegressor
+from condensity.evaluation.comparison import compare_held_out
+from condensity.evaluation.diagnostics import Finding
+from condensity.io.read import TableError, features_and_target, read_table
+from condensity.persistence import is_model_file
+
+#: Rows of a table below which a fit and a test mean nothing.
+MIN_ROWS = 20
+
+
+def is_saved_model(file: str) -> bool:
+    """Whether a file is a saved model, by its first bytes.
+
+    Raises
+    ------
+    TableError
+        If it cannot be read.
+    """
+    try:
+        return is_model_file(file)
+    except OSError as error:
+        raise TableError(f"cannot read {file!r}: {error.strerror or error}.") from error
+
+
+def diagnose_model(file: str) -> list[Finding]:
+    """Findings about a saved model."""
+    return load(file).health_
+
+
+def diagnose_table(
+    file: str,
+    targets: Sequence[str],
+    progress: Callable[[str], object],
+    options: dict[str, Any],
+    *,
+    features: Sequence[str] | None = None,
+    categories: Sequence[str] | None = None,
+) -> list[Finding]:
+    """Findings about a network fitted to a table, and its comparison with a joint Gaussian mixture on held-out rows.
+
+    Parameters
+    ----------
+    file : str
+    targets : sequence of str
+        Names of the columns y.
+    progress : callable (str)
+    options : dict
+        Parameters of `MDNRegressor`.
+    features : sequence of str, optional
+        Names of the columns X; all but the targets by default.
+    categories : sequence of str, optional
+        Columns of numbers that are categories.
+
+    Raises
+    ------
+    ValueError
+        For whatever is wrong with the file, its columns or its values, and for fewer than `MIN_ROWS` rows.
+    """
+    X, y = features_and_target(read_table(file), targets, features)
+    if len(y) < MIN_ROWS:
+        raise TableError(f"{file!r} has {len(y)} rows; fitting and testing need at least {MIN_ROWS}.")
+    y = np.asarray(read_target("y", y))
+    y = y[:, 0] if y.shape[1] == 1 else y
+    model = MDNRegressor(categorical_features=categories or "from_dtype", **options)
+    progress(f"{file}: fitting")
+    model.fit(X, y)
+    progress(f"{file}: comparing with a joint Gaussian mixture")
+    comparison = compare_held_out(model, X, y, options["random_state"])
+    return [*model.health_, *([] if comparison is None else [comparison])]

@@ -1,0 +1,112 @@
+"""Columns of a table by their part in a saved model: inputs, targets, text."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from condensity.data import read_target, require_finite
+from condensity.data.columns import text_of
+from condensity.data.schema import MISSING
+from condensity.io.read import TableError, require_column
+
+
+class ModelColumns:
+    """The columns that a fitted model takes from a table, and their values as the model takes them.
+
+    Parameters
+    ----------
+    model : fitted estimator
+    """
+
+    def __init__(self, model: Any):
+        self.model = model
+        self.targets: list[str] = list(model.target_names_)
+        names, schema = getattr(model, "feature_names_in_", None), model._schema
+        self.names: list[str] | None = None if names is None else list(names)
+        self._levels = {} if schema.names is None else {schema.names[c.column]: c.levels for c in schema.categories}
+
+    @property
+    def texts(self) -> list[str]:
+        """Features that are read as text from a CSV file: the categories."""
+        return list(self._levels)
+
+    def features(self, columns: Sequence[str]) -> list[str]:
+        """Names of the model's inputs among the columns of a table; all but the targets for a model without names.
+
+        Raises
+        ------
+        TableError
+            If one is missing, or, for a model without names, their number is not that of the fit.
+        """
+        if self.names is not None:
+            for name in self.names:
+                require_column(columns, name)
+            return self.names
+        d = self.model.n_features_in_
+        others = [name for name in columns if name not in self.targets]
+        if len(others) != d:
+            raise TableError(
+                f"the model was fitted on {d} columns without names, and the table has {len(others)}; "
+                "fit it on a table with names."
+            )
+        return others
+
+    def require_targets(self, columns: Sequence[str]) -> list[str]:
+        """Names of the model's targets.
+
+        Raises
+        ------
+        TableError
+            If one is not among the columns of the table.
+        """
+        for name in self.targets:
+            require_column(columns, name)
+        return self.targets
+
+    def inputs(self, table: Any) -> Any:
+        """Features (pyarrow.Table (n, d)) as the model takes them: an array for a model without names."""
+        if self.names is None:
+            return np.column_stack([column.to_numpy() for column in table.columns])
+        for name, levels in self._levels.items():
+            if _all_numbers(levels):
+                position = table.column_names.index(name)
+                table = table.set_column(position, name, _without_spelling(table.column(name)))
+        return table
+
+    def outputs(self, table: Any) -> np.ndarray:
+        """Targets (pyarrow.Table (n, q)) as float64, (n,) for one and (n, q) for several.
+
+        Raises
+        ------
+        ValueError
+            For missing or infinite values, and for columns that are not numbers.
+        """
+        y = np.asarray(read_target("y", table.select(self.targets)), dtype=float)
+        y = y[:, 0] if y.shape[1] == 1 else y
+        require_finite("y", y, self.targets)
+        return y
+
+
+def _all_numbers(levels: Sequence[str]) -> bool:
+    """Whether a category's levels are numbers as text."""
+    return all(_number_text(level) == level for level in levels if level != MISSING)
+
+
+def _without_spelling(column: Any) -> Any:
+    """A column of text (pyarrow.ChunkedArray) with numbers as levels are known: '1.0' and '01' as '1'."""
+    import pyarrow
+
+    if not pyarrow.types.is_string(column.type):
+        return column
+    encoded = column.combine_chunks().dictionary_encode()
+    levels = pyarrow.array([_number_text(text) for text in encoded.dictionary.to_pylist()], pyarrow.string())
+    return levels.take(encoded.indices)
+
+
+def _number_text(text: str) -> str:
+    """Text of the number that a text spells; the text itself where it spells none."""
+    try:
+        return text_of(float(text))
+    except ValueError:
+        return text

@@ -1,0 +1,147 @@
+"""Predictions of a saved model for a long table, computed and written batch by batch."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from condensity.cli.model_columns import ModelColumns
+from condensity.io.read import TableError
+from condensity.io.stream import RowProgress, TableReader, TableWriter, on_disk
+
+
+class Predictions:
+    """The columns that are predicted for each row: mean, standard deviation, and those asked for.
+
+    Parameters
+    ----------
+    model : fitted estimator
+    quantiles, intervals : sequence of float
+        Levels in (0, 1).
+    n_samples : int
+        Draws of every row.
+    support : bool
+        Whether p-values of the inputs come last.
+    random_state : int
+        Of the draws.
+
+    Raises
+    ------
+    TableError
+        Where p-values are asked of a model without a support model.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        quantiles: Sequence[float] = (),
+        intervals: Sequence[float] = (),
+        n_samples: int = 0,
+        support: bool = False,
+        random_state: int = 0,
+    ):
+        self.model, self.columns = model, ModelColumns(model)
+        self.quantiles, self.intervals = list(quantiles), list(intervals)
+        self.n_samples, self.support, self.random_state = n_samples, support, random_state
+        if support and not model.has_support:
+            raise TableError("--support needs a model that was fitted with a support model; this one was not.")
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns."""
+        parts = ["mean", "std", *(f"q{level:g}" for level in self.quantiles)]
+        parts += [f"{end}{level:g}" for level in self.intervals for end in ("lower", "upper")]
+        parts += [f"sample{i + 1}" for i in range(self.n_samples)]
+        names = [f"{target}_{part}" for target in self.columns.targets for part in parts]
+        return names + (["support"] if self.support else [])
+
+    def compute(self, table: Any, first_row: int) -> np.ndarray:
+        """All columns, (n, len(names)), of a batch of features (pyarrow.Table (n, d)) that begins at row `first_row` of a table."""
+        X = self.columns.inputs(table)
+        dist = self.model.predict_dist(X)
+        draws = self._draws(dist, first_row)
+        columns: list[np.ndarray] = []
+        for j in range(dist.n_outputs):
+            columns += self._summary(dist if dist.n_outputs == 1 else dist.marginal(j))
+            columns += list(draws[:, :, j].T)
+        if self.support:
+            columns.append(self.model.support(X))
+        return np.column_stack(columns)
+
+    def _summary(self, dist: Any) -> list[np.ndarray]:
+        """Moments, quantiles and intervals of one output, (n,) each."""
+        columns = [dist.mean(), dist.std()]
+        if self.quantiles:
+            columns += list(dist.ppf(self.quantiles).T)
+        for level in self.intervals:
+            columns += list(dist.interval(level).T)
+        return columns
+
+    def _draws(self, dist: Any, first_row: int) -> np.ndarray:
+        """Draws (n, n_samples, q) whose generator depends on the place of the batch in the table."""
+        shape = (len(dist), self.n_samples, dist.n_outputs)
+        if not self.n_samples:
+            return np.empty(shape)
+        rng = np.random.default_rng([self.random_state, first_row])
+        return dist.sample(self.n_samples, random_state=rng).reshape(shape)
+
+
+class PredictionWriter:
+    """A file of predictions, preceded by columns of the table that are kept; a context manager.
+
+    Parameters
+    ----------
+    predictions : Predictions
+    output : path-like or '-'
+    kept : dict of str to pyarrow.DataType
+        Columns that come first.
+    """
+
+    def __init__(self, predictions: Predictions, output: str, kept: dict[str, Any]):
+        self.predictions, self.kept, self.n_rows = predictions, list(kept), 0
+        self._writer = TableWriter(output, predictions.names, kept)
+
+    def write(self, table: Any, features: Sequence[str]) -> None:
+        """Append the predictions for a batch (pyarrow.Table) that has the features and the columns to keep."""
+        import pyarrow
+
+        columns = self.predictions.compute(table.select(features), self.n_rows)
+        kept = [table.column(name) for name in self.kept]
+        self._writer.write(pyarrow.table([*kept, *columns.T], names=[*self.kept, *self.predictions.names]))
+        self.n_rows += len(table)
+
+    def __enter__(self) -> "PredictionWriter":
+        self._writer.__enter__()
+        return self
+
+    def __exit__(self, *failure: Any) -> None:
+        self._writer.__exit__(*failure)
+
+
+def predict_file(predictions: Predictions, data: str, output: str, keep: Sequence[str], progress: RowProgress) -> int:
+    """Write predictions for a table of any length, and return its number of rows.
+
+    Parameters
+    ----------
+    predictions : Predictions
+    data, output : str
+        Paths, or '-' for stdin and stdout.
+    keep : sequence of str
+        Columns of the table that come first in the output.
+    progress : callable (int, int or None)
+        Called with the rows done and, where the file tells, their number.
+
+    Raises
+    ------
+    TableError
+        For columns that are missing, and files that cannot be read.
+    """
+    with on_disk(data) as path:
+        reader = TableReader(path)
+        features = predictions.columns.features(reader.names)
+        types = reader.types_of(features, keep, predictions.columns.texts)
+        with PredictionWriter(predictions, output, {name: types[name] for name in keep}) as writer:
+            for table in reader.batches(types):
+                writer.write(table, features)
+                progress(writer.n_rows, reader.n_rows)
+    return writer.n_rows
