@@ -7,23 +7,26 @@ import datetime
 import numbers
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
+import numpy.typing as npt
+
+from condensity.data.frame import column_names, holds_objects, is_frame, library_of, take_column
 
 #: Text with more levels than this, and in more than this share of the rows its own, is an identifier and not a category.
 IDENTIFIER_LEVELS, IDENTIFIER_SHARE = 50, 0.5
 
 
 class Levels(NamedTuple):
-    """What the codes of a category stand for.
+    """Levels of a category, in the order of their codes.
 
     Attributes
     ----------
     texts : tuple of str
-        Code k stands for level k. Levels are known by their text, so that 1, 1.0 and '1' are the same.
+        Code k stands for level k. Levels are identified by their text, so that 1, 1.0 and '1' are the same.
     ordered : bool
-        Whether their order means something.
+        Whether the order of the levels is part of the data.
     """
 
     texts: tuple[str, ...]
@@ -52,24 +55,12 @@ class _Column(NamedTuple):
     levels: Levels | None
 
 
-def label_of(names, j, *, capital=False) -> str:
-    """How messages call column j, which may have a name."""
+def label_of(names: Sequence | None, j: int, *, capital: bool = False) -> str:
+    """Column j as messages call it, by its name if it has one."""
     return f"{'Column' if capital else 'column'} {j if names is None else repr(names[j])}"
 
 
-def is_frame(table) -> bool:
-    """Whether it is a table with named columns: pandas, polars or Arrow."""
-    return _library(table) in _READERS and getattr(table, "ndim", len(np.shape(table))) == 2
-
-
-def take_rows(table, rows):
-    """Some rows of a table or an array, in its own type."""
-    if hasattr(table, "iloc"):
-        return table.iloc[rows]
-    return table.take(rows) if hasattr(table, "column_names") else table[rows]
-
-
-def read_table(name, table, categorical_features="from_dtype") -> RawTable | None:
+def read_table(name: str, table: Any, categorical_features: npt.ArrayLike = "from_dtype") -> RawTable | None:
     """Read a table with named columns, or an array some of whose columns are categories.
 
     Parameters
@@ -78,12 +69,12 @@ def read_table(name, table, categorical_features="from_dtype") -> RawTable | Non
         The argument's name, for messages.
     table : anything
     categorical_features : 'from_dtype' or array-like of str, int or bool
-        Columns that are categories, beside those that say so themselves: pandas 'category' and text, polars Categorical, Enum
-        and String, Arrow dictionary and text.
+        Columns that are categories in addition to those that are by their type: pandas 'category' and text, polars
+        Categorical, Enum and String, Arrow dictionary and text.
 
     Returns
     -------
-    RawTable, or None for an array of numbers alone, which scikit-learn's checks are for.
+    RawTable, or None for an array of numbers alone, which is left to scikit-learn's checks.
 
     Raises
     ------
@@ -92,18 +83,32 @@ def read_table(name, table, categorical_features="from_dtype") -> RawTable | Non
     """
     if not is_frame(table):
         return _read_array(name, table, categorical_features)
-    names = _column_names(table)
+    names = column_names(table)
     return _read_frame(name, table, _chosen(categorical_features, len(names), names))
 
 
-def _read_frame(name, table, chosen) -> RawTable:
+def read_numbers(name: str, table: Any, categorical_features: npt.ArrayLike = "from_dtype") -> RawTable:
+    """Read any table as float64, arrays of numbers too; parameters and errors as for `read_table`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> raw = read_numbers("X", pd.DataFrame({"size": [50, 80], "town": ["Bé", "Aa"]}))
+    >>> raw.values.tolist(), raw.categories[1].texts
+    ([[50.0, 1.0], [80.0, 0.0]], ('Aa', 'Bé'))
+    """
+    raw = read_table(name, table, categorical_features)
+    return raw if raw is not None else RawTable(np.asarray(table, dtype=float), None, {})
+
+
+def _read_frame(name: str, table: Any, chosen: set[int]) -> RawTable:
     """A table with named columns; those at the positions chosen are categories whatever they hold."""
-    names = _column_names(table)
+    names = column_names(table)
     _refuse_repeated(name, names)
     columns = []
     for j, column in enumerate(names):
         what = f"Column {column!r} of {name}"
-        read = _READERS[_library(table)](what, _series(table, j))
+        read = _READERS[library_of(table)](what, take_column(table, j))
         if j in chosen:
             read = read if read.levels else _as_category(read)
         elif read.levels:
@@ -112,8 +117,18 @@ def _read_frame(name, table, chosen) -> RawTable:
     return _assemble(columns, [str(column) for column in names], len(table))
 
 
-def read_target(name, values):
+def read_target(name: str, values: Any) -> Any:
     """Target or weights of any library as something that NumPy reads: numbers, (n,) or (n, q).
+
+    Parameters
+    ----------
+    name : str
+        The argument's name, for messages.
+    values : anything
+
+    Returns
+    -------
+    ndarray (n,) or (n, q) float64 of tables and series; anything else as it is.
 
     Raises
     ------
@@ -126,8 +141,8 @@ def read_target(name, values):
             _refuse_text(f"{label_of(table.names, j, capital=True)} of {name}", "text or categories")
         return table.values
     what = f"Input {name}"
-    if _library(values) in _READERS:
-        column = _READERS[_library(values)](what, values)
+    if library_of(values) in _READERS:
+        column = _READERS[library_of(values)](what, values)
         if column.levels:
             _refuse_text(what, "text or categories")
         return column.values
@@ -137,13 +152,13 @@ def read_target(name, values):
 
 
 # ------------------------------------------------------------------------------------------------------ arrays
-def _read_array(name, table, categorical_features) -> RawTable | None:
+def _read_array(name: str, table: Any, categorical_features: npt.ArrayLike) -> RawTable | None:
     named = categorical_features
     if isinstance(named, str) or np.size(named) == 0:
         if isinstance(table, (list, tuple)) or hasattr(table, "dtype"):
             _require_numbers(f"Input {name}", table)
         return None
-    array = np.asarray(table, dtype=object if _holds_objects(table) else None)
+    array = np.asarray(table, dtype=object if holds_objects(table) else None)
     if array.ndim != 2:
         return None  # scikit-learn's checks say so
     chosen = _chosen(named, array.shape[1], None)
@@ -157,11 +172,7 @@ def _read_array(name, table, categorical_features) -> RawTable | None:
     return _assemble(columns, None, len(array))
 
 
-def _holds_objects(table) -> bool:
-    return isinstance(table, (list, tuple)) or getattr(table, "dtype", None) == np.dtype(object)
-
-
-def _chosen(categorical_features, d, names) -> set[int]:
+def _chosen(categorical_features: npt.ArrayLike, d: int, names: list | None) -> set[int]:
     """Positions of the columns that were named as categories."""
     if isinstance(categorical_features, str):
         if categorical_features != "from_dtype":
@@ -178,16 +189,16 @@ def _chosen(categorical_features, d, names) -> set[int]:
     return {_position(value, d, names) for value in listed}
 
 
-def _position(value, d, names) -> int:
+def _position(value: Any, d: int, names: list | None) -> int:
     if names is not None and value in names:
         return names.index(value)
-    if isinstance(value, numbers.Integral) and -d <= value < d:
+    if isinstance(value, (int, np.integer)) and -d <= value < d:
         return int(value) % d
     known = f"0 to {d - 1}" if names is None else ", ".join(map(repr, names[:12]))
     raise ValueError(f"categorical_features names {value!r}, which is not a column of X; the columns are {known}.")
 
 
-def _assemble(columns: Sequence[_Column], names, n) -> RawTable:
+def _assemble(columns: Sequence[_Column], names: list[str] | None, n: int) -> RawTable:
     values = np.empty((n, len(columns)))
     for j, column in enumerate(columns):
         values[:, j] = column.values
@@ -204,21 +215,7 @@ def _as_category(column: _Column) -> _Column:
 
 
 # ------------------------------------------------------------------------------------------------ one reader a library
-def _library(table) -> str:
-    return type(table).__module__.partition(".")[0]
-
-
-def _column_names(table) -> list:
-    return list(table.column_names if hasattr(table, "column_names") else table.columns)
-
-
-def _series(table, j):
-    if hasattr(table, "iloc"):
-        return table.iloc[:, j]
-    return table.column(j) if hasattr(table, "column_names") else table[:, j]
-
-
-def _from_pandas(what, series) -> _Column:
+def _from_pandas(what: str, series: Any) -> _Column:
     dtype = series.dtype
     if isinstance(dtype, np.dtype):
         return _from_array(what, series.to_numpy())
@@ -232,7 +229,7 @@ def _from_pandas(what, series) -> _Column:
     return _from_objects(what, series.to_numpy(dtype=object), dtype)
 
 
-def _from_polars(what, series) -> _Column:
+def _from_polars(what: str, series: Any) -> _Column:
     dtype = series.dtype
     name = str(dtype).partition("(")[0]
     if dtype.is_numeric() or name == "Boolean":
@@ -249,7 +246,7 @@ def _from_polars(what, series) -> _Column:
     return _from_objects(what, series.to_list(), dtype)
 
 
-def _from_arrow(what, column) -> _Column:
+def _from_arrow(what: str, column: Any) -> _Column:
     import pyarrow
     from pyarrow import types
 
@@ -270,7 +267,7 @@ def _from_arrow(what, column) -> _Column:
     return _coded(codes, column.dictionary.to_pylist(), types.is_dictionary(kind) and kind.ordered)
 
 
-def _from_array(what, values) -> _Column:
+def _from_array(what: str, values: np.ndarray) -> _Column:
     kind = values.dtype.kind
     if kind in "iufb":
         return _Column(values.astype(float), None)
@@ -283,7 +280,7 @@ _READERS = {"pandas": _from_pandas, "polars": _from_polars, "pyarrow": _from_arr
 
 
 # ---------------------------------------------------------------------------------------------- values one by one
-def _from_objects(what, values, dtype) -> _Column:
+def _from_objects(what: str, values: Sequence | np.ndarray, dtype: object) -> _Column:
     """Python values: numbers, or text, or an error that says what they are."""
     place: dict[str, int] = {}
     result, n_texts, n_numbers = np.full(len(values), np.nan), 0, 0
@@ -305,13 +302,13 @@ def _from_objects(what, values, dtype) -> _Column:
     return _coded(result, list(place), False) if n_texts else _Column(result, None)
 
 
-def _is_missing(value) -> bool:
+def _is_missing(value: object) -> bool:
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     return isinstance(value, float) and value != value
 
 
-def _coded(codes, levels, ordered) -> _Column:
+def _coded(codes: np.ndarray, levels: Sequence, ordered: bool) -> _Column:
     """Codes into levels that occur, as text; in their own order if that means something, else sorted."""
     texts = [text_of(level) for level in levels]
     present = np.unique(codes[~np.isnan(codes)]).astype(int)
@@ -325,8 +322,12 @@ def _coded(codes, levels, ordered) -> _Column:
     return _Column(place[np.where(np.isnan(codes), -1, codes).astype(int)], Levels(tuple(kept), bool(ordered)))
 
 
-def text_of(level) -> str:
-    """What a level is known by: whole numbers look the same whatever type they come in."""
+def text_of(level: object) -> str:
+    """Text that identifies a level: whole numbers have the same whatever their type is.
+
+    >>> text_of(1), text_of(1.0), text_of("1")
+    ('1', '1', '1')
+    """
     if isinstance(level, bytes):
         return level.decode("utf-8", errors="replace")
     if isinstance(level, (float, np.floating)) and float(level).is_integer():
@@ -334,7 +335,7 @@ def text_of(level) -> str:
     return str(level)
 
 
-def _sort_key(text):
+def _sort_key(text: str) -> tuple[int, float, str]:
     """Numbers by size, before text."""
     try:
         return (0, float(text), text)
@@ -343,7 +344,7 @@ def _sort_key(text):
 
 
 # ----------------------------------------------------------------------------------------------------- refusals
-def _refuse_repeated(name, names):
+def _refuse_repeated(name: str, names: list) -> None:
     known = set()
     for column in names:
         if column in known:
@@ -351,7 +352,7 @@ def _refuse_repeated(name, names):
         known.add(column)
 
 
-def _refuse_identifier(what, column: _Column):
+def _refuse_identifier(what: str, column: _Column) -> None:
     n, m = len(column.values), len(column.levels.texts) if column.levels else 0
     if m > IDENTIFIER_LEVELS and m > IDENTIFIER_SHARE * n:
         raise ValueError(
@@ -360,7 +361,7 @@ def _refuse_identifier(what, column: _Column):
         )
 
 
-def _refuse_value(what, value, dtype) -> NoReturn:
+def _refuse_value(what: str, value: object, dtype: object) -> NoReturn:
     if isinstance(value, (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)):
         _refuse_dates(what, dtype)
     if isinstance(value, numbers.Complex):
@@ -372,21 +373,21 @@ def _refuse_value(what, value, dtype) -> NoReturn:
     raise TypeError(f"{what} holds {type(value).__name__} values; argument must be a string or a real number.")
 
 
-def _refuse_dates(what, dtype) -> NoReturn:
+def _refuse_dates(what: str, dtype: object) -> NoReturn:
     raise ValueError(
         f"{what} holds dates or durations ({dtype}); numbers are needed. "
         "Convert it, for example to days since a reference date, or drop it."
     )
 
 
-def _refuse_text(what, dtype) -> NoReturn:
+def _refuse_text(what: str, dtype: object) -> NoReturn:
     raise ValueError(
         f"{what} holds {dtype} values that are not numbers; encode it (in a data frame, or by categorical_features, X may hold "
         "categories) or drop it."
     )
 
 
-def _require_numbers(what, values):
+def _require_numbers(what: str, values: Any) -> None:
     """Refuse text, dates and durations in arrays, which conversion would turn into a riddle or into nanoseconds."""
     try:
         array = np.asarray(values)

@@ -1,0 +1,89 @@
+"""A typical row of a table: medians of its numbers, modes of its categories."""
+
+from typing import Any
+
+import numpy as np
+
+from condensity.data.columns import Levels, RawTable
+from condensity.data.frame import replace_columns, take_column, take_rows
+from condensity.data.schema import MISSING
+
+
+def median(values: np.ndarray) -> float:
+    """Median of the values (n,) that are not missing; NaN if all are.
+
+    >>> median(np.array([1.0, np.nan, 3.0]))
+    2.0
+    """
+    values = values[~np.isnan(values)]
+    return float(np.median(values)) if values.size else np.nan
+
+
+def mode(codes: np.ndarray) -> float:
+    """Most frequent code among those (n,) that are not missing, the smallest of several; NaN if all are.
+
+    >>> mode(np.array([2.0, np.nan, 0.0, 2.0]))
+    2.0
+    """
+    codes = codes[~np.isnan(codes)]
+    return float(np.bincount(codes.astype(int)).argmax()) if codes.size else np.nan
+
+
+def column_of_levels(table: Any, raw: RawTable, j: int, codes: np.ndarray) -> Any:
+    """Values of category j that have the given codes, in the column's own type.
+
+    Parameters
+    ----------
+    table : table or ndarray (n, d)
+    raw : RawTable
+        The same table as numbers.
+    j : int
+    codes : ndarray (m,)
+        Codes that occur in the column; NaN stands for a missing value.
+
+    Returns
+    -------
+    series, Arrow array or ndarray (m,)
+    """
+    known, first = np.unique(raw.values[:, j], return_index=True, equal_nan=True)
+    return take_rows(take_column(table, j), first[np.searchsorted(known, codes)])
+
+
+def typical_rows(table: Any, raw: RawTable, count: int) -> Any:
+    """A typical row, `count` times: medians of numbers, modes of categories.
+
+    Parameters
+    ----------
+    table : table or ndarray (n, d)
+    raw : RawTable
+        The same table as numbers.
+    count : int
+
+    Returns
+    -------
+    table or ndarray (count, d)
+        Of the library of the table. A column without any value stays missing.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from condensity.data import read_numbers
+    >>> homes = pd.DataFrame({"size": [50, 80, 95], "town": ["Bé", "Aa", "Bé"]})
+    >>> typical_rows(homes, read_numbers("X", homes), 2)
+       size town
+    0  80.0   Bé
+    0  80.0   Bé
+    """
+    columns = {}
+    for j, values in enumerate(raw.values.T):
+        if j in raw.categories:
+            columns[j] = column_of_levels(table, raw, j, np.full(count, mode(values)))
+        else:
+            columns[j] = np.full(count, median(values))
+    return replace_columns(take_rows(table, np.zeros(count, dtype=int)), columns)
+
+
+def level_texts(raw: RawTable, j: int) -> Levels:
+    """Levels of category j that occur, `MISSING` the last of them where values are missing."""
+    levels = raw.categories[j]
+    return levels._replace(texts=(*levels.texts, MISSING)) if np.isnan(raw.values[:, j]).any() else levels
