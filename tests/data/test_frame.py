@@ -8,7 +8,7 @@ import pytest
 
 from condensity.data import read_numbers
 from condensity.data.frame import as_table, column_labels, is_frame, replace_columns, take_column, take_rows
-from condensity.data.typical import column_of_levels, level_texts, median, mode, typical_rows
+from condensity.data.typical import column_of_levels, median, mode, occurring_levels, typical_rows
 
 COLUMNS = {"size": [50.0, None, 80.0, 95.0], "rooms": [2, 3, 3, 4], "town": ["Bé", "Aa", None, "Bé"]}
 KINDS = {
@@ -54,7 +54,7 @@ def test_columns_are_replaced_by_numbers_and_by_levels(kind, table, raw):
     read = read_numbers("X", changed, CATEGORIES.get(kind, "from_dtype"))
     assert read.values[:, 0].tolist() == [1.5, 2.5]
     assert (read.categories[2].texts, np.isnan(read.values[:, 2]).tolist()) == (("Aa",), [False, True])
-    assert level_texts(raw, 2).texts == ("Aa", "Bé", "(missing)")
+    assert occurring_levels(raw, 2).texts == ("Aa", "Bé", "(missing)")
 
 
 def test_rows_may_repeat(table):

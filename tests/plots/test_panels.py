@@ -14,9 +14,9 @@ from condensity import JointGMMRegressor, MDNRegressor, Mixture
 from condensity.plots import (
     data_panel,
     edges_panel,
+    inverse_panel,
     means_panel,
     model_colours,
-    reverse_panel,
     samples_panel,
     scales_panel,
     slice_rows,
@@ -25,9 +25,9 @@ from condensity.plots import (
     weights_panel,
 )
 from condensity.plots.along import look_along
-from condensity.plots.panels import FAINTEST
+from condensity.plots.layers import FAINTEST
 from condensity.plots.slices import slice_range
-from condensity.plots.style import LONGEST_LABEL, component_colours, label_axes, padded_range, shorten
+from condensity.plots.style import MAX_LABEL, component_colours, label_axes, padded_range, shorten
 
 
 class FixedModel:
@@ -129,15 +129,15 @@ def test_gated_draws_beyond_the_edges_are_left_out(joint):
     drawn = ~np.ma.getmaskarray(np.ma.masked_invalid(gated.collections[-1].get_offsets()))[:, 1]
     assert drawn[inside].mean() > 0.8
     assert drawn[~inside].mean() < 0.05
-    assert "unknown" in gated.texts[0].get_text()
+    assert "left out" in gated.texts[0].get_text()
     assert not free.texts
 
 
-def test_reverse_slices_show_the_marginal_of_one_input(joint, ax):
+def test_inverse_slices_show_the_marginal_of_one_input(joint, ax):
     """A joint mixture's closed form and a network's weighted draws, each with area one, beside the truth of a normal."""
     model, X, y = joint
     network = MDNRegressor(random_state=0).fit(X, y)
-    reverse_panel({"joint": model, "network": network}, X, 0.5, ax=ax, along=0)
+    inverse_panel({"joint": model, "network": network}, X, 0.5, ax=ax, along=0)
     lines = {line.get_label(): line.get_data() for line in ax.lines}
     for grid, density in lines.values():
         assert np.trapezoid(density, grid) == pytest.approx(
@@ -147,7 +147,7 @@ def test_reverse_slices_show_the_marginal_of_one_input(joint, ax):
     np.testing.assert_allclose(lines["joint"][1], expected)
     one = MDNRegressor(random_state=0).fit(X[:, :1], y)
     truth = lambda X, y: -0.5 * (X[:, 0] - y) ** 2  # noqa: E731
-    reverse_panel({"one": one}, X[:, :1], 0.5, ax=ax, truth=truth)
+    inverse_panel({"one": one}, X[:, :1], 0.5, ax=ax, truth=truth)
     assert ax.lines[-1].get_ydata().max() > 0
 
 
@@ -229,7 +229,7 @@ def test_labels_are_never_parsed_as_mathematics(ax):
 
 def test_long_and_odd_names_become_one_short_line():
     assert shorten("a\nb") == "a b"
-    assert len(shorten("x" * 500)) == LONGEST_LABEL
+    assert len(shorten("x" * 500)) == MAX_LABEL
     assert shorten("first" + "x" * 500 + "last").endswith("last")
 
 

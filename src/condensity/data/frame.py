@@ -52,7 +52,9 @@ def as_table(name: str, values: Any) -> Any:
     """
     if is_frame(values):
         return values
-    array = np.asarray(values, dtype=object if holds_objects(values) else None)
+    array = np.asarray(values)
+    if array.dtype.kind not in "iufb" and holds_objects(values):
+        array = np.asarray(values, dtype=object)  # text and numbers would all become text
     if array.ndim != 2:
         raise ValueError(f"{name} must have shape (n, d), rows and columns; got {array.shape}.")
     return array

@@ -1,10 +1,10 @@
 """A typical row of a table: medians of its numbers, modes of its categories."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from condensity.data.columns import Levels, RawTable
+from condensity.data.columns import RawTable
 from condensity.data.frame import replace_columns, take_column, take_rows
 from condensity.data.schema import MISSING
 
@@ -83,7 +83,36 @@ def typical_rows(table: Any, raw: RawTable, count: int) -> Any:
     return replace_columns(take_rows(table, np.zeros(count, dtype=int)), columns)
 
 
-def level_texts(raw: RawTable, j: int) -> Levels:
-    """Levels of category j that occur, `MISSING` the last of them where values are missing."""
-    levels = raw.categories[j]
-    return levels._replace(texts=(*levels.texts, MISSING)) if np.isnan(raw.values[:, j]).any() else levels
+class OccurringLevels(NamedTuple):
+    """Levels of a category that occur in a table, m of them.
+
+    Attributes
+    ----------
+    texts : tuple of str
+        `MISSING` the last of them where values are missing.
+    codes : ndarray (m,)
+        NaN for `MISSING`.
+    counts : ndarray (m,) of int
+        Rows that have them.
+    """
+
+    texts: tuple[str, ...]
+    codes: np.ndarray
+    counts: np.ndarray
+
+
+def occurring_levels(raw: RawTable, j: int) -> OccurringLevels:
+    """Levels of category j that occur, with their codes and counts.
+
+    >>> import pandas as pd
+    >>> from condensity.data import read_numbers
+    >>> towns = pd.DataFrame({"town": ["Bé", None, "Aa", "Bé"]})
+    >>> occurring_levels(read_numbers("X", towns), 0)
+    OccurringLevels(texts=('Aa', 'Bé', '(missing)'), codes=array([ 0.,  1., nan]), counts=array([1, 2, 1]))
+    """
+    texts, values = raw.categories[j].texts, raw.values[:, j]
+    missing = np.isnan(values)
+    codes, counts = np.arange(float(len(texts))), np.bincount(values[~missing].astype(int), minlength=len(texts))
+    if not missing.any():
+        return OccurringLevels(texts, codes, counts)
+    return OccurringLevels((*texts, MISSING), np.append(codes, np.nan), np.append(counts, missing.sum()))

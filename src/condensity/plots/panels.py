@@ -1,33 +1,35 @@
-"""The five charts of the founding blog post, each on one matplotlib axes.
+"""Charts of one model along one column: the five of the founding blog post, and draws beyond the data.
 
-Every function takes an axes (`ax=None` means pyplot's current one), draws in data units and returns it.
-Inputs with several columns are seen along one of them, `along` (position or name): charts of components hold
-the others at their medians, charts of data use the rows as they are. Where the model knows that it has seen no data, the
-ground is grey. In the charts of components line width
-and opacity follow the weight π_k(x): a wild component that nobody uses is seen, and seen to be unused.
+Every function takes a matplotlib axes (`ax=None` means pyplot's current one), draws in data units and returns it. X may be a
+pandas, polars or Arrow table or an array, with categories and missing values: whatever the model takes. Charts run along one
+column, `along` (position or name): those of components hold the others at their medians and modes, those of data use the rows
+as they are. Where several outputs were fitted, `output` chooses one. The ground is grey where the model has no training data.
+In the charts of components line width and opacity follow the weight πₖ(x): a wide component without weight looks faint.
 
 References
 ----------
 Warmerdam (2017), "Feed Forward Posteriors".
 """
 
-import numpy as np
+from typing import Any
 
-from condensity.plots.along import look_along
+import numpy as np
+import numpy.typing as npt
+
+from condensity.estimators.unwrap import predict_dist
+from condensity.plots.along import Along, look_along
+from condensity.plots.answers import categories_of, components_of, pick_target, position_of
+from condensity.plots.layers import component_lines, frame_data, log_limits, mark_spread, remark, scatter, undrawn
 from condensity.plots.style import (
     DATA_COLOUR,
     INK,
     PALETTE,
     QUIET,
-    annotate_corner,
-    component_colours,
     current_axes,
     label_axes,
+    label_levels,
     padded_range,
 )
-
-#: Points drawn at most; more only blacken the paper.
-MOST_POINTS = 2000
 
 #: Draws beyond the edges, and p-values up to which a row counts as outside the data.
 EDGE_POINTS, OUTSIDE_LEVEL = 1500, 0.01
@@ -35,43 +37,83 @@ EDGE_POINTS, OUTSIDE_LEVEL = 1500, 0.01
 #: Share of the heaviest component's weight above which a component counts as in use at x.
 IN_USE = 0.05
 
-FAINTEST, THINNEST, THICKEST = 0.16, 0.7, 2.6
 
-
-def data_panel(X, y, *, ax=None, along=0, x_label=None, target="y"):
-    """The data: y against x.
+def data_panel(
+    X: Any,
+    y: Any,
+    *,
+    ax: Any = None,
+    along: int | str = 0,
+    output: int | str | None = None,
+    x_label: str | None = None,
+    target: str | None = None,
+    categorical_features: npt.ArrayLike = "from_dtype",
+) -> Any:
+    """The data: y against one column of X.
 
     Parameters
     ----------
     X : table or array-like (n, d)
-    y : array-like (n,)
+        Rows without a value in the column are left out; a remark says how many.
+    y : table or array-like (n,) or (n, q)
     ax : matplotlib.axes.Axes, optional
     along : int or str, default 0
-    x_label : str, optional
-        In place of the column's name.
-    target : str, default "y"
-        Name of the output, for the label.
+        The column on the x axis.
+    output : int or str, optional
+        The column of y that is drawn, where it has several.
+    x_label, target : str, optional
+        Labels in place of the names of the column and of y.
+    categorical_features : 'from_dtype' or array-like
+        As estimators take it.
 
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        For a column that X does not have or that has no value.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from condensity.plots import data_panel, small_multiples
+    >>> homes = pd.DataFrame({"town": ["Aa", "Bé", "Aa"], "size": [50.0, 80.0, 65.0]})
+    >>> ax = data_panel(homes, [120.0, 200.0, 150.0], along="town", target="price", ax=small_multiples(1)[1][0])
+    >>> ax.get_xlabel(), ax.get_ylabel(), [tick.get_text() for tick in ax.get_xticklabels()]
+    ('town', 'price', ['Aa', 'Bé'])
     """
     ax = current_axes(ax)
-    line = look_along(X, along)
-    _scatter(ax, line.values, y, color=INK, alpha=0.35)
-    _frame_data(ax, line, y)
-    return label_axes(ax, x_label or line.label, target)
+    line = look_along(X, along, categorical_features=categorical_features)
+    data = pick_target(y, output)
+    scatter(ax, line.values, data.values, color=INK, alpha=0.35)
+    frame_data(ax, line, data.values)
+    remark(ax, undrawn(line))
+    return _label(ax, line, x_label, target or data.name)
 
 
-def samples_panel(model, X, y, *, ax=None, along=0, x_label=None, target="y", colour=PALETTE[0], random_state=0):
+def samples_panel(
+    model: Any,
+    X: Any,
+    y: Any,
+    *,
+    ax: Any = None,
+    along: int | str = 0,
+    output: int | str | None = None,
+    x_label: str | None = None,
+    target: str | None = None,
+    colour: str = PALETTE[0],
+    random_state: int | np.random.Generator | None = 0,
+) -> Any:
     """The data, faint, and over it one draw from p(y | x) for each row, at the same x.
 
     Where the model is good the two clouds cannot be told apart.
 
     Parameters
     ----------
-    model : fitted estimator with ``sample(X, n_samples, random_state=)``
-    X, y, ax, along, x_label, target
+    model : fitted estimator, or a pipeline or search that ends in one
+    X, y, ax, along, output, x_label, target
         As for `data_panel`. Draws use the rows of X as they are, not medians.
     colour : str
         Colour of the draws.
@@ -80,130 +122,220 @@ def samples_panel(model, X, y, *, ax=None, along=0, x_label=None, target="y", co
     Returns
     -------
     matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> from condensity import JointGMMRegressor
+    >>> from condensity.datasets.synthetic import make_cross
+    >>> from condensity.plots import samples_panel, small_multiples
+    >>> X, y, *_ = make_cross(200, random_state=0)
+    >>> model = JointGMMRegressor(3, random_state=0).fit(X, y)
+    >>> samples_panel(model, X, y, ax=small_multiples(1)[1][0]).get_ylabel()
+    'y'
     """
     ax = current_axes(ax)
-    line = look_along(X, along)
-    draws = np.asarray(model.sample(X, 1, random_state=random_state)).reshape(len(line.values), -1)[:, 0]
-    _scatter(ax, line.values, y, color=DATA_COLOUR, alpha=0.35)
-    _scatter(ax, line.values, draws, color=colour, alpha=0.4)
-    low, high = _frame_data(ax, line, y)
+    line = look_along(X, along, categorical_features=categories_of(model))
+    data = pick_target(y, output)
+    dist = predict_dist(model, X)
+    draws = dist.sample(1, random_state=random_state).reshape(len(line.values), -1)[:, position_of(dist, output)]
+    scatter(ax, line.values, data.values, color=DATA_COLOUR, alpha=0.35)
+    scatter(ax, line.values, draws, color=colour, alpha=0.4)
+    low, high = frame_data(ax, line, data.values)
     shade_outside(ax, model, line)
     outside = np.count_nonzero(~((draws >= low) & (draws <= high)))
-    if outside:
-        annotate_corner(ax, f"{outside} of {draws.size} draws out of frame")
-    return label_axes(ax, x_label or line.label, target)
+    remark(ax, undrawn(line), f"{outside} of {draws.size} draws out of frame" if outside else "")
+    return _label(ax, line, x_label, target or data.name)
 
 
-def means_panel(model, X, y=None, *, ax=None, along=0, x_label=None):
-    """The component means μ_k(x), framed by the data where y is given.
+def means_panel(
+    model: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    ax: Any = None,
+    along: int | str = 0,
+    output: int | str | None = None,
+    x_label: str | None = None,
+) -> Any:
+    """The component means μₖ(x), framed by the data where y is given; with a transformed target, the components' medians.
 
     Parameters
     ----------
-    model : fitted estimator with ``predict_dist(X)``
+    model : fitted estimator, or a pipeline or search that ends in one
     X : table or array-like (n, d)
-    y : array-like (n,), optional
+    y : table or array-like (n,) or (n, q), optional
         Drawn faintly; without it the components in use set the frame.
-    ax : matplotlib.axes.Axes, optional
-    along : int or str, default 0
-    x_label : str, optional
+    ax, along, output, x_label
+        As for `data_panel`.
 
     Returns
     -------
     matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> from condensity import JointGMMRegressor
+    >>> from condensity.datasets.synthetic import make_cross
+    >>> from condensity.plots import means_panel, small_multiples
+    >>> X, y, *_ = make_cross(200, random_state=0)
+    >>> model = JointGMMRegressor(3, random_state=0).fit(X, y)
+    >>> means_panel(model, X, y, ax=small_multiples(1)[1][0]).get_ylabel()
+    'mean μₖ(x)'
     """
     ax = current_axes(ax)
-    line = look_along(X, along)
-    dist = model.predict_dist(line.rows)
-    used = dist.means[_relative_weights(dist) > IN_USE]
+    line = look_along(X, along, categorical_features=categories_of(model))
+    parts = components_of(predict_dist(model, line.rows), output)
     if y is None:
-        low, high = padded_range(used)
-        ax.set(xlim=(line.grid[0], line.grid[-1]), ylim=(low, high))
+        low, high = padded_range(parts.centers[parts.relative_weights > IN_USE])
+        ax.set(xlim=line.limits, ylim=(low, high))
     else:
-        _scatter(ax, line.values, y, color=DATA_COLOUR, alpha=0.18)
-        low, high = _frame_data(ax, line, y)
+        values = pick_target(y, output).values
+        scatter(ax, line.values, values, color=DATA_COLOUR, alpha=0.18)
+        low, high = frame_data(ax, line, values)
     shade_outside(ax, model, line)
-    _component_lines(ax, line.grid, dist, dist.means)
-    leaving = np.count_nonzero(((dist.means < low) | (dist.means > high)).any(axis=0))
-    if leaving:
-        annotate_corner(ax, f"{leaving} of {dist.n_components} leave the frame")
-    return label_axes(ax, x_label or line.label, "mean μₖ(x)")
+    component_lines(ax, line.grid, parts, parts.centers)
+    leaving = np.count_nonzero(((parts.centers < low) | (parts.centers > high)).any(axis=0))
+    remark(ax, f"{leaving} of {parts.centers.shape[1]} leave the frame" if leaving else "")
+    return _label(ax, line, x_label, "mean μₖ(x)")
 
 
-def weights_panel(model, X, *, ax=None, along=0, x_label=None):
-    """The component weights π_k(x), from 0. Parameters and result as for `means_panel`."""
-    ax = current_axes(ax)
-    line = look_along(X, along)
-    dist = model.predict_dist(line.rows)
-    shade_outside(ax, model, line)
-    _component_lines(ax, line.grid, dist, dist.weights)
-    top = min(1.02, 1.15 * float(dist.weights.max()))  # 40 equal weights would lie on the floor of a unit axis
-    ax.set(xlim=(line.grid[0], line.grid[-1]), ylim=(-0.02 * top, top))
-    return label_axes(ax, x_label or line.label, "weight πₖ(x)")
+def weights_panel(
+    model: Any,
+    X: Any,
+    *,
+    ax: Any = None,
+    along: int | str = 0,
+    output: int | str | None = None,
+    x_label: str | None = None,
+) -> Any:
+    """The component weights πₖ(x), from 0. Parameters and result as for `means_panel`.
 
-
-def scales_panel(model, X, y=None, *, ax=None, along=0, x_label=None):
-    """The component scales σ_k(x), logarithmic; with y, a dotted line marks the standard deviation of y.
-
-    Parameters and result as for `means_panel`. A component far above the dotted line is wider than the data
-    can justify; it does harm only where its line is strong.
+    Examples
+    --------
+    >>> from condensity import JointGMMRegressor
+    >>> from condensity.datasets.synthetic import make_cross
+    >>> from condensity.plots import weights_panel, small_multiples
+    >>> X, y, *_ = make_cross(200, random_state=0)
+    >>> model = JointGMMRegressor(3, random_state=0).fit(X, y)
+    >>> weights_panel(model, X, ax=small_multiples(1)[1][0]).get_ylabel()
+    'weight πₖ(x)'
     """
     ax = current_axes(ax)
-    line = look_along(X, along)
-    dist = model.predict_dist(line.rows)
+    line = look_along(X, along, categorical_features=categories_of(model))
+    parts = components_of(predict_dist(model, line.rows), output)
     shade_outside(ax, model, line)
-    _component_lines(ax, line.grid, dist, dist.scales)
-    spread = 0.0 if y is None else float(np.std(np.asarray(y, dtype=float)))
-    finite = dist.scales[np.isfinite(dist.scales) & (dist.scales > 0)]
+    component_lines(ax, line.grid, parts, parts.weights)
+    top = min(1.02, 1.15 * float(parts.weights.max()))  # 40 equal weights would lie on the floor of a unit axis
+    ax.set(xlim=line.limits, ylim=(-0.02 * top, top))
+    return _label(ax, line, x_label, "weight πₖ(x)")
+
+
+def scales_panel(
+    model: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    ax: Any = None,
+    along: int | str = 0,
+    output: int | str | None = None,
+    x_label: str | None = None,
+) -> Any:
+    """The component scales σₖ(x), logarithmic; with y, a dotted line marks the standard deviation of y.
+
+    Parameters and result as for `means_panel`. A component far above the dotted line is wider than the data can justify; it
+    does harm only where its line is strong. With a transformed target σₖ is half the distance between the component's 16 % and
+    84 % quantiles.
+
+    Examples
+    --------
+    >>> from condensity import JointGMMRegressor
+    >>> from condensity.datasets.synthetic import make_cross
+    >>> from condensity.plots import scales_panel, small_multiples
+    >>> X, y, *_ = make_cross(200, random_state=0)
+    >>> model = JointGMMRegressor(3, random_state=0).fit(X, y)
+    >>> scales_panel(model, X, y, ax=small_multiples(1)[1][0]).get_yscale()
+    'log'
+    """
+    ax = current_axes(ax)
+    line = look_along(X, along, categorical_features=categories_of(model))
+    parts = components_of(predict_dist(model, line.rows), output)
+    shade_outside(ax, model, line)
+    component_lines(ax, line.grid, parts, parts.widths)
+    spread = 0.0 if y is None else float(np.nanstd(pick_target(y, output).values))
+    finite = parts.widths[np.isfinite(parts.widths) & (parts.widths > 0)]
     shown = np.append(finite, spread) if spread > 0 else finite
     ax.set_yscale("log")
-    ax.set(xlim=(line.grid[0], line.grid[-1]), ylim=_log_limits(shown))
+    ax.set(xlim=line.limits, ylim=log_limits(shown))
     if spread > 0:
-        ax.axhline(spread, color=QUIET, linewidth=1.0, linestyle=(0, (1, 2)), zorder=1)
-        ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
-        ax.text(1.0, spread, "sd(y)", transform=ax.get_yaxis_transform(), ha="right", va="center",
-                fontsize=7.5, color=QUIET, bbox=ground, zorder=9)  # fmt: skip
-    return label_axes(ax, x_label or line.label, "scale σₖ(x)")
+        mark_spread(ax, spread)
+    return _label(ax, line, x_label, "scale σₖ(x)")
 
 
 def edges_panel(
-    model, X, y, *, ax=None, along=0, x_label=None, target="y", outside="ignore", colour=PALETTE[0], random_state=0
-):
+    model: Any,
+    X: Any,
+    y: Any,
+    *,
+    ax: Any = None,
+    along: int | str = 0,
+    output: int | str | None = None,
+    x_label: str | None = None,
+    target: str | None = None,
+    outside: str = "ignore",
+    colour: str = PALETTE[0],
+    random_state: int | np.random.Generator | None = 0,
+) -> Any:
     """Draws from p(y | x) at x spread evenly over the range of the data and half of it more on either side, over the data.
 
     Parameters
     ----------
     model : fitted estimator with a support model
-    X : table or array-like (n, d)
-    y : array-like (n,)
-    ax : matplotlib.axes.Axes, optional
+    X, y, ax, output, x_label, target
+        As for `data_panel`.
     along : int or str, default 0
-        The input that varies; the others are held at their medians.
-    x_label : str, optional
-    target : str, default "y"
+        The column of numbers that varies; the others are held at their medians and modes.
     outside : str, default "ignore"
-        As in `predict_dist`: 'deficient' draws nothing where nothing is known.
+        As in `predict_dist`: 'deficient' leaves out draws in proportion to the missing mass.
     colour : str
     random_state : int, Generator or None, default 0
 
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If the column is a category.
+
+    Examples
+    --------
+    >>> from condensity import JointGMMRegressor
+    >>> from condensity.datasets.synthetic import make_cross
+    >>> from condensity.plots import edges_panel, small_multiples
+    >>> X, y, *_ = make_cross(200, random_state=0)
+    >>> model = JointGMMRegressor(3, random_state=0).fit(X, y)
+    >>> ax = edges_panel(model, X, y, outside="deficient", ax=small_multiples(1)[1][0])
     """
     ax = current_axes(ax)
-    line = look_along(X, along, points=EDGE_POINTS, padding=0.5)
-    draws = model.sample(line.rows, 1, random_state=random_state, outside=outside).reshape(len(line.grid), -1)[:, 0]
+    categories = categories_of(model)
+    line = look_along(X, along, points=EDGE_POINTS, padding=0.5, categorical_features=categories)
+    if line.levels:
+        raise ValueError(f"edges_panel needs a column of numbers, and {line.label!r} is a category; choose another.")
+    dist = predict_dist(model, line.rows, outside=outside)
+    draws = dist.sample(1, random_state=random_state).reshape(len(line.grid), -1)[:, position_of(dist, output)]
+    data = pick_target(y, output)
     shade_outside(ax, model, line)
-    _scatter(ax, line.values, y, color=DATA_COLOUR, alpha=0.35)
-    _scatter(ax, line.grid, draws, color=colour, alpha=0.5)
-    _frame_data(ax, line, y)
+    scatter(ax, line.values, data.values, color=DATA_COLOUR, alpha=0.35)
+    scatter(ax, line.grid, draws, color=colour, alpha=0.5)
+    frame_data(ax, line, data.values)
     unknown = np.isnan(draws).mean()
-    if unknown:
-        annotate_corner(ax, f"{unknown:.0%} of draws: unknown")
-    return label_axes(ax, x_label or line.label, target)
+    remark(ax, f"{unknown:.0%} of draws left out" if unknown else "")
+    return _label(ax, line, x_label, target or data.name)
 
 
-def shade_outside(ax, model, line):
-    """Shade the parts of a line through the inputs where a model has seen no data; nothing for models that cannot say.
+def shade_outside(ax: Any, model: Any, line: Along) -> None:
+    """Shade the parts of a line through the inputs where a model has no training data; nothing for models without support.
 
     Parameters
     ----------
@@ -214,71 +346,12 @@ def shade_outside(ax, model, line):
     if not getattr(model, "has_support", False):
         return
     outside = model.support(line.rows) <= OUTSIDE_LEVEL
-    edges = np.concatenate([line.grid[:1], 0.5 * (line.grid[1:] + line.grid[:-1]), line.grid[-1:]])
+    low, high = line.spans
     changes = np.flatnonzero(np.diff(np.concatenate([[False], outside, [False]]).astype(int)))
-    for first, last in changes.reshape(-1, 2):
-        ax.axvspan(edges[first], edges[last], facecolor=QUIET, alpha=0.14, linewidth=0, zorder=0)
+    for first, end in changes.reshape(-1, 2):
+        ax.axvspan(low[first], high[end - 1], facecolor=QUIET, alpha=0.14, linewidth=0, zorder=0)
 
 
-def _scatter(ax, x, y, *, color, alpha):
-    """Dots, at most MOST_POINTS of them: an even selection of the rows, the same for every layer."""
-    step = max(1, -(-len(x) // MOST_POINTS))
-    size = float(np.clip(3000 / max(len(x) // step, 1), 3.0, 18.0))
-    ax.scatter(
-        np.asarray(x)[::step],
-        np.asarray(y, dtype=float)[::step],
-        s=size,
-        color=color,
-        alpha=alpha,
-        linewidths=0,
-        zorder=2,
-    )
-
-
-def _frame_data(ax, line, y):
-    """Limits from the data, so that all charts of one data set share a frame; returns those of y."""
-    low, high = padded_range(y, 0.12)
-    ax.set(xlim=(line.grid[0], line.grid[-1]), ylim=(low, high))
-    return low, high
-
-
-def _relative_weights(dist):
-    """Weights (g, K) over the heaviest at the same x: of 40 none is near 1, yet some carry the density."""
-    return np.exp(dist.log_weights - dist.log_weights.max(axis=1, keepdims=True))
-
-
-def _log_limits(values):
-    """Limits of a logarithmic axis around positive values: over a decade, so that a flat line looks flat."""
-    if values.size == 0:
-        return 0.1, 10.0
-    low, high = np.log10(values.min()), np.log10(values.max())
-    margin = max(0.06 * (high - low), 0.5 * (1.3 - (high - low)))
-    return 10.0 ** max(low - margin, -300.0), 10.0 ** min(high + margin, 300.0)
-
-
-def _component_lines(ax, grid, dist, heights):
-    """K lines through heights (g, K); width and opacity of a piece follow the root of its relative weight.
-
-    The root keeps a component of a tenth of the weight visible, FAINTEST one of no weight at all.
-    """
-    from matplotlib.collections import LineCollection
-
-    points = np.stack([np.broadcast_to(grid[:, None], heights.shape), heights], axis=-1)
-    pieces = np.stack([points[:-1], points[1:]], axis=2)  # (g − 1, K, 2, 2)
-    root = np.sqrt(_relative_weights(dist))
-    strength = 0.5 * (root[:-1] + root[1:])
-    # Colours are mixed with the white ground rather than made transparent: pieces overlap where they join,
-    # and transparent ones would show every joint.
-    opacity = FAINTEST + (1.0 - FAINTEST) * strength[..., None]
-    colours = 1.0 - opacity * (1.0 - component_colours(dist.means))
-    order = np.argsort(strength, axis=None, kind="stable")  # strong pieces are drawn last, on top
-    drawable = order[np.isfinite(pieces).all(axis=(2, 3)).ravel()[order]]
-    ax.add_collection(
-        LineCollection(
-            pieces.reshape(-1, 2, 2)[drawable],
-            colors=colours.reshape(-1, 3)[drawable],
-            linewidths=(THINNEST + (THICKEST - THINNEST) * strength).ravel()[drawable],
-            capstyle="round",
-            zorder=3,
-        )
-    )
+def _label(ax: Any, line: Along, x_label: str | None, y_label: str) -> Any:
+    label_axes(ax, x_label or line.label, y_label)
+    return label_levels(ax, line.levels) if line.levels else ax

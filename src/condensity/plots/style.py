@@ -1,7 +1,8 @@
-"""What all charts share: colours, tidy axes, small multiples that leave matplotlib's globals alone."""
+"""Style of all charts: colours, tidy axes, small multiples that leave matplotlib's globals alone."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,7 +16,10 @@ RULE = "#cbd2d9"
 DATA_COLOUR = "#9aa5b1"
 
 #: Characters of a column's name that are shown; longer names are cut in the middle, where they differ least.
-LONGEST_LABEL = 32
+MAX_LABEL = 32
+
+#: Levels of a category that are named on an axis, and characters of all their names together; of one, at least so many.
+MAX_LEVEL_LABELS, LEVEL_LETTERS, MIN_LEVEL_LETTERS = 8, 36, 4
 
 #: Inches kept for labels on the left, below, on the right and above.
 MARGINS = (0.6, 0.46, 0.08, 0.16)
@@ -56,7 +60,7 @@ def component_colours(means: np.ndarray) -> np.ndarray:
     return colormaps["viridis"](0.85 * (order + 0.5) / order.size)[:, :3]
 
 
-def current_axes(ax):
+def current_axes(ax: Any) -> Any:
     """`ax`, or pyplot's current axes if it is None."""
     if ax is not None:
         return ax
@@ -65,8 +69,12 @@ def current_axes(ax):
     return pyplot.gca()
 
 
-def shorten(name: object, longest: int = LONGEST_LABEL) -> str:
-    """A name as a label of one line: control characters become spaces, a long middle an ellipsis."""
+def shorten(name: object, longest: int = MAX_LABEL) -> str:
+    """A name as a label of one line: control characters become spaces, a long middle an ellipsis.
+
+    >>> shorten("median income of the block", 12)
+    'median…block'
+    """
     text = "".join(character if character.isprintable() else " " for character in str(name))
     if len(text) <= longest:
         return text
@@ -74,8 +82,8 @@ def shorten(name: object, longest: int = LONGEST_LABEL) -> str:
     return f"{text[: longest - tail - 1]}…{text[-tail:]}"
 
 
-def label_axes(ax, x_label, y_label):
-    """Label both axes, quietly, and remove what carries no information.
+def label_axes(ax: Any, x_label: object, y_label: object) -> Any:
+    """Label both axes in quiet colours and remove frames and grids.
 
     Labels are never parsed as mathematics: a column may be called ``price $ per $``.
     """
@@ -102,7 +110,16 @@ def label_axes(ax, x_label, y_label):
     return ax
 
 
-def _scalar_formatter():
+def label_levels(ax: Any, levels: Sequence[str]) -> Any:
+    """Name the levels of a category, which lie at 0, 1, … of the x axis: all, or `MAX_LEVEL_LABELS` evenly spaced ones."""
+    step = -(-len(levels) // MAX_LEVEL_LABELS)
+    longest = max(MIN_LEVEL_LETTERS, LEVEL_LETTERS // -(-len(levels) // step))
+    positions = range(0, len(levels), step)
+    ax.set_xticks(positions, [shorten(levels[k], longest) for k in positions], parse_math=False)
+    return ax
+
+
+def _scalar_formatter() -> Any:
     """Plain numbers up to four digits; beyond, a common power of ten."""
     from matplotlib.ticker import ScalarFormatter
 
@@ -111,7 +128,7 @@ def _scalar_formatter():
     return formatter
 
 
-def _log_label(value, _position=None):
+def _log_label(value: float, _position: object = None) -> str:
     """A tick of a logarithmic axis: a plain number where it is short, else a power of ten."""
     if 1e-4 < value < 1e5:
         return f"{value:g}"
@@ -120,7 +137,7 @@ def _log_label(value, _position=None):
     return f"${factor}10^{{{int(exponent)}}}$"
 
 
-def annotate_corner(ax, text):
+def annotate_corner(ax: Any, text: str) -> Any:
     """A quiet remark in the upper right corner, on a ground that keeps it legible over lines."""
     ground = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5}
     return ax.text(
@@ -149,12 +166,17 @@ def padded_range(values: ArrayLike, padding: float = 0.05) -> tuple[float, float
     Returns
     -------
     (float, float)
+
+    Examples
+    --------
+    >>> padded_range([0.0, 10.0]), padded_range([4.0])
+    ((-0.5, 10.5), (2.0, 6.0))
     """
-    known = np.asarray(values, dtype=float)
-    known = known[np.isfinite(known)]
-    if known.size == 0:
+    finite = np.asarray(values, dtype=float)
+    finite = finite[np.isfinite(finite)]
+    if finite.size == 0:
         return 0.0, 1.0
-    low, high = float(known.min()), float(known.max())
+    low, high = float(finite.min()), float(finite.max())
     if low == high:
         half = 0.5 * abs(low) or 1.0
         return low - half, high + half
@@ -162,7 +184,7 @@ def padded_range(values: ArrayLike, padding: float = 0.05) -> tuple[float, float
     return low - margin, high + margin
 
 
-def small_multiples(count, *, columns=5, width=2.9, height=2.3):
+def small_multiples(count: int, *, columns: int = 5, width: float = 2.9, height: float = 2.3) -> tuple[Any, list[Any]]:
     """A figure with `count` axes in rows of `columns`, drawn by Agg without touching pyplot or rcParams.
 
     Parameters

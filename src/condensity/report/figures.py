@@ -9,7 +9,7 @@ import numpy as np
 
 from condensity.estimators.reverse import MOST_REVERSED_INPUTS
 from condensity.plots.panels import data_panel, edges_panel, means_panel, samples_panel, scales_panel, weights_panel
-from condensity.plots.slices import reverse_panel, reverse_values, slice_range, slice_rows, slices_panel
+from condensity.plots.slices import inverse_panel, inverse_values, slice_range, slice_rows, slices_panel
 from condensity.plots.style import model_colours, padded_range, small_multiples
 from condensity.report.study import DataSet, Fit, Measures, Study
 
@@ -69,11 +69,11 @@ def reverse_pictures(study: Study) -> list[Picture]:
     if not models:
         return []
     pictures, colours = [], study_colours(study)
-    for value in reverse_values(data.y):
+    for value in inverse_values(data.y):
         figure, (ax,) = small_multiples(1)
         shown = {name: colours[name] for name in models}
         truth = data.log_joint_density
-        reverse_panel(models, data.X, value, ax=ax, along=data.along, truth=truth, x_label=name, colours=shown)
+        inverse_panel(models, data.X, value, ax=ax, along=data.along, truth=truth, x_label=name, colours=shown)
         caption = f"p({name} | {data.target} = {value:.3g})"
         alternative = f"{data.name}: {caption} of {', '.join(models)}{' and the truth' if truth else ''}."
         pictures.append(to_picture(figure, caption, alternative))
@@ -110,7 +110,7 @@ def data_picture(data: DataSet) -> Picture:
 
 def model_pictures(data: DataSet, fit: Fit, measures: Measures, colour: str, random_state: int) -> list[Picture]:
     """The four charts of one model: draws, means, weights, scales."""
-    view = {"along": data.along, "x_label": data.feature_names[data.along]}
+    view: dict[str, Any] = {"along": data.along, "x_label": data.feature_names[data.along]}
     table = fit.model, data.X, data.y
     where, components = f"{data.name}, {fit.name}", f"of {measures.components} components along x"
     figures, axes = zip(*(small_multiples(1) for _ in range(4)), strict=True)
