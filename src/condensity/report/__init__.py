@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from condensity.persistence import check_writable, write_atomically
 from condensity.data.frame import column_labels as feature_names
+from condensity.persistence import check_writable, write_atomically
 from condensity.report.builder import build_page
 from condensity.report.study import DataSet, Fit, Study, most_correlated
 
