@@ -1,4 +1,7 @@
 import pytest
+from sklearn.base import clone
+
+from registry import QUICK
 
 
 def pytest_addoption(parser):
@@ -20,3 +23,9 @@ def pytest_collection_modifyitems(config, items):
 def traps_of(item):
     """Rows of docs/traps.md that a test covers, as words."""
     return {str(row) for marker in item.iter_markers("trap") for row in marker.args}
+
+
+@pytest.fixture(params=QUICK)
+def model(request):
+    """Every estimator in turn, unfitted."""
+    return clone(QUICK[request.param])

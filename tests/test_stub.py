@@ -1,4 +1,4 @@
-"""What type checkers read, `__init__.pyi`, and the lazy `__init__.py`, which Python runs, have the same names from the same homes."""
+"""The stub that type checkers read and the lazy `__init__.py` have the same names, from the same homes."""
 
 import ast
 from importlib import import_module

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
 
-from condensity import JointGMMRegressor, MDNRegressor, load
+from condensity import JointGMMRegressor, load
 from condensity.data import RawTable, Schema, read_table
 from condensity.data.columns import Levels
 from condensity.data.schema import HASH_BITS, MISSING, MOST_ONE_HOT
+from registry import QUICK
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -48,12 +49,6 @@ ARROW = pa.table({
     "tall": TALL,
 })  # fmt: skip
 FRAMES = {"pandas": PANDAS, "polars": POLARS, "arrow": ARROW}
-MODELS = {"MDN": MDNRegressor(n_components=3, max_iter=30, random_state=0), "GMM": JointGMMRegressor(3, random_state=0)}
-
-
-@pytest.fixture(params=MODELS)
-def model(request):
-    return clone(MODELS[request.param])
 
 
 # ----------------------------------------------------------------------------------------------------- reading
@@ -294,6 +289,7 @@ def test_categories_and_gaps_are_learned(model):
 
     The joint mixture integrates gaps out, so it cannot know that they mean something by themselves.
     """
+    model.set_params(n_components=3)
     blind = clone(model).fit(PANDAS[["age"]], Y).score(PANDAS[["age"]], Y)
     assert model.fit(PANDAS, Y).score(PANDAS, Y) > blind + (0.1 if isinstance(model, JointGMMRegressor) else 0.2)
 
@@ -323,10 +319,10 @@ def test_support_knows_categories_but_there_is_no_density_over_them(model):
 
 def test_gaps_of_a_network_have_no_density_either():
     frame = PANDAS[["age", "gaps"]]
-    model = clone(MODELS["MDN"]).fit(frame, Y)
+    model = clone(QUICK["MDN"]).fit(frame, Y)
     with pytest.raises(ValueError, match="'gaps' has some; JointGMMRegressor"):
         model.score_inputs(frame)
-    assert np.isfinite(clone(MODELS["GMM"]).fit(frame, Y).score_inputs(frame)).all()
+    assert np.isfinite(clone(QUICK["GMM"]).fit(frame, Y).score_inputs(frame)).all()
 
 
 def test_categories_of_arrays_are_named_by_position(model):
@@ -374,7 +370,7 @@ def test_own_validation_rows_may_have_categories(model):
 
 
 def test_joint_mixture_is_asked_by_category():
-    model = clone(MODELS["GMM"]).fit(PANDAS, pd.Series(Y, name="weight"))
+    model = clone(QUICK["GMM"]).set_params(n_components=3).fit(PANDAS, pd.Series(Y, name="weight"))
     dogs = model.condition({"kind": "dog"}).marginal("weight").mean()[0]
     cats = model.condition({"kind": "cat"}).marginal("weight").mean()[0]
     assert dogs - cats == pytest.approx(Y[KIND == "dog"].mean() - Y[KIND == "cat"].mean(), abs=0.5)
@@ -386,7 +382,7 @@ def test_joint_mixture_is_asked_by_category():
 def test_names_keep_their_letters_in_messages():
     y = pd.DataFrame({"Größe A": pd.Categorical(["x", "y"] * 120)})
     with pytest.raises(ValueError, match=r"Column 'Größe A' of y holds text or categories"):
-        clone(MODELS["GMM"]).fit(PANDAS, y)
+        clone(QUICK["GMM"]).fit(PANDAS, y)
 
 
 def test_how_categories_are_shown_is_saved_with_the_model(tmp_path, monkeypatch):
@@ -396,7 +392,7 @@ def test_how_categories_are_shown_is_saved_with_the_model(tmp_path, monkeypatch)
     scores = {}
     for limit in (20, 128):
         monkeypatch.setattr("condensity.data.schema.MOST_ONE_HOT", limit)
-        model = clone(MODELS["MDN"]).fit(X, Y)
+        model = clone(QUICK["MDN"]).fit(X, Y)
         scores[limit] = model.score_samples(X, Y)
         model.save(tmp_path / f"{limit}")
     for limit in (20, 128):

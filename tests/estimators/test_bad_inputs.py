@@ -14,18 +14,12 @@ from sklearn.exceptions import NotFittedError
 from condensity import JointGMMRegressor, MDNRegressor
 from condensity.datasets.synthetic import make_noisy_wave
 
-MODELS = {"MDN": MDNRegressor(n_components=4, max_iter=30, random_state=0), "GMM": JointGMMRegressor(4, random_state=0)}
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 PROBLEM = make_noisy_wave(350, random_state=0)
 X2 = np.column_stack([PROBLEM.X[:, 0], np.random.default_rng(1).standard_normal(350)])
 Y = PROBLEM.y
 FRAME = pd.DataFrame(X2, columns=["wind", "fog"])
-
-
-@pytest.fixture(params=MODELS)
-def model(request):
-    return clone(MODELS[request.param])
 
 
 def with_value(value, row=3, column=1):

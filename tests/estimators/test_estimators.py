@@ -14,8 +14,8 @@ from sklearn.preprocessing import StandardScaler
 
 from condensity import JointGMMRegressor, MDNRegressor, Mixture
 from condensity.datasets.synthetic import make_cross, make_noisy_wave
+from registry import QUICK
 
-QUICK = {"MDN": MDNRegressor(n_components=5, max_iter=40, random_state=0), "GMM": JointGMMRegressor(6, random_state=0)}
 # Forty epochs are enough for a shape and too few to converge.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -24,11 +24,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 def data():
     problem = make_noisy_wave(400, random_state=0)
     return problem.X, problem.y
-
-
-@pytest.fixture(params=QUICK)
-def model(request):
-    return clone(QUICK[request.param])
 
 
 def test_every_verb_has_the_shape_that_it_promises(model, data):

@@ -11,15 +11,15 @@ from sklearn.exceptions import NotFittedError
 
 from condensity import JointGMMRegressor, MDNRegressor, WeightedDraws
 from condensity.datasets.synthetic import ODD_SETS, make_cross, make_inverse_wave, make_noisy_wave, make_ring
+from registry import DEFAULTS
 
-MODELS = {"MDN": MDNRegressor(random_state=0), "GMM": JointGMMRegressor(random_state=0)}
 AWAY = np.array([[0.1], [40.0]])
 
 
-@pytest.fixture(scope="module", params=MODELS)
+@pytest.fixture(scope="module", params=DEFAULTS)
 def model(request):
     problem = make_cross(2000, random_state=0)
-    return clone(MODELS[request.param]).fit(problem.X, problem.y)
+    return clone(DEFAULTS[request.param]).fit(problem.X, problem.y)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def wide(seed=0, n=900):
 
 # ------------------------------------------------------------------------------------------------ support
 @pytest.mark.filterwarnings("ignore")  # a network of one epoch has learned nothing, and says so
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", DEFAULTS)
 def test_false_alarms_keep_their_level(kind):
     """α plus four beta-binomial standard errors, over seeds; what the network learned of y does not matter."""
     estimator = MDNRegressor(max_iter=1, refit=False) if kind == "MDN" else JointGMMRegressor(4)
@@ -70,7 +70,7 @@ def test_an_alpha_below_the_smallest_p_value_is_told(model):
 
 def test_own_validation_rows_calibrate():
     problem, other = make_ring(400, random_state=0), make_ring(120, random_state=1)
-    for estimator in MODELS.values():
+    for estimator in DEFAULTS.values():
         fitted = clone(estimator).fit(problem.X, problem.y, X_val=other.X, y_val=other.y)
         assert fitted.support([[1e3]])[0] == 1 / 121
 
@@ -87,14 +87,14 @@ def test_inputs_far_out_are_seen_as_they_are():
 def test_long_tables_are_looked_at_in_part(monkeypatch):
     monkeypatch.setattr("condensity.support.MOST_ROWS", 200)
     problem = make_cross(500, random_state=0)
-    for estimator in MODELS.values():
+    for estimator in DEFAULTS.values():
         assert clone(estimator).fit(problem.X, problem.y).support([[1e3]])[0] == 1 / 201
 
 
 def test_few_rows_are_cross_fitted(recwarn):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(60, 1))
-    for estimator in MODELS.values():
+    for estimator in DEFAULTS.values():
         fitted = clone(estimator).fit(x, x[:, 0] + rng.normal(size=60))
         assert fitted.support([[1e3]])[0] == 1 / 61
     recwarn.clear()
@@ -102,10 +102,10 @@ def test_few_rows_are_cross_fitted(recwarn):
 
 @pytest.mark.trap(5)
 @pytest.mark.filterwarnings("ignore:X is constant")
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", DEFAULTS)
 def test_another_value_of_a_constant_column_was_never_seen(kind):
     X, y = wide()
-    model = clone(MODELS[kind]).fit(X, y)
+    model = clone(DEFAULTS[kind]).fit(X, y)
     moved = X[:3].copy()
     moved[0, 2] = 8.0
     moved[1, 2] = np.float32(7.0 * (1 + 1e-7))  # rounding is not a departure
@@ -219,7 +219,7 @@ def test_powers_of_two_change_no_bit_of_support():
     """Equivariance, DESIGN 5."""
     X, y = wide(n=300)
     X = X[:, :2]
-    for estimator in MODELS.values():
+    for estimator in DEFAULTS.values():
         one, two = clone(estimator).fit(X, y), clone(estimator).fit(4 * X, y / 8)
         np.testing.assert_array_equal(one.support(X[:50]), two.support(4 * X[:50]))
         np.testing.assert_allclose(one.score_inputs(X[:50]), two.score_inputs(4 * X[:50]) + 2 * np.log(4), rtol=1e-12)
@@ -237,11 +237,11 @@ def test_gaps_are_judged_by_what_is_known():
 
 # ------------------------------------------------------------------------------------------------ p(x, y)
 @pytest.mark.parametrize("name", ODD_SETS)
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", DEFAULTS)
 def test_joint_density_integrates_to_one(kind, name):
     """By the trapezoid's rule on smooth functions that fade at both ends, to 1e-6."""
     problem = ODD_SETS[name](500, random_state=0)
-    model = clone(MODELS[kind]).fit(problem.X, problem.y)
+    model = clone(DEFAULTS[kind]).fit(problem.X, problem.y)
     x = np.linspace(problem.X.mean() - 12 * problem.X.std(), problem.X.mean() + 12 * problem.X.std(), 2001)
     dist = model.predict_dist(x[:, None])
     low, high = (dist.means - 9 * dist.scales).min(axis=1), (dist.means + 9 * dist.scales).max(axis=1)
@@ -259,10 +259,10 @@ def test_joint_is_inputs_times_conditional(model):
 
 
 @pytest.mark.filterwarnings("ignore:X is constant")
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", DEFAULTS)
 def test_joint_draws_are_like_the_data(kind):
     X, y = wide(n=1500)
-    model = clone(MODELS[kind]).fit(pd.DataFrame(X, columns=["a", "b", "c"]), pd.Series(y))
+    model = clone(DEFAULTS[kind]).fit(pd.DataFrame(X, columns=["a", "b", "c"]), pd.Series(y))
     drawn, outputs = model.sample_joint(4000, random_state=0)
     assert drawn.shape == (4000, 3)
     assert outputs.shape == (4000,)
@@ -295,11 +295,11 @@ def test_several_outputs():
 @pytest.mark.trap("T22")
 @pytest.mark.filterwarnings("ignore:Trained on all")  # the wave takes its 3000 steps
 @pytest.mark.parametrize("make", [make_ring, make_cross, make_inverse_wave])
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", DEFAULTS)
 def test_inputs_given_outputs_are_close_to_the_truth(kind, make):
     """Mean total variation from Bayes' rule on the true densities; the goal at n = 5000 is .12, here n = 3000."""
     problem, test = make(3000, random_state=0), make(25, random_state=1)
-    model = clone(MODELS[kind]).fit(problem.X, problem.y)
+    model = clone(DEFAULTS[kind]).fit(problem.X, problem.y)
     x = np.linspace(-4 * problem.X.std(), 4 * problem.X.std(), 3001)
     log_inputs, inside = problem.log_input_density(x), np.isfinite(problem.log_input_density(x))
     exact = np.zeros((25, len(x)))

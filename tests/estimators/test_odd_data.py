@@ -10,7 +10,6 @@ from sklearn.base import clone
 from condensity import JointGMMRegressor, MDNRegressor
 from condensity.datasets.synthetic import ODD_SETS, make_inverse_wave, make_noisy_wave
 
-MODELS = {"MDN": MDNRegressor(n_components=4, max_iter=30, random_state=0), "GMM": JointGMMRegressor(4, random_state=0)}
 # Thirty epochs are enough to see what happens to odd rows and too few to converge.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -18,11 +17,6 @@ PROBLEM = make_noisy_wave(350, random_state=0)
 X2 = np.column_stack([PROBLEM.X[:, 0], np.random.default_rng(1).standard_normal(350)])
 Y = PROBLEM.y
 OUTLIER = r"1 of \d+ values of y lie more than 1000 times its usual spread"
-
-
-@pytest.fixture(params=MODELS)
-def model(request):
-    return clone(MODELS[request.param])
 
 
 def bulk_loss(model, make, n, seed):

@@ -17,17 +17,12 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from condensity import JointGMMRegressor, MDNRegressor, predict_dist, scorers, scores
 from condensity.datasets.synthetic import make_noisy_wave
+from registry import QUICK
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 PROBLEM = make_noisy_wave(300, random_state=0)
 X, Y = PROBLEM.X, PROBLEM.y
 FRAME = pd.DataFrame({"wind": X[:, 0], "place": pd.Categorical(np.random.default_rng(0).choice(["n", "s"], 300))})
-MODELS = {"MDN": MDNRegressor(n_components=3, max_iter=20, random_state=0), "GMM": JointGMMRegressor(3, random_state=0)}
-
-
-@pytest.fixture(params=MODELS)
-def model(request):
-    return clone(MODELS[request.param])
 
 
 # --------------------------------------------------------------------------------------------------- predict_dist
@@ -103,7 +98,7 @@ def test_scorers_serve_cross_validation_and_searches(model):
 
 def test_scorers_take_several_outputs():
     both = np.column_stack([Y, -Y])
-    model = clone(MODELS["GMM"]).fit(X, both)
+    model = clone(QUICK["GMM"]).fit(X, both)
     assert scorers.neg_energy_score(model, X, pd.DataFrame(both)) < 0
 
 

@@ -5,19 +5,14 @@ import pytest
 from scipy import integrate
 from sklearn.base import clone
 
-from condensity import JointGMMRegressor, MDNRegressor, TransformedMixture, load
+from condensity import MDNRegressor, TransformedMixture, load
+from registry import QUICK
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 1))
 U = X[:, 0] + 0.4 * RNG.normal(size=300)
 Y = np.exp(U)
-MODELS = {"MDN": MDNRegressor(3, max_iter=30, random_state=0), "GMM": JointGMMRegressor(2, random_state=0)}
-
-
-@pytest.fixture(params=MODELS)
-def model(request):
-    return clone(MODELS[request.param])
 
 
 def test_it_is_the_fit_of_the_logarithm_with_its_jacobian(model):
@@ -50,7 +45,7 @@ def test_every_verb_speaks_in_units_of_y(model):
 
 
 def test_log_densities_of_p_x_given_y_integrate_to_one():
-    model = clone(MODELS["MDN"]).set_params(y_transform="log").fit(X, Y)
+    model = clone(QUICK["MDN"]).set_params(y_transform="log").fit(X, Y)
     draws = model.predict_inputs([2.0])
     line = np.linspace(-6, 6, 2001)
     density = np.exp(draws.logpdf(line[None]))[0]
