@@ -165,7 +165,7 @@ def test_mass_follows_the_base():
     gated = TransformedMixture(Mixture(weights=[[0.25, 0.25]], means=[[0.0, 1.0]], scales=[[1.0, 1.0]]), Log())
     assert gated.mass[0] == pytest.approx(0.5)
     assert gated.cdf(1e9)[0] == pytest.approx(0.5)
-    unknown = TransformedMixture(BASE._gated(np.full(N, -1e4)), Logit())
+    unknown = TransformedMixture(BASE.gated(np.full(N, -1e4)), Logit())
     np.testing.assert_array_equal(unknown.cdf([[0.5, 2.0]]), 0.0)
     with pytest.raises(ValueError, match="normalized"):
         gated.mean()

@@ -316,7 +316,7 @@ def test_concatenation_stacks_rows_also_of_different_sizes():
     np.testing.assert_allclose(both.logpdf(grid)[:N], first.logpdf(grid), rtol=1e-13)
     np.testing.assert_allclose(both.ppf(0.3)[N:], second.ppf(0.3), rtol=1e-12)
     for bad in ([], [first, "second"]):
-        with pytest.raises(ValueError, match="non-empty sequence of Mixture"):
+        with pytest.raises(ValueError, match="non-empty sequence of distributions"):
             Mixture.concatenate(bad)
 
 

@@ -1,10 +1,14 @@
-"""`Mixture`, THE distribution object: n rows, each a mixture of K normal components over q outputs.
+"""Distributions: n rows, each over q outputs, with every verb once in `Distribution`.
 
-`distribution` is the object and its verbs; the other modules hold the mathematics behind them, as functions of arrays.
+`mixture` and `transformed` are the kinds; their formulas are in `normals`, `mapped` and `lognormal`, on the mathematics of
+`gaussian` and `normal_shape`. `algebra` and `base` have the verbs, `guards` what they refuse, `transforms` the monotone maps.
 """
 
+from condensity.distributions.base import Distribution
+from condensity.distributions.formulas import ComponentSummary
 from condensity.distributions.mixture import Mixture
+from condensity.distributions.monotone import MonotoneMap
 from condensity.distributions.parameters import MASS_TOLERANCE
 from condensity.distributions.transformed import TransformedMixture
 
-__all__ = ["MASS_TOLERANCE", "Mixture", "TransformedMixture"]
+__all__ = ["MASS_TOLERANCE", "ComponentSummary", "Distribution", "Mixture", "MonotoneMap", "TransformedMixture"]

@@ -1,20 +1,28 @@
-"""What the verbs of `Mixture` take, brought to arrays of one shape, or refused with the argument's name.
+"""What the verbs of a distribution take, brought to arrays of one shape, or refused with the argument's name.
 
-The two broadcasting rules of the library are `points` and `levels`; everything else takes one value a row or an output.
+The two broadcasting rules of the library are `points` and `levels`; everything else takes one value per row or per output.
 
-Letters: n rows, K components, q outputs, g points a row, m levels a row.
+Letters: n rows, K components, q outputs, g points per row, m levels per row.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+
+#: An output, by its position or its name.
+Output = int | np.integer | str
+
+#: Rows of a distribution: an integer, a slice, a boolean mask or an array of integers.
+RowIndex = int | np.integer | slice | Sequence[int] | Sequence[bool] | np.ndarray
 
 #: Bytes of a result at most: more does not fit into the memory of most machines, and Linux only says so by killing.
-LARGEST_RESULT = 2**35
+MAX_RESULT_BYTES = 2**35
 
 
-def real(name, value) -> np.ndarray:
-    """A float64 copy of real numbers, or an error that names the argument."""
+def real(name: str, value: npt.ArrayLike) -> np.ndarray:
+    """A float64 copy of real numbers of any shape, or an error that names the argument."""
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -28,10 +36,11 @@ def real(name, value) -> np.ndarray:
         raise ValueError(f"{name} must be real numbers; got {array.dtype} of shape {array.shape}.") from error
 
 
-def points(y, n, q):
-    """Points y as a grid, (n, g) for one output and (n, g, q) for several, and whether it stands for one point a row."""
+def points(y: npt.ArrayLike, n: int, q: int) -> tuple[np.ndarray, bool]:
+    """Points y as a grid, (n, g) for one output and (n, g, q) for several, and whether it stands for one point per row."""
     y = real("y", y)
-    one_point, rowwise = (() if q == 1 else (q,)), ((n,) if q == 1 else (n, q))
+    one_point: tuple[int, ...] = () if q == 1 else (q,)
+    rowwise = (n, *one_point)
     if y.shape == one_point:
         return np.broadcast_to(y, (n, 1, *one_point)), True
     if y.shape == rowwise:
@@ -46,7 +55,7 @@ def points(y, n, q):
     raise ValueError(f"y must be {wanted}; got shape {y.shape}.")
 
 
-def levels(p, n):
+def levels(p: npt.ArrayLike, n: int) -> tuple[np.ndarray, bool]:
     """Levels p as an array (1 or n, m), and whether it stands for one level."""
     p = real("p", p)
     if p.ndim > 2 or (p.ndim == 2 and p.shape[0] != n):
@@ -57,26 +66,54 @@ def levels(p, n):
     return table, p.ndim == 0
 
 
-def check_result_size(what, n, m):
-    """Refuse a result (n, m) of more than `LARGEST_RESULT` bytes, which would be killed rather than computed."""
+def rows(index: Any, n: int, kind: str) -> slice | np.ndarray:
+    """Rows that an index chooses of n, as a slice or an array of positions: never an axis less.
+
+    Raises
+    ------
+    TypeError, IndexError
+        For what is no index of rows; `kind` is what is indexed.
+    """
+    if isinstance(index, (tuple, bool, np.bool_)) or index is None or index is Ellipsis:
+        raise TypeError(f"A {kind} is indexed by rows only; got {index!r}.")
+    if isinstance(index, slice):
+        return index
+    if isinstance(index, (int, np.integer)):
+        return np.array([range(n)[index]])
+    chosen = np.atleast_1d(np.arange(n)[index])
+    if chosen.ndim > 1:
+        raise IndexError(f"rows must be one-dimensional; the index selects an array of shape {chosen.shape}.")
+    return chosen
+
+
+def check_result_size(unit: str, n: int, m: int) -> None:
+    """Refuse a result (n, m) of more than `MAX_RESULT_BYTES`, which would be killed rather than computed."""
     needed = 8 * n * m
-    if needed > LARGEST_RESULT:
+    if needed > MAX_RESULT_BYTES:
         raise ValueError(
-            f"{n} rows times {m} {what} take {needed / 2**30:,.0f} GiB, and at most {LARGEST_RESULT / 2**30:.0f} are given "
+            f"{n} rows times {m} {unit} take {needed / 2**30:,.0f} GiB, and at most {MAX_RESULT_BYTES / 2**30:.0f} are given "
             "at once; ask for some rows at a time, as dist[:1000]."
         )
 
 
-def level(value):
-    """Refuse a level of an interval or region that is not between 0 and 1."""
+def sample_size(value: Any) -> int:
+    """Number of draws per row, or an error."""
+    if not (isinstance(value, (int, np.integer)) and value >= 0):
+        raise ValueError(f"n_samples must be an integer >= 0; got {value!r}.")
+    return int(value)
+
+
+def level(value: Any) -> float:
+    """Level of an interval or region, a number between 0 and 1, or an error."""
     if not (np.ndim(value) == 0 and 0.0 < value < 1.0):
         raise ValueError(f"level must be a number between 0 and 1, both excluded; got {value!r}.")
+    return float(value)
 
 
-def per_row(name, value, n, q):
+def per_row(name: str, value: npt.ArrayLike, n: int, q: int) -> np.ndarray:
     """Finite values for every row, (n, 1), or for every row and output, (n, 1, q)."""
     value = real(name, value)
-    shapes = {(), (n,)} if q == 1 else {(), (q,), (n, 1), (n, q)}
+    shapes: set[tuple[int, ...]] = {(), (n,)} if q == 1 else {(), (q,), (n, 1), (n, q)}
     if value.shape not in shapes:
         wanted = f"({n},)" if q == 1 else f"({q},), ({n}, 1) or ({n}, {q})"
         raise ValueError(f"{name} must be a finite number or have shape {wanted}; got shape {value.shape}.")
@@ -85,7 +122,7 @@ def per_row(name, value, n, q):
     return np.broadcast_to(value, (n,) if q == 1 else (n, q))[:, None]
 
 
-def names(value, q):
+def names(value: Any, q: int) -> tuple[str, ...] | None:
     """Names of the outputs as a tuple of q different strings, or None."""
     if value is None:
         return None
@@ -95,10 +132,10 @@ def names(value, q):
     return given
 
 
-def position(output, q, output_names) -> int:
+def position(output: Any, q: int, output_names: Sequence[str] | None) -> int:
     """Position of an output that is given by its name or position."""
     if isinstance(output, str):
-        if output in (output_names or ()):
+        if output_names and output in output_names:
             return output_names.index(output)
         known = f"known: {', '.join(output_names)}" if output_names else "the outputs have no names, use positions"
         raise ValueError(f"there is no output {output!r}; {known}.")
@@ -109,25 +146,27 @@ def position(output, q, output_names) -> int:
     return int(output) % q
 
 
-def positions(outputs, q, output_names) -> list[int]:
+def positions(outputs: Any, q: int, output_names: Sequence[str] | None) -> list[int]:
     """Positions of one output or of several different ones, in the order asked."""
     listed = [outputs] if isinstance(outputs, str) or np.ndim(outputs) == 0 else list(outputs)
-    found = [position(output, q, output_names) for output in listed]
-    if not found or len(set(found)) < len(found):
+    chosen = [position(output, q, output_names) for output in listed]
+    if not chosen or len(set(chosen)) < len(chosen):
         raise ValueError(f"outputs must be one output, or several different ones; got {outputs!r}.")
-    return found
+    return chosen
 
 
-def known_values(given, n, q, output_names):
+def known_values(
+    given: Mapping[Output, npt.ArrayLike], n: int, q: int, output_names: Sequence[str] | None
+) -> tuple[list[int], np.ndarray]:
     """What `condition` is given: positions, and values (n, a) with NaN where one is not given."""
     if not isinstance(given, Mapping):
         raise ValueError(f"given must be a mapping from outputs to values, such as {{0: 1.5}}; got {given!r:.80}.")
-    found = [position(output, q, output_names) for output in given]
-    if len(set(found)) < len(found):
+    keys = [position(output, q, output_names) for output in given]
+    if len(set(keys)) < len(keys):
         raise ValueError(f"given names an output twice: {list(given)!r}.")
-    if len(found) == q:
+    if len(keys) == q:
         raise ValueError(f"given must leave an output to ask about; got values for all {q}.")
-    values = np.empty((n, len(found)))
+    values = np.empty((n, len(keys)))
     for column, (output, value) in enumerate(given.items()):
         array = real(f"given[{output!r}]", value)
         if array.shape not in {(), (n,)}:
@@ -135,4 +174,4 @@ def known_values(given, n, q, output_names):
         if np.isinf(array).any():
             raise ValueError(f"given[{output!r}] must be finite, or nan where it is not given; got an infinite value.")
         values[:, column] = array
-    return found, values
+    return keys, values

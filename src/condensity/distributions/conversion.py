@@ -1,36 +1,39 @@
-"""A `Mixture` in the words of other libraries."""
+"""Components of a distribution in the words of other libraries."""
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from condensity.distributions.formulas import ComponentSummary
 
-def to_frame(dist):
-    """See `Mixture.to_frame`."""
+if TYPE_CHECKING:  # optional, never required
+    from pandas import DataFrame
+
+
+def to_frame(summary: ComponentSummary, output_names: list[str] | None, columns: tuple[str, str]) -> "DataFrame":
+    """See `Distribution.to_frame`; `columns` name centers and widths."""
     try:
         import pandas  # optional, never required
     except ImportError as error:
         raise ImportError("to_frame needs pandas; install it with `pip install pandas`.") from error
-    places = np.indices(dist.means.shape)
-    columns = {"row": places[0], "component": places[1]}
-    weights = dist.weights
-    if dist.n_outputs > 1:
-        labels = np.array(dist.output_names or range(dist.n_outputs))
-        columns["output"] = labels[places[2]]
-        weights = np.broadcast_to(weights[:, :, None], dist.means.shape)
-    columns |= {"weight": weights, "mean": dist.means, "scale": dist.scales}
-    return pandas.DataFrame({name: np.asarray(values).ravel() for name, values in columns.items()})
+    weights, centers, widths = summary
+    places: np.ndarray = np.indices(centers.shape)
+    table = {"row": places[0], "component": places[1]}
+    if centers.ndim > 2:
+        table["output"] = np.array(output_names or range(centers.shape[2]))[places[2]]
+        weights = np.broadcast_to(weights[:, :, None], centers.shape)
+    table |= {"weight": weights, columns[0]: centers, columns[1]: widths}
+    return pandas.DataFrame({name: np.asarray(values).ravel() for name, values in table.items()})
 
 
-def to_scipy(dist):
-    """The first row of a mixture over one output as a `scipy.stats.Mixture`; see `Mixture.to_scipy`."""
+def to_scipy(summary: ComponentSummary) -> Any:
+    """The first row of normal components over one output as a `scipy.stats.Mixture`; see `Distribution.to_scipy`."""
     try:
         from scipy.stats import Mixture as ScipyMixture
         from scipy.stats import Normal
     except ImportError as error:
         raise ImportError("to_scipy needs scipy >= 1.15; install it with `pip install -U scipy`.") from error
-    weights = dist.weights[0]
+    weights, means, scales = (part[0] for part in summary)
     present = weights > 0
-    components = [
-        Normal(mu=mean, sigma=scale)
-        for mean, scale in zip(dist.means[0, present], dist.scales[0, present], strict=True)
-    ]
+    components = [Normal(mu=mean, sigma=scale) for mean, scale in zip(means[present], scales[present], strict=True)]
     return ScipyMixture(components, weights=weights[present])

@@ -24,6 +24,26 @@ class Parameters(NamedTuple):
     means: np.ndarray
     factors: np.ndarray
 
+    @property
+    def n_outputs(self) -> int:
+        """q, the number of outputs."""
+        return 1 if self.means.ndim == 2 else self.means.shape[2]
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Weights, (n, K)."""
+        return np.exp(self.log_weights)
+
+    @property
+    def scales(self) -> np.ndarray:
+        """Standard deviations, (n, K) or (n, K, q)."""
+        return self.factors if self.factors.ndim < 4 else gaussian.deviations(self.factors)
+
+    @property
+    def covariances(self) -> np.ndarray:
+        """Covariances, (n, K, q, q)."""
+        return gaussian.covariances(self.factors if self.means.ndim > 2 else self.factors[:, :, None])
+
 
 def validated(weights, log_weights, means, scales, covariances) -> Parameters:
     """Copies of the constructor's arguments, checked."""

@@ -30,7 +30,7 @@ from condensity.data import (
 )
 from condensity.data.scaling import Standardizer
 from condensity.distributions import Mixture, TransformedMixture
-from condensity.distributions.transforms import Transform, make_transform
+from condensity.distributions.transforms import MonotoneMap, make_transform
 from condensity.engines.reference.trainer import TrainingRows
 from condensity.estimators.callbacks import begin_fit, look_through
 from condensity.estimators.inputs import InputVerbs
@@ -68,7 +68,7 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
     categorical_features: Any
     verbose: int
     y_transform: Any
-    _y_transform: Transform | None
+    _y_transform: MonotoneMap | None
     _schema: Schema
     _x_scaler: Standardizer
     _y_scaler: Standardizer

@@ -123,7 +123,7 @@ class InputVerbs:
             return dist
         log_gate = np.where(departs, support.LOG_NOTHING, known.log_gate(x))
         if outside == "deficient":
-            return dist._gated(log_gate)
+            return dist.gated(log_gate)
         gate = np.exp(log_gate)
         return Mixture.mix([dist, _widened(self._prior, len(dist))], np.column_stack([gate, 1.0 - gate]))
 
