@@ -111,6 +111,7 @@ NB_MODULE(_native, module) {
     });
     module.doc() = "Compiled kernels of condensity; reached through condensity.engines only.";
     module.attr("SOURCE_HASH") = condensity::source_hash;
+    module.attr("INTERFACE_VERSION") = 1;  // increased with every change of what Python calls here
     define_point_kernel<&Kernels::mixture_logpdf>(module, "mixture_logpdf", "Log density");
     define_point_kernel<&Kernels::mixture_logcdf>(module, "mixture_logcdf", "Log of P(Y <= y)");
     define_point_kernel<&Kernels::mixture_logsf>(module, "mixture_logsf", "Log of P(Y > y)");

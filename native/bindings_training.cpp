@@ -33,11 +33,11 @@ void require(bool good, const std::string& text) {
     if (!good) throw nb::value_error(text.c_str());
 }
 
-template <class Value>
-Value one_of(const std::string& name, const std::vector<std::pair<const char*, Value>>& known, const char* what) {
-    for (const auto& [key, value] : known)
-        if (name == key) return value;
-    throw nb::value_error((std::string(what) + " '" + name + "' is unknown.").c_str());
+Activation find_activation(const std::string& name) {
+    if (name == "tanh") return Activation::tanh;
+    if (name == "silu") return Activation::silu;
+    if (name == "relu") return Activation::relu;
+    throw nb::value_error(("activation '" + name + "' is unknown.").c_str());
 }
 
 using Bounds = std::optional<std::pair<std::vector<double>, double>>;          // of log σ: low of every output, high
@@ -54,8 +54,7 @@ struct Described {
         shape.components = components;
         shape.outputs = outputs;
         shape.coupled = coupled && outputs > 1;
-        shape.activation = one_of<Activation>(
-            activation, {{"tanh", Activation::tanh}, {"silu", Activation::silu}, {"relu", Activation::relu}}, "activation");
+        shape.activation = find_activation(activation);
         if (edges) encode(*edges);
         widths.push_back(columns + bins.size());
         widths.insert(widths.end(), hidden.begin(), hidden.end());
@@ -68,15 +67,15 @@ struct Described {
     Described(const Described&) = delete;
     Described& operator=(const Described&) = delete;
 
-    size_t parameters() const {
+    size_t n_parameters() const {
         size_t sum = 0;
         for (size_t i = 0; i + 1 < widths.size(); ++i) sum += (widths[i] + 1) * widths[i + 1];
         return sum;
     }
 
-    void require_theta(size_t length) const {
-        require(length == parameters(),
-                "theta must have " + std::to_string(parameters()) + " numbers; got " + std::to_string(length) + ".");
+    void require_parameters(size_t length) const {
+        require(length == n_parameters(),
+                "parameters must have " + std::to_string(n_parameters()) + " numbers; got " + std::to_string(length) + ".");
     }
 
     TrainingRows rows(const Table& x, const Table& y, const Vector& weight, const MaybeTable& offset) const {
@@ -141,53 +140,42 @@ Doubles to_array(const std::vector<Number>& values) {
 
 RowBatch all_of(const TrainingRows& rows) { return {rows.x, rows.y, rows.weight, rows.offset, nullptr, rows.count}; }
 
-std::pair<double, Doubles> loss_and_gradient(const Network& network, const Vector& theta, const Table& x, const Table& y,
-                                             const Vector& weight, const MaybeTable& offset, double hinge, double lognormal,
-                                             double ceiling) {
-    network->require_theta(theta.shape(0));
+std::pair<double, Doubles> loss_and_gradient(const Network& network, const Vector& parameters, const Table& x, const Table& y,
+                                             const Vector& weight, const MaybeTable& offset, const Penalty& penalty) {
+    network->require_parameters(parameters.shape(0));
     const TrainingRows rows = network->rows(x, y, weight, offset);
-    std::vector<float> scratch(kernels().network_scratch_size(network->shape)), gradient(network->parameters());
-    const LossSettings settings{static_cast<float>(hinge), static_cast<float>(lognormal), static_cast<float>(ceiling)};
+    std::vector<float> scratch(kernels().network_scratch_size(network->shape)), gradient(network->n_parameters());
     const double loss =
-        kernels().network_gradient(network->shape, theta.data(), all_of(rows), settings, scratch.data(), gradient.data());
+        kernels().network_gradient(network->shape, parameters.data(), all_of(rows), penalty, scratch.data(), gradient.data());
     return {loss, to_array(gradient)};
 }
 
-Doubles negative_log_density(const Network& network, const Vector& theta, const Table& x, const Table& y, const Vector& weight,
+Doubles negative_log_density(const Network& network, const Vector& parameters, const Table& x, const Table& y, const Vector& weight,
                              const MaybeTable& offset) {
-    network->require_theta(theta.shape(0));
+    network->require_parameters(parameters.shape(0));
     const TrainingRows rows = network->rows(x, y, weight, offset);
     std::vector<float> scratch(kernels().network_scratch_size(network->shape)), nll(rows.count);
-    kernels().network_nll(network->shape, theta.data(), all_of(rows), scratch.data(), nll.data());
+    kernels().network_nll(network->shape, parameters.data(), all_of(rows), scratch.data(), nll.data());
     return to_array(nll);
 }
 
 // A run that Python drives, slice by slice. Keeps the caller's arrays alive.
 class Run {
 public:
-    Run(Network network, const Table& thetas, Table x, Table y, Vector weight, MaybeTable offset, const std::vector<Index>& kept,
-        const std::vector<Index>& held_out, const std::vector<uint64_t>& seeds, const std::string& solver, double learning_rate,
-        size_t warm_up, size_t horizon, size_t batch_size, size_t max_steps, size_t check_every, size_t patience, size_t min_steps,
-        double tolerance, double weight_decay, double hinge, double lognormal, double ceiling, double max_gradient_norm,
-        double input_noise, double target_noise, size_t threads)
+    Run(Network network, const TrainingPlan& plan, const Table& parameters, Table x, Table y, Vector weight, MaybeTable offset,
+        const std::vector<Index>& kept, const std::vector<Index>& held_out, const std::vector<uint64_t>& seeds, size_t threads)
         : network_(std::move(network)), x_(std::move(x)), y_(std::move(y)), weight_(std::move(weight)), offset_(std::move(offset)) {
-        network_->require_theta(thetas.shape(1));
+        network_->require_parameters(parameters.shape(1));
         const TrainingRows rows = network_->rows(x_, y_, weight_, offset_);
-        const size_t members = thetas.shape(0);
+        const size_t members = parameters.shape(0);
         require(members > 0 && kept.size() == members && held_out.size() == members && seeds.size() == members,
                 "there must be as many kept and held-out rows, and seeds, as members.");
-        require(batch_size > 0 && check_every > 0 && patience > 0 && threads > 0,
+        require(plan.batch_size > 0 && plan.check_every > 0 && plan.patience > 0 && threads > 0,
                 "batch_size, check_every, patience and threads must be > 0.");
-        const TrainingPlan plan{one_of<Solver>(solver,
-                                               {{"schedule_free_adamw", Solver::schedule_free_adamw}, {"adamw", Solver::adamw},
-                                                {"adam", Solver::adam}, {"rmsprop", Solver::rmsprop}},
-                                               "solver"),
-                                learning_rate, warm_up, horizon, batch_size, max_steps, check_every, patience, min_steps, tolerance,
-                                weight_decay, {static_cast<float>(hinge), static_cast<float>(lognormal), static_cast<float>(ceiling)},
-                                max_gradient_norm, input_noise, target_noise};
         std::vector<MemberStart> starts;
         for (size_t i = 0; i < members; ++i) {
-            starts.push_back({thetas.data() + i * thetas.shape(1), rows_of(kept[i], rows.count), rows_of(held_out[i], rows.count), seeds[i]});
+            starts.push_back({parameters.data() + i * parameters.shape(1), rows_of(kept[i], rows.count), rows_of(held_out[i], rows.count),
+                              seeds[i]});
             require(!starts.back().kept.empty(), "every member must keep at least one row.");
         }
         trainer_.emplace(network_->shape, plan, rows, std::move(starts), threads);
@@ -209,11 +197,13 @@ public:
     }
 
     void restore(const nb::bytes& state) { trainer_->restore(static_cast<const uint8_t*>(state.data()), state.size()); }
-    void carry_on(const nb::bytes& state) { trainer_->carry_on(static_cast<const uint8_t*>(state.data()), state.size()); }
+    void load_optimizer_state(const nb::bytes& state) {
+        trainer_->load_optimizer_state(static_cast<const uint8_t*>(state.data()), state.size());
+    }
 
-    Doubles theta(size_t member) const {
+    Doubles parameters(size_t member) const {
         require(member < trainer_->members().size(), "there is no such member.");
-        return to_array(trainer_->members()[member].best(), network_->parameters());
+        return to_array(trainer_->members()[member].best(), network_->n_parameters());
     }
 
     const Trainer& trainer() const { return *trainer_; }
@@ -235,30 +225,46 @@ private:
     std::optional<Trainer> trainer_;
 };
 
+std::vector<std::string> solver_names() {
+    const Kernels& chosen = kernels();
+    std::vector<std::string> names;
+    for (size_t i = 0; i < chosen.n_solvers; ++i) names.emplace_back(chosen.solvers[i].name);
+    return names;
+}
+
+void define_settings(nb::module_& module) {
+    nb::class_<Penalty>(module, "Penalty", "As condensity.engines' Penalty.")
+        .def(nb::init<float, float, float>(), nb::kw_only(), nb::arg("hinge"), nb::arg("lognormal"), nb::arg("loss_cap"));
+    nb::class_<TrainingPlan>(module, "TrainingPlan", "As condensity.engines' TrainingPlan.")
+        .def(nb::init<std::string, double, size_t, size_t, size_t, size_t, size_t, size_t, size_t, double, double, Penalty, double,
+                      double, double>(),
+             nb::kw_only(), nb::arg("solver"), nb::arg("learning_rate"), nb::arg("warm_up"), nb::arg("horizon"),
+             nb::arg("batch_size"), nb::arg("max_steps"), nb::arg("check_every"), nb::arg("patience"), nb::arg("min_steps"),
+             nb::arg("tolerance"), nb::arg("weight_decay"), nb::arg("penalty"), nb::arg("max_gradient_norm"),
+             nb::arg("input_noise"), nb::arg("target_noise"));
+    module.def("solvers", &solver_names, "Names of the solvers.");
+}
+
 }  // namespace
 
 void define_training(nb::module_& module) {
+    define_settings(module);
     nb::class_<Described>(module, "Network", "The shape of a network.")
         .def(nb::new_([](size_t columns, std::vector<size_t> hidden, size_t components, size_t outputs, bool coupled,
                          const std::string& activation, const Bounds& bounds, const Edges& edges) {
             return std::make_shared<Described>(columns, std::move(hidden), components, outputs, coupled, activation, bounds, edges);
         }), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none())
-        .def_prop_ro("n_parameters", &Described::parameters);
+        .def_prop_ro("n_parameters", &Described::n_parameters);
     nb::class_<Run>(module, "TrainingRun", "A run of the training loop; see condensity.engines.native.Run.")
-        .def(nb::init<Network, const Table&, Table, Table, Vector, MaybeTable, const std::vector<Index>&, const std::vector<Index>&,
-                      const std::vector<uint64_t>&, const std::string&, double, size_t, size_t, size_t, size_t, size_t, size_t, size_t,
-                      double, double, double, double, double, double, double, double, size_t>(),
-             nb::arg("network"), nb::arg("thetas"), nb::arg("x"), nb::arg("y"), nb::arg("weight"), nb::arg("offset").none(),
-             nb::arg("kept"), nb::arg("held_out"), nb::arg("seeds"), nb::arg("solver"), nb::arg("learning_rate"),
-             nb::arg("warm_up"), nb::arg("horizon"), nb::arg("batch_size"), nb::arg("max_steps"), nb::arg("check_every"),
-             nb::arg("patience"), nb::arg("min_steps"), nb::arg("tolerance"), nb::arg("weight_decay"), nb::arg("hinge"),
-             nb::arg("lognormal"), nb::arg("ceiling"), nb::arg("max_gradient_norm"), nb::arg("input_noise"),
-             nb::arg("target_noise"), nb::arg("threads"))
-        .def("advance", &Run::advance, "Train for about so many seconds, without the GIL; whether the run has ended.")
-        .def("save", &Run::save, "All that the run needs to go on, as bytes.")
-        .def("restore", &Run::restore, "Go on from saved bytes of the same run.")
-        .def("load_optimizer_state", &Run::carry_on, "Take the solvers over from another run of the same network.")
-        .def("theta", &Run::theta, "The best parameters of a member.")
+        .def(nb::init<Network, const TrainingPlan&, const Table&, Table, Table, Vector, MaybeTable, const std::vector<Index>&,
+                      const std::vector<Index>&, const std::vector<uint64_t>&, size_t>(),
+             nb::arg("network"), nb::arg("plan"), nb::arg("parameters"), nb::arg("x"), nb::arg("y"), nb::arg("weight"),
+             nb::arg("offset").none(), nb::arg("kept"), nb::arg("held_out"), nb::arg("seeds"), nb::arg("threads"))
+        .def("advance", &Run::advance, "Train for about this many seconds, without the GIL; whether the run has ended.")
+        .def("save", &Run::save, "The state of the run, as bytes.")
+        .def("restore", &Run::restore, "Resume from saved bytes of the same run.")
+        .def("load_optimizer_state", &Run::load_optimizer_state, "Take only the solvers from saved bytes of another run of the same network.")
+        .def("parameters", &Run::parameters, "The best parameters of a member.")
         .def_prop_ro("status", &Run::status)
         .def_prop_ro("n_steps", [](const Run& run) { return run.trainer().steps(); })
         .def_prop_ro("last_check", [](const Run& run) { return run.trainer().last_check(); })
@@ -270,10 +276,10 @@ void define_training(nb::module_& module) {
         .def_prop_ro("step", [](const Run& run) { return to_array(run.trainer().history().step); }, nb::rv_policy::move)
         .def_prop_ro("train_loss", [](const Run& run) { return to_array(run.trainer().history().train_loss); }, nb::rv_policy::move)
         .def_prop_ro("validation_nll", [](const Run& run) { return to_array(run.trainer().history().validation_nll); }, nb::rv_policy::move);
-    module.def("loss_and_gradient", &loss_and_gradient, nb::arg("network"), nb::arg("theta"), nb::arg("x"), nb::arg("y"),
-               nb::arg("weight"), nb::arg("offset").none(), nb::arg("hinge"), nb::arg("lognormal"), nb::arg("ceiling"),
+    module.def("loss_and_gradient", &loss_and_gradient, nb::arg("network"), nb::arg("parameters"), nb::arg("x"), nb::arg("y"),
+               nb::arg("weight"), nb::arg("offset").none(), nb::arg("penalty"),
                "Mean penalised loss of a batch and its gradient, in float32.");
-    module.def("negative_log_density", &negative_log_density, nb::arg("network"), nb::arg("theta"), nb::arg("x"), nb::arg("y"),
+    module.def("negative_log_density", &negative_log_density, nb::arg("network"), nb::arg("parameters"), nb::arg("x"), nb::arg("y"),
                nb::arg("weight"), nb::arg("offset").none(), "-log p(y | x) of every row, in float32.");
 }
 

@@ -1,5 +1,5 @@
-// Piecewise-linear encoding of the columns of a tile (Gorishniy et al. 2022, arXiv:2203.05556). Twin of `encode` in
-// condensity/engines/reference/network.py.
+// Piecewise-linear encoding of the columns of a tile (Gorishniy et al. 2022, arXiv:2203.05556). Twin of
+// `piecewise_linear_encoding` in condensity/engines/reference/network.py.
 #pragma once
 
 #include "floats.hpp"

@@ -24,20 +24,20 @@ struct RowLoss {
     Floats nll, penalty;
 };
 
-// A row's share in the gradient, less where its loss is above the ceiling, and its loss in the sum.
-struct Tempered {
+// A row's share in the gradient, less where its loss is above the cap, and its loss in the sum.
+struct CappedLoss {
     Floats pull, loss;
 };
 
-inline Tempered temper(Floats nll, Floats part, const LossSettings& settings) {
-    const Floats ceiling = floats(settings.ceiling), one = floats(1.0f);
-    const Floats ratio = larger(nll / ceiling, one);
-    return {part / ratio, part * select_less(one, ratio, ceiling * (one + logarithm(ratio)), nll)};
+inline CappedLoss cap_loss(Floats nll, Floats part, const Penalty& settings) {
+    const Floats cap = floats(settings.loss_cap), one = floats(1.0f);
+    const Floats ratio = larger(nll / cap, one);
+    return {part / ratio, part * select_less(one, ratio, cap * (one + logarithm(ratio)), nll)};
 }
 
 // The rows of one group of lanes. `tile` is the head's output at the first of them; with `share` (each row's part of the mean)
 // it is overwritten by the derivatives, without (null) it is left.
-inline RowLoss mixture_head(const NetworkShape& shape, const LossSettings& settings, float* tile, const float* y, const float* share,
+inline RowLoss mixture_head(const NetworkShape& shape, const Penalty& settings, float* tile, const float* y, const float* share,
                             float* scratch) {
     const size_t count = shape.components;
     float *a = tile, *m = tile + count * tile_rows, *r = tile + 2 * count * tile_rows;
@@ -88,7 +88,7 @@ inline RowLoss mixture_head(const NetworkShape& shape, const LossSettings& setti
     if (share == nullptr) return {nll, zero};
 
     const Floats part = load_floats(share);
-    const Tempered row = temper(nll, part, settings);
+    const CappedLoss row = cap_loss(nll, part, settings);
     const Floats per_weight = row.pull / weights, per_density = row.pull / densities;
     const Floats hinge = floats(settings.hinge), lognormal = floats(settings.lognormal);
     for (size_t k = 0; penalised && k < count; ++k)  // log σ, in place of r

@@ -1,4 +1,4 @@
-// The mixture head of several outputs: from K (1 + 2q + q(q − 1)/2) numbers a row, a (K), m (K, q), r (K, q), c (K, couplings),
+// The mixture head of several outputs: from K (1 + 2q + q(q − 1)/2) numbers a row, a (K), m (K, q), r (K, q), c (K, coefficients),
 // to the loss and, in their place, to its derivatives. Twin of condensity/engines/reference/network.py, whose letters these are.
 //
 //     u = y − μ    v_i = u_i + Σ_{j<i} c_ij u_j    z_i = v_i / σ_i    ℓ = log π − Σ log σ_i − ½ |z|² − q/2 log 2π
@@ -34,9 +34,9 @@ inline void clamp_scales(const NetworkShape& shape, const float* r, float* log_s
 }
 
 // As `mixture_head`. Numbers of y are tile_rows apart.
-inline RowLoss mixture_head_several(const NetworkShape& shape, const LossSettings& settings, float* tile, const float* y,
+inline RowLoss mixture_head_several(const NetworkShape& shape, const Penalty& settings, float* tile, const float* y,
                                     const float* share, float* scratch) {
-    const size_t count = shape.components, q = shape.outputs, pairs = shape.couplings();
+    const size_t count = shape.components, q = shape.outputs, pairs = shape.regression_coefficients();
     float *a = tile, *m = a + count * tile_rows, *r = m + count * q * tile_rows, *c = r + count * q * tile_rows;
     float *all_u = scratch, *all_z = all_u + count * q * float_width, *all_inverse = all_z + count * q * float_width,
           *all_log_scale = all_inverse + count * q * float_width, *all_slope = all_log_scale + count * q * float_width,
@@ -83,7 +83,7 @@ inline RowLoss mixture_head_several(const NetworkShape& shape, const LossSetting
     if (share == nullptr) return {nll, zero};
 
     const Floats part = load_floats(share);
-    const Tempered row = temper(nll, part, settings);
+    const CappedLoss row = cap_loss(nll, part, settings);
     const Floats per_weight = row.pull / weights, per_density = row.pull / densities;
     const Floats hinge = floats(settings.hinge), lognormal = floats(settings.lognormal);
     for (size_t k = 0; k < count; ++k) {

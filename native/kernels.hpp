@@ -38,15 +38,13 @@ struct SampleRequest {
 
 enum class Activation { tanh, silu, relu };
 
-enum class Solver { schedule_free_adamw, adamw, adam, rmsprop };
-
 // One bin of a column's piecewise-linear encoding: 2 (x − low) / width − 1, held within ±1.
 struct Bin {
     float low, slope;  // 2 / width
 };
 
 // A perceptron whose last layer gives, for each of K components, a logit, q means, q log σ and, where outputs of a component may
-// depend on each other, q(q − 1)/2 couplings. Layer i has a matrix (widths[i], widths[i + 1]) and a bias; θ is all of them one
+// depend on each other, q(q − 1)/2 regression coefficients. Layer i has a matrix (widths[i], widths[i + 1]) and a bias; θ is all of them one
 // after the other, matrices row by row. The first layer sees the columns and behind them their bins, column by column.
 struct NetworkShape {
     const size_t* widths;  // layers + 1 of them
@@ -62,12 +60,13 @@ struct NetworkShape {
     const float* range;          // e^(high − low) of every output
     float smallest_inverse;      // e^−high
 
-    size_t couplings() const { return coupled ? outputs * (outputs - 1) / 2 : 0; }
-    size_t head_width() const { return components * (1 + 2 * outputs + couplings()); }
+    size_t regression_coefficients() const { return coupled ? outputs * (outputs - 1) / 2 : 0; }
+    size_t head_width() const { return components * (1 + 2 * outputs + regression_coefficients()); }
 };
 
-struct LossSettings {
-    float hinge, lognormal, ceiling;
+// Strengths of the two penalties on σ, and the row loss above which only its logarithm grows (see reference/network.py).
+struct Penalty {
+    float hinge, lognormal, loss_cap;
 };
 
 // Standardised rows: x (·, columns), y (·, outputs), weight, and what is added to the head's output, (·, head_width()), or nothing
@@ -78,17 +77,32 @@ struct RowBatch {
     size_t rows;
 };
 
+constexpr size_t max_moments = 2;
+
 // One step of a solver; every vector has room for `length` rounded up to whole lanes.
 struct OptimizerStep {
-    Solver solver;
     size_t length;
-    float *model, *query, *first, *second;
+    float *model, *query;        // the parameters to keep, and those to take the gradient at: the same, unless the model is an average
+    float* moments[max_moments];
     const float *gradient, *decay_mask;
     float rate, beta1, beta2;
     float correction1, correction2;  // 1 / (1 − β^t)
     float share;                     // of the new point in the averaged model
     float decay;
     float gradient_scale;            // below 1 where the gradient was too long
+};
+
+enum class MomentStart { zeros, ones, parameters };
+
+// An update rule, and what it needs.
+struct Solver {
+    const char* name;
+    double beta1, beta2;
+    size_t n_moments;                        // vectors of its state
+    MomentStart moment_starts[max_moments];  // their entries before the first step
+    // Share of a step's point in the averaged model; null where the model is the last point itself. `step` counts from 1.
+    double (*share)(double step, double rate, double rate_square_sum);
+    void (*step)(const OptimizerStep& step);
 };
 
 // ---- Gaussian mixtures over rows of a table, in float64. ------------------------------------------------------------------
@@ -102,6 +116,26 @@ struct Gaussians {
 
     // Of a component's second moments: the lower triangle row by row, or the diagonal.
     size_t moments() const { return independent ? columns : columns * (columns + 1) / 2; }
+};
+
+// For the benchmark of training: elementwise in float32, the length a multiple of 16; and fused products in registers, as fast as
+// they go, on 32 numbers at `result`; their number of floating-point operations.
+struct BenchmarkKernels {
+    void (*exponential)(const float* input, float* result, size_t length);
+    void (*tangent)(const float* input, float* result, size_t length);
+    double (*fused_products)(size_t repeats, float* result);
+};
+
+// For the tests, elementwise.
+struct TestKernels {
+    void (*exponential)(const double* input, double* result, size_t length);
+    void (*logarithm)(const double* input, double* result, size_t length);
+    void (*normal_tail)(const double* input, double* result, size_t length);        // Φ(−a), a ≥ 0
+    void (*log_normal_tail)(const double* input, double* result, size_t length);    // log Φ(−a), a ≥ 0
+    void (*logarithm_of_rest)(const double* input, double* result, size_t length);  // log(1 − x), 0 ≤ x ≤ 1
+    void (*tail_quantile)(const double* input, double* result, size_t length);      // a with log Φ(−a) = t
+    void (*cosine_of_turns)(const double* input, double* result, size_t length);    // cos 2πu, 0 ≤ u < 1
+    void (*sine_of_turns)(const double* input, double* result, size_t length);
 };
 
 // One instruction set's functions. `scratch` is uninitialised memory of scratch_size(K) doubles, the caller's own.
@@ -132,26 +166,14 @@ struct Kernels {
 
     // Training; scratch of network_scratch_size(shape) floats.
     size_t (*network_scratch_size)(const NetworkShape& shape);
-    double (*network_gradient)(const NetworkShape& shape, const float* theta, const RowBatch& batch, const LossSettings& settings,
+    double (*network_gradient)(const NetworkShape& shape, const float* theta, const RowBatch& batch, const Penalty& settings,
                                float* scratch, float* gradient);
     void (*network_nll)(const NetworkShape& shape, const float* theta, const RowBatch& batch, float* scratch, float* nll);
-    void (*optimizer_step)(const OptimizerStep& step);
+    const Solver* solvers;
+    size_t n_solvers;
 
-    // For the benchmark of training: elementwise in float32, the length a multiple of 16; and fused products in registers, as fast
-    // as they go, on 32 numbers at `result`; their number of floating-point operations.
-    void (*float_exponential)(const float* input, float* result, size_t length);
-    void (*float_tangent)(const float* input, float* result, size_t length);
-    double (*fused_products)(size_t repeats, float* result);
-
-    // Elementwise, for the tests.
-    void (*exponential)(const double* input, double* result, size_t length);
-    void (*logarithm)(const double* input, double* result, size_t length);
-    void (*normal_tail)(const double* input, double* result, size_t length);         // Φ(−a), a ≥ 0
-    void (*log_normal_tail)(const double* input, double* result, size_t length);     // log Φ(−a), a ≥ 0
-    void (*logarithm_of_rest)(const double* input, double* result, size_t length);   // log(1 − x), 0 ≤ x ≤ 1
-    void (*tail_quantile)(const double* input, double* result, size_t length);       // a with log Φ(−a) = t
-    void (*cosine_of_turns)(const double* input, double* result, size_t length);     // cos 2πu, 0 ≤ u < 1
-    void (*sine_of_turns)(const double* input, double* result, size_t length);
+    BenchmarkKernels benchmark;
+    TestKernels test;
 };
 
 }  // namespace condensity

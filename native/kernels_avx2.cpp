@@ -3,4 +3,4 @@
 #include "lanes_avx2.hpp"  // first: the headers below are written in its lanes
 #include "floats_avx2.hpp"
 
-#include "table.hpp"
+#include "kernel_table.hpp"

@@ -3,4 +3,4 @@
 #include "lanes_avx512.hpp"  // first: the headers below are written in its lanes
 #include "floats_avx512.hpp"
 
-#include "table.hpp"
+#include "kernel_table.hpp"

@@ -3,4 +3,4 @@
 #include "lanes_baseline.hpp"  // first: the headers below are written in its lanes
 #include "floats_baseline.hpp"
 
-#include "table.hpp"
+#include "kernel_table.hpp"

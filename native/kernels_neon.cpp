@@ -3,4 +3,4 @@
 #include "lanes_neon.hpp"  // first: the headers below are written in its lanes
 #include "floats_neon.hpp"
 
-#include "table.hpp"
+#include "kernel_table.hpp"

@@ -1,4 +1,4 @@
-// One network in training: its rows, shuffled into batches; steps of a solver; its density of the rows that it does not see.
+// One network in training: its rows, shuffled into batches; steps of a solver; its density of its held-out rows.
 #pragma once
 
 #include <algorithm>
@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -13,13 +15,14 @@
 
 namespace condensity {
 
+// As condensity.engines' TrainingPlan, whose names these are.
 struct TrainingPlan {
-    Solver solver;
+    std::string solver;
     double learning_rate;
     std::size_t warm_up, horizon;  // steps: the rate rises linearly, then falls to 0 along a cosine (0: never)
     std::size_t batch_size, max_steps, check_every, patience, min_steps;
     double tolerance, weight_decay;
-    LossSettings loss;
+    Penalty penalty;
     double max_gradient_norm;
     double input_noise, target_noise;  // standard deviations at the first step, 0 from 70 % of max_steps on
 };
@@ -33,20 +36,25 @@ struct TrainingRows {
 using Clock = std::chrono::steady_clock;
 using RowList = std::vector<std::uint32_t>;
 
+inline const Solver& find_solver(const Kernels& kernels, const std::string& name) {
+    for (std::size_t i = 0; i < kernels.n_solvers; ++i)
+        if (name == kernels.solvers[i].name) return kernels.solvers[i];
+    throw std::invalid_argument("solver '" + name + "' is unknown.");
+}
+
 class Member {
 public:
-    Member(const NetworkShape& shape, const TrainingPlan& plan, const float* theta, const TrainingRows& rows, RowList kept,
+    Member(const NetworkShape& shape, const TrainingPlan& plan, const float* parameters, const TrainingRows& rows, RowList kept,
            RowList held_out, std::uint64_t seed)
-        : kernels_(&kernels()), shape_(&shape), plan_(&plan), rows_(rows), held_out_(std::move(held_out)), order_(std::move(kept)),
-          random_(seed) {
-        for (std::size_t i = 0; i < shape.layers; ++i) parameters_ += (shape.widths[i] + 1) * shape.widths[i + 1];
-        const std::size_t padded = (parameters_ + 15) / 16 * 16;  // whole lanes of every instruction set
-        for (std::vector<float>* vector : {&model_, &query_, &first_, &second_, &gradient_, &mask_}) vector->assign(padded, 0.0f);
-        std::copy(theta, theta + parameters_, model_.begin());
-        query_ = model_;
+        : kernels_(&kernels()), solver_(&find_solver(*kernels_, plan.solver)), shape_(&shape), plan_(&plan), rows_(rows),
+          held_out_(std::move(held_out)), order_(std::move(kept)), random_(seed) {
+        for (std::size_t i = 0; i < shape.layers; ++i) n_parameters_ += (shape.widths[i] + 1) * shape.widths[i + 1];
+        const std::size_t padded = (n_parameters_ + 15) / 16 * 16;  // whole lanes of every instruction set
+        for (std::vector<float>* vector : {&model_, &gradient_, &mask_}) vector->assign(padded, 0.0f);
+        std::copy(parameters, parameters + n_parameters_, model_.begin());
         best_ = model_;
-        if (plan.solver == Solver::schedule_free_adamw) first_ = model_;
-        if (plan.solver == Solver::rmsprop) std::fill(second_.begin(), second_.end(), 1.0f);
+        if (is_averaged()) query_ = model_;
+        for (std::size_t i = 0; i < solver_->n_moments; ++i) moments_.push_back(first_moment(solver_->moment_starts[i]));
         std::size_t start = 0;
         for (std::size_t i = 0; i < shape.layers; ++i) {
             std::fill_n(mask_.begin() + static_cast<std::ptrdiff_t>(start), shape.widths[i] * shape.widths[i + 1], 1.0f);
@@ -98,15 +106,15 @@ public:
     bool diverged() const { return diverged_; }
     std::size_t steps() const { return step_; }
     std::size_t clipped() const { return clipped_; }
-    std::size_t parameters() const { return parameters_; }
     const float* best() const { return best_.data(); }
     const RowList& held_out() const { return held_out_; }
     const std::vector<float>& nll() const { return nll_; }
 
-    // What another run may carry on with, on other rows.
+    // The solver's state, with which another run may go on, on other rows.
     template <class State>
     void visit_solver(State& state) {
-        state(model_), state(query_), state(first_), state(second_);
+        state(model_), state(query_);
+        for (std::vector<float>& moment : moments_) state(moment);
         state(step_), state(rate_square_sum_), state(random_);
     }
 
@@ -117,6 +125,13 @@ public:
     }
 
 private:
+    bool is_averaged() const { return solver_->share != nullptr; }
+
+    std::vector<float> first_moment(MomentStart start) const {
+        if (start == MomentStart::parameters) return model_;
+        return std::vector<float>(model_.size(), start == MomentStart::ones ? 1.0f : 0.0f);
+    }
+
     // SplitMix64.
     std::uint64_t next_random() {
         std::uint64_t z = random_ += 0x9e3779b97f4a7c15;
@@ -176,9 +191,8 @@ private:
 
     void take_step() {
         last_ = next_batch();
-        const bool averaged = plan_->solver == Solver::schedule_free_adamw || plan_->solver == Solver::adamw;
-        const float* at = averaged ? query_.data() : model_.data();
-        const double loss = kernels_->network_gradient(*shape_, at, last_, plan_->loss, scratch_.data(), gradient_.data());
+        const float* at = is_averaged() ? query_.data() : model_.data();
+        const double loss = kernels_->network_gradient(*shape_, at, last_, plan_->penalty, scratch_.data(), gradient_.data());
         const double length = gradient_length();
         if (!std::isfinite(loss) || !std::isfinite(length)) {
             diverged_ = true;
@@ -210,38 +224,35 @@ private:
 
     void update(double gradient_scale) {
         const double rate = this->rate(), t = static_cast<double>(step_);
-        const double beta1 = 0.9, beta2 = plan_->solver == Solver::rmsprop ? 0.9 : 0.999;
         rate_square_sum_ += rate * rate;
         OptimizerStep s{};
-        s.solver = plan_->solver;
-        s.length = parameters_;
+        s.length = n_parameters_;
         s.model = model_.data();
-        s.query = query_.data();
-        s.first = first_.data();
-        s.second = second_.data();
+        s.query = is_averaged() ? query_.data() : s.model;
+        for (std::size_t i = 0; i < moments_.size(); ++i) s.moments[i] = moments_[i].data();
         s.gradient = gradient_.data();
         s.decay_mask = mask_.data();
         s.rate = static_cast<float>(std::min(rate, 1e30));
-        s.beta1 = static_cast<float>(beta1);
-        s.beta2 = static_cast<float>(beta2);
-        s.correction1 = static_cast<float>(1.0 / (1.0 - std::pow(beta1, t)));
-        s.correction2 = static_cast<float>(1.0 / (1.0 - std::pow(beta2, t)));
-        if (plan_->solver == Solver::adamw)
-            s.share = static_cast<float>(1.0 - std::min(0.995, (t + 1.0) / (t + 10.0)));
-        else
-            s.share = static_cast<float>(rate_square_sum_ > 0.0 ? rate * rate / rate_square_sum_ : 0.0);
+        s.beta1 = static_cast<float>(solver_->beta1);
+        s.beta2 = static_cast<float>(solver_->beta2);
+        s.correction1 = static_cast<float>(1.0 / (1.0 - std::pow(solver_->beta1, t)));
+        s.correction2 = static_cast<float>(1.0 / (1.0 - std::pow(solver_->beta2, t)));
+        if (is_averaged()) s.share = static_cast<float>(solver_->share(t, rate, rate_square_sum_));
         s.decay = static_cast<float>(plan_->weight_decay);
         s.gradient_scale = static_cast<float>(gradient_scale);
-        kernels_->optimizer_step(s);
+        solver_->step(s);
     }
 
     const Kernels* kernels_;
+    const Solver* solver_;
     const NetworkShape* shape_;
     const TrainingPlan* plan_;
     TrainingRows rows_;
     RowList held_out_, order_;  // the rows to train on come in the order of the epoch
-    std::size_t parameters_ = 0;
-    std::vector<float> model_, query_, first_, second_, gradient_, mask_, best_, scratch_, nll_;
+    std::size_t n_parameters_ = 0;
+    std::vector<float> model_, query_;         // query_ is empty where the model is not an average
+    std::vector<std::vector<float>> moments_;  // of the solver
+    std::vector<float> gradient_, mask_, best_, scratch_, nll_;
     std::vector<float> noisy_x_, noisy_y_, noisy_weight_, noisy_offset_;
     RowBatch last_{};
     std::size_t batches_ = 0, batch_ = 0, position_ = 0;

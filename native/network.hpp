@@ -70,7 +70,7 @@ inline void gather_tile(const NetworkShape& shape, const RowBatch& batch, size_t
 }
 
 // The head on one group of lanes.
-inline RowLoss run_head(const NetworkShape& shape, const LossSettings& settings, const Tile& tile, size_t row, bool backward) {
+inline RowLoss run_head(const NetworkShape& shape, const Penalty& settings, const Tile& tile, size_t row, bool backward) {
     const float* share = backward ? tile.share + row : nullptr;
     const auto head = shape.outputs == 1 ? mixture_head : mixture_head_several;
     return head(shape, settings, tile.output + row, tile.y + row, share, tile.head);
@@ -131,8 +131,8 @@ inline void run_backward(const NetworkShape& shape, const float* theta, Tile& ti
     }
 }
 
-// The mean over a batch of weight · (tempered NLL + penalty); its gradient is written to `gradient`.
-inline double network_gradient(const NetworkShape& shape, const float* theta, const RowBatch& batch, const LossSettings& settings,
+// The mean over a batch of weight · (capped NLL + penalty); its gradient is written to `gradient`.
+inline double network_gradient(const NetworkShape& shape, const float* theta, const RowBatch& batch, const Penalty& settings,
                                float* scratch, float* gradient) {
     Tile tile = place_tile(shape, scratch);
     const size_t parameters = parameter_count(shape);
@@ -159,7 +159,7 @@ inline double network_gradient(const NetworkShape& shape, const float* theta, co
 // nll[i] ← −log p(y | x) of every row of the batch.
 inline void network_nll(const NetworkShape& shape, const float* theta, const RowBatch& batch, float* scratch, float* nll) {
     Tile tile = place_tile(shape, scratch);
-    const LossSettings none{};
+    const Penalty none{};
     float values[float_width_max];
     for (size_t first = 0; first < batch.rows; first += tile_rows) {
         const size_t count = batch.rows - first < tile_rows ? batch.rows - first : tile_rows;

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "member.hpp"
-#include "state.hpp"
+#include "serialize.hpp"
 #include "threads.hpp"
 
 #if defined(__SSE2__) || defined(_M_X64)
@@ -44,9 +44,9 @@ struct TrainingHistory {
     std::vector<double> train_loss, validation_nll;
 };
 
-// Where a member starts, and what it sees.
+// Where a member starts, and its rows.
 struct MemberStart {
-    const float* theta;
+    const float* parameters;
     RowList kept, held_out;
     std::uint64_t seed;
 };
@@ -54,14 +54,14 @@ struct MemberStart {
 class Trainer {
 public:
     // A held-out row counts for at most this many nats, so that one wild row cannot choose the stopping point.
-    static constexpr double row_loss_ceiling = 20.0;
+    static constexpr double row_loss_cap = 20.0;
 
     // The shape's arrays must outlive the trainer.
     Trainer(const NetworkShape& shape, const TrainingPlan& plan, const TrainingRows& rows, std::vector<MemberStart> starts,
             std::size_t threads)
         : shape_(shape), plan_(plan), rows_(rows), threads_(threads) {
         for (MemberStart& start : starts)
-            members_.emplace_back(shape_, plan_, start.theta, rows_, std::move(start.kept), std::move(start.held_out), start.seed);
+            members_.emplace_back(shape_, plan_, start.parameters, rows_, std::move(start.kept), std::move(start.held_out), start.seed);
         find_places();
         if (plan_.max_steps == 0) status_ = TrainingStatus::max_steps;
     }
@@ -69,7 +69,7 @@ public:
     Trainer(const Trainer&) = delete;
     Trainer& operator=(const Trainer&) = delete;
 
-    // Train for about so many seconds; whether that was the end.
+    // Trains for about this many seconds; whether the run has ended.
     bool advance(double seconds) {
         const Clock::time_point deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
         while (status_ == TrainingStatus::running) {
@@ -98,7 +98,8 @@ public:
     std::size_t last_check() const { return checked_; }
     const std::vector<Member>& members() const { return members_; }
     const TrainingHistory& history() const { return history_; }
-    // The rows that any member holds out, and log p of them under the best models that did not see them; NaN before there are any.
+    // The rows that any member holds out, and log p of them under the best models of the members that hold them out; NaN before
+    // there are any.
     const RowList& held_out() const { return held_out_; }
     const std::vector<float>& held_out_log_density() const { return best_log_density_; }
 
@@ -113,8 +114,8 @@ public:
         visit(state);
     }
 
-    // Take only the solvers from the state of another run of the same network.
-    void carry_on(const std::uint8_t* bytes, std::size_t size) {
+    // Takes only the solvers from the state of another run of the same network.
+    void load_optimizer_state(const std::uint8_t* bytes, std::size_t size) {
         StateReader state(bytes, size);
         for (Member& member : members_) member.visit_solver(state);
         checked_ = steps();
@@ -139,13 +140,13 @@ private:
         for (const Member& member : members_) held_out_.insert(held_out_.end(), member.held_out().begin(), member.held_out().end());
         std::sort(held_out_.begin(), held_out_.end());
         held_out_.erase(std::unique(held_out_.begin(), held_out_.end()), held_out_.end());
-        unseen_by_.assign(held_out_.size(), 0);
+        held_out_by_.assign(held_out_.size(), 0);
         for (const Member& member : members_) {
             places_.emplace_back();
             for (const std::uint32_t row : member.held_out()) {
                 const auto place = std::lower_bound(held_out_.begin(), held_out_.end(), row) - held_out_.begin();
                 places_.back().push_back(static_cast<std::uint32_t>(place));
-                ++unseen_by_[static_cast<std::size_t>(place)];
+                ++held_out_by_[static_cast<std::size_t>(place)];
             }
         }
         row_log_density_.assign(held_out_.size(), 0.0f);
@@ -154,7 +155,7 @@ private:
 
     bool holds_out() const { return !held_out_.empty(); }
 
-    // Log mean density of every held-out row under the models that do not see it, and its limited mean loss.
+    // Log mean density of every held-out row under the models of the members that hold it out, and its capped mean loss.
     double held_out_loss() {
         constexpr float nothing = -std::numeric_limits<float>::infinity();
         std::fill(row_log_density_.begin(), row_log_density_.end(), nothing);
@@ -167,15 +168,15 @@ private:
             }
         double total = 0.0, weights = 0.0;
         for (std::size_t i = 0; i < held_out_.size(); ++i) {
-            if (unseen_by_[i] > 1) row_log_density_[i] -= std::log(static_cast<float>(unseen_by_[i]));
+            if (held_out_by_[i] > 1) row_log_density_[i] -= std::log(static_cast<float>(held_out_by_[i]));
             const double loss = -static_cast<double>(row_log_density_[i]), weight = static_cast<double>(rows_.weight[held_out_[i]]);
-            total += weight * (loss > row_loss_ceiling ? row_loss_ceiling : loss);  // NaN stays
+            total += weight * (loss > row_loss_cap ? row_loss_cap : loss);  // NaN stays
             weights += weight;
         }
         return total / weights;
     }
 
-    // Look at the models, all of which have taken `step` steps.
+    // Evaluates the models, all of which have taken `step` steps.
     void check(std::size_t step) {
         checked_ = step;
         if (!any_diverged()) for_members([&](std::size_t i) { members_[i].evaluate(); });
@@ -226,7 +227,7 @@ private:
     std::vector<Member> members_;
     RowList held_out_;
     std::vector<RowList> places_;  // of every member's held-out rows in held_out_
-    std::vector<std::uint32_t> unseen_by_;
+    std::vector<std::uint32_t> held_out_by_;
     std::vector<float> row_log_density_, best_log_density_;
     std::size_t checked_ = 0, best_step_ = 0, stale_ = 0;
     double best_loss_ = std::numeric_limits<double>::infinity(), reference_loss_ = std::numeric_limits<double>::infinity();

@@ -9,8 +9,7 @@
 #include <random>
 #include <vector>
 
-#include "../dispatch.hpp"
-#include "../trainer.hpp"
+#include "trainer.hpp"
 
 namespace {
 
@@ -41,10 +40,10 @@ int main() {
     const condensity::Kernels& kernels = condensity::kernels();
     std::vector<float> registers(32, 1e-3f), in(4096, 0.3f), out(4096);
     double operations = 0.0;
-    const double product_time = shortest([&] { operations = kernels.fused_products(100000, registers.data()); });
+    const double product_time = shortest([&] { operations = kernels.benchmark.fused_products(100000, registers.data()); });
     const double peak = operations / product_time;
-    const double per_tanh = shortest([&] { kernels.float_tangent(in.data(), out.data(), in.size()); }, 2000) / 4096.0;
-    const double per_exp = shortest([&] { kernels.float_exponential(in.data(), out.data(), in.size()); }, 2000) / 4096.0;
+    const double per_tanh = shortest([&] { kernels.benchmark.tangent(in.data(), out.data(), in.size()); }, 2000) / 4096.0;
+    const double per_exp = shortest([&] { kernels.benchmark.exponential(in.data(), out.data(), in.size()); }, 2000) / 4096.0;
     std::printf("%s: %.1f GF/s, %.2f ns per tanh, %.2f ns per exp\n", kernels.isa, peak * 1e-9, per_tanh * 1e9, per_exp * 1e9);
     const std::vector<Case> cases = {{"W1", 1, 128, {25, 10}, 10}, {"W2", 16, 512, {128, 128}, 8}, {"W3", 16, 4096, {64, 64}, 8}};
     for (const Case& c : cases) {
@@ -81,14 +80,13 @@ int main() {
         for (float& value : theta) value = 0.1f * normal(random);
         std::vector<float> scratch(kernels.network_scratch_size(shape));
         const condensity::RowBatch batch{x.data(), y.data(), weight.data(), nullptr, nullptr, c.batch};
-        const condensity::LossSettings loss{0.05f, 0.05f, 20.0f};
+        const condensity::Penalty penalty{0.05f, 0.05f, 20.0f};
         condensity::OptimizerStep step{};
-        step.solver = condensity::Solver::schedule_free_adamw;
         step.length = parameters;
         step.model = model.data();
         step.query = theta.data();
-        step.first = first.data();
-        step.second = second.data();
+        step.moments[0] = first.data();
+        step.moments[1] = second.data();
         step.gradient = gradient.data();
         step.decay_mask = mask.data();
         step.rate = 1e-9f;
@@ -96,10 +94,11 @@ int main() {
         step.beta2 = 0.999f;
         step.correction1 = step.correction2 = step.gradient_scale = 1.0f;
         step.share = 0.5f;
-        const double optimizer = shortest([&] { kernels.optimizer_step(step); }, 1000);
+        const condensity::Solver& solver = condensity::find_solver(kernels, "schedule_free_adamw");
+        const double optimizer = shortest([&] { solver.step(step); }, 1000);
         const double whole = shortest([&] {
-            kernels.network_gradient(shape, theta.data(), batch, loss, scratch.data(), gradient.data());
-            kernels.optimizer_step(step);
+            kernels.network_gradient(shape, theta.data(), batch, penalty, scratch.data(), gradient.data());
+            solver.step(step);
         }, c.batch > 1000 ? 300 : 2000);
         const double rows = static_cast<double>(c.batch);
         const double limit = products / peak + rows * static_cast<double>(hidden_units) * per_tanh +

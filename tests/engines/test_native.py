@@ -474,6 +474,18 @@ engines.resolve_engine("native", operation="mixture_logpdf")
     assert last.startswith("ValueError: engine='native' was asked for 'mixture_logpdf', but the compiled extension")
 
 
+def test_an_extension_of_other_sources_is_an_error_that_says_so():
+    code = """
+import sys, types
+sys.modules["condensity.engines._native"] = stale = types.ModuleType("_native")
+stale.__getattr__ = lambda name: 0  # any name, and version 0
+import condensity.engines
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("ImportError: the compiled extension of condensity was built from other sources")
+
+
 def test_environment_chooses_the_engine(monkeypatch):
     mixture = random_mixture(np.random.default_rng(0), 50, 5, 7)
     by_engine = {"native": native.mixture_logpdf(*mixture), "reference": reference.mixture_logpdf(*mixture)}

@@ -14,6 +14,7 @@ from condensity import MDNRegressor, engines
 from condensity.engines.reference import network as reference
 from condensity.engines.reference import trainer
 from condensity.engines.reference.network import Network, Penalty, initialize
+from condensity.engines.reference.optimizer import SOLVERS
 from condensity.engines.reference.trainer import Split, TrainingPlan, TrainingRows, all_rows, run_to_end
 
 if not engines.native_available():
@@ -107,7 +108,11 @@ def test_wild_rows_have_finite_gradients(isa):
 
 
 # ----------------------------------------------------------------------------------------------------------- whole runs
-@pytest.mark.parametrize("solver", ["schedule_free_adamw", "adam", "rmsprop"])
+def test_both_engines_have_the_same_solvers():
+    assert set(native.solvers()) == set(SOLVERS)
+
+
+@pytest.mark.parametrize("solver", native.solvers())
 def test_full_batch_runs_follow_the_reference(isa, solver):
     network, rows = Network(2, (9, 5), 4, "tanh", (-6.9, 2.0)), make_rows(150, 2)
     plan = PLAN._replace(solver=solver, learning_rate=0.01, batch_size=150, max_steps=40, check_every=10)
@@ -209,7 +214,7 @@ def test_units_of_powers_of_two_change_no_bit(exponent):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"theta": np.zeros(3)}, "theta must have .* numbers; got 3"),
+        ({"theta": np.zeros(3)}, "parameters must have .* numbers; got 3"),
         ({"rows": TrainingRows(np.zeros((5, 3)), np.zeros((5, 1)), np.ones(5))}, r"x must have shape \(n, 2\)"),
         ({"rows": TrainingRows(np.zeros((5, 2)), np.zeros((4, 1)), np.ones(5))}, r"y \(n, 1\) and weight \(n,\)"),
         ({"rows": TrainingRows(np.zeros((5, 2)), np.zeros((5, 2)), np.ones(5))}, r"y \(n, 1\) and weight \(n,\)"),
@@ -284,6 +289,14 @@ class Interrupted:
 
     @staticmethod
     def Network(*_):  # noqa: N802
+        return None
+
+    @staticmethod
+    def Penalty(**_):  # noqa: N802
+        return None
+
+    @staticmethod
+    def TrainingPlan(**_):  # noqa: N802
         return None
 
     @staticmethod

@@ -31,7 +31,7 @@ from condensity.engines.reference import trainer as _trainer
 
 try:
     from condensity.engines.native import OPERATIONS as _NATIVE_OPERATIONS
-except ImportError:  # a checkout that was never built; every operation has a reference
+except ModuleNotFoundError:  # a checkout that was never built; every operation has a reference
     _NATIVE_OPERATIONS = {}
 
 ENGINE_VARIABLE = "CONDENSITY_ENGINE"

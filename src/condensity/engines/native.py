@@ -1,15 +1,16 @@
 """The compiled kernels, under the names and shapes of `condensity.engines.reference`.
 
-Importing this module fails with ImportError where the extension was not built. `SOURCE_HASH` identifies the
-C++ sources it was built from. The instruction set is the best that the machine has, unless the environment
-variable CONDENSITY_ISA (`baseline`, `avx2`, `avx512`, `neon`) or `use_isa` names another.
+Importing this module fails with ModuleNotFoundError where the extension was not built, and with ImportError where it was
+built from sources that do not fit this module. `SOURCE_HASH` identifies the C++ sources it was built from. The instruction
+set is the best that the machine has, unless the environment variable CONDENSITY_ISA (`baseline`, `avx2`, `avx512`, `neon`)
+or `use_isa` names another.
 """
 
 from functools import lru_cache
 
 import numpy as np
 
-from condensity.engines import _native
+import condensity.engines._native as _native  # not `from … import`, which hides that there is no such module
 from condensity.engines._native import (
     SOURCE_HASH,
     available_isas,
@@ -20,21 +21,29 @@ from condensity.engines._native import (
     mixture_logsf,
     mixture_quantile,
     mixture_sample,
+    solvers,
     use_isa,
 )
 from condensity.engines.reference.gaussians import SufficientStatistics
 from condensity.engines.reference.trainer import TrainingResult
+
+#: Of the extension that this module fits; see native/bindings.cpp.
+INTERFACE_VERSION = 1
+if getattr(_native, "INTERFACE_VERSION", 0) != INTERFACE_VERSION:
+    raise ImportError(
+        "the compiled extension of condensity was built from other sources than its Python code; "
+        "build it again with `pip install .`, or `pip install -e .` in a checkout."
+    )
 
 _KERNELS = (mixture_logpdf, mixture_logcdf, mixture_logsf, mixture_quantile, mixture_crps, mixture_sample)
 
 
 # -------------------------------------------------------------------------------------------------------- training
 class Run:
-    """The native twin of `reference.trainer.Run`, in float32 but for sums over rows; shuffles with numbers of its own.
+    """The native twin of `reference.trainer.Run`, in float32 but for sums over rows; it shuffles with random numbers of its own.
 
-    `save` gives its whole state as bytes; a run built from the same arguments that `restore`s them goes on to the bits that
-    the first would have reached. `load_optimizer_state` takes only parameters and solver from a run of the same network, on whatever
-    rows.
+    `save` gives the whole state as bytes; restoring these bytes into a run built from the same arguments resumes it bit for
+    bit. `load_optimizer_state` takes only parameters and solver from a run of the same network, on whatever rows.
     """
 
     def __init__(self, parameters, network, plan, rng, rows, splits, threads=1):
@@ -42,11 +51,8 @@ class Run:
             seeds = rng.integers(2**64, dtype=np.uint64, size=len(splits)).tolist()
         self._n_rows = len(rows.y)
         self._run = _native.TrainingRun(
-            _describe(network), *(_float32(part) for part in (parameters, *rows)),
-            [_index(split.kept) for split in splits], [_index(split.held_out) for split in splits], seeds,
-            plan.solver, plan.learning_rate, plan.warm_up, plan.horizon, plan.batch_size, plan.max_steps, plan.check_every,
-            plan.patience, plan.min_steps, plan.tolerance, plan.weight_decay, *plan.penalty, plan.max_gradient_norm,
-            plan.input_noise, plan.target_noise, threads,
+            _describe(network), _plan(plan), *(_float32(part) for part in (parameters, *rows)),
+            [_index(split.kept) for split in splits], [_index(split.held_out) for split in splits], seeds, threads,
         )  # fmt: skip
         self.advance, self.save = self._run.advance, self._run.save
         self.restore, self.load_optimizer_state = self._run.restore, self._run.load_optimizer_state
@@ -83,7 +89,7 @@ class Run:
         log_density = np.full(self._n_rows, np.nan, dtype=np.float32)
         log_density[run.held_out.astype(np.intp)] = run.held_out_log_density
         return TrainingResult(
-            np.array([run.theta(member) for member in range(self._n_members)]),
+            np.array([run.parameters(member) for member in range(self._n_members)]),
             status or run.status,
             run.n_steps,
             run.best_step,
@@ -96,7 +102,7 @@ class Run:
 def loss_and_gradient(theta, network, x, y, row_weight, penalty, offset=None):
     """The native twin of `reference.network.loss_and_gradient`, in float32."""
     arrays = (_float32(part) for part in (theta, x, y, row_weight, offset))
-    return _native.loss_and_gradient(_describe(network), *arrays, *penalty)
+    return _native.loss_and_gradient(_describe(network), *arrays, _penalty(penalty))
 
 
 def log_density(theta, network, x, y, offset=None):
@@ -157,6 +163,14 @@ def _describe(network):
     )  # fmt: skip
 
 
+def _plan(plan):
+    return _native.TrainingPlan(**{**plan._asdict(), "penalty": _penalty(plan.penalty)})
+
+
+def _penalty(penalty):
+    return _native.Penalty(**penalty._asdict())
+
+
 def _float32(array):
     if array is None:  # rows without an offset
         return None
@@ -173,6 +187,6 @@ _GAUSSIANS = (gaussian_log_density, gaussian_sums, gaussian_conditional, kmeans)
 OPERATIONS = {**{kernel.__name__: kernel for kernel in (*_KERNELS, *_GAUSSIANS)}, "train": Run}
 
 __all__ = [
-    "OPERATIONS", "SOURCE_HASH", "Run", "available_isas", "isa", "log_density", "loss_and_gradient", "use_isa",
+    "OPERATIONS", "SOURCE_HASH", "Run", "available_isas", "isa", "log_density", "loss_and_gradient", "solvers", "use_isa",
     *(kernel.__name__ for kernel in (*_KERNELS, *_GAUSSIANS)),
 ]  # fmt: skip

@@ -1,15 +1,9 @@
-// The table of one instruction set's functions: the only symbol that a kernels_*.cpp exports.
+// Elementary functions on arrays, for native/tests only.
 #pragma once
 
-#include "crps.hpp"
-#include "gaussians.hpp"
 #include "math.hpp"
-#include "mixture.hpp"
-#include "network.hpp"
-#include "optimizer.hpp"
+#include "normal.hpp"
 #include "probability.hpp"
-#include "quantile.hpp"
-#include "rates.hpp"
 #include "sample.hpp"
 
 namespace condensity::CONDENSITY_ISA {
@@ -31,29 +25,7 @@ inline Lanes tail_probability(Lanes a) { return normal_tail(a).probability; }
 inline Lanes cosine_of_turns(Lanes u) { return of_turns(u).cosine; }
 inline Lanes sine_of_turns(Lanes u) { return of_turns(u).sine; }
 
-}  // namespace
-
-extern const Kernels kernels;
-const Kernels kernels = {
-    isa_name,
-    scratch_size,
-    evaluate_mixture<LogDensity>,
-    evaluate_mixture<LogProbability<1>>,
-    evaluate_mixture<LogProbability<-1>>,
-    evaluate_mixture<RankedProbabilityScore>,
-    mixture_quantile,
-    mixture_sample,
-    gaussian_scratch_size,
-    gaussian_log_density,
-    gaussian_sums,
-    gaussian_conditional,
-    network_scratch_size,
-    network_gradient,
-    network_nll,
-    optimizer_step,
-    map_floats<exponential>,
-    map_floats<hyperbolic_tangent>,
-    fused_products,
+constexpr TestKernels test_kernels{
     map_array<exponential>,
     map_array<logarithm>,
     map_array<tail_probability>,
@@ -64,4 +36,5 @@ const Kernels kernels = {
     map_array<sine_of_turns>,
 };
 
+}  // namespace
 }  // namespace condensity::CONDENSITY_ISA

@@ -1,0 +1,15 @@
+// Every solver. A new one is a header of this folder, its name here, and its twin in condensity/engines/reference/optimizer.py.
+#pragma once
+
+#include "adam.hpp"
+#include "adamw.hpp"
+#include "rmsprop.hpp"
+#include "schedule_free_adamw.hpp"
+
+namespace condensity::CONDENSITY_ISA {
+namespace {
+
+constexpr Solver solvers[] = {schedule_free_adamw, adamw, adam, rmsprop};
+
+}  // namespace
+}  // namespace condensity::CONDENSITY_ISA
