@@ -1,6 +1,7 @@
-"""What the tests walk: estimators, engines, tables, problems and transforms, one dictionary each.
+"""What the tests walk: estimators, engines, tables, problems, transforms and distributions, one dictionary each.
 
-A member added here is tested by `estimators/test_contract.py` and by every test that is parametrised over the dictionary.
+A member added here is tested by `estimators/test_contract.py` or `distributions/test_contract.py`, and by every test that is
+parametrised over the dictionary.
 """
 
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ import polars as pl
 import pyarrow as pa
 from scipy.special import expit, logit
 
-from condensity import JointGMMRegressor, MDNRegressor
+from condensity import JointGMMRegressor, MDNRegressor, Mixture, TransformedMixture
 from condensity.datasets import synthetic
+from condensity.distributions.transforms import FunctionTransform, Log, Logit
 
 #: As a user makes them, but for the seed.
 DEFAULTS = {"MDN": MDNRegressor(random_state=0), "GMM": JointGMMRegressor(random_state=0)}
@@ -84,3 +86,35 @@ TABLES = {
 def first_rows(table, count):
     """The first rows of a table of any library."""
     return table.slice(0, count) if isinstance(table, pa.Table) else table[:count]
+
+
+# ---------------------------------------------------------------------------------------------------- distributions
+def _mixture(q=1, *, correlated=False, **changes):
+    """Five rows of three components over q outputs, near 0.4 and narrow enough for a logit."""
+    rng, n, k = np.random.default_rng(q), 5, 3
+    shape = (n, k) if q == 1 else (n, k, q)
+    parts = {"weights": rng.dirichlet(np.ones(k), n), "means": rng.normal(0.4, 1.0, shape)}
+    parts["scales"] = rng.uniform(0.3, 0.9, shape)
+    if correlated:
+        triangles = np.tril(rng.normal(0.0, 0.2, (n, k, q, q)), -1) + parts.pop("scales")[..., None] * np.eye(q)
+        parts["covariances"] = triangles @ np.swapaxes(triangles, 2, 3)
+    return Mixture(**{**parts, **changes})
+
+
+_GATE = np.log([0.2, 0.9, 1.0, 0.5, 0.7])
+_FALLING = FunctionTransform(np.negative, np.negative, rises=False)
+
+DISTRIBUTIONS = {
+    "one output": _mixture(),
+    "one output, gated": _mixture().gated(_GATE),
+    "independent outputs": _mixture(2),
+    "correlated outputs": _mixture(3, correlated=True, output_names=["a", "b", "c"]),
+    "correlated outputs, gated": _mixture(3, correlated=True).gated(_GATE),
+    "log": TransformedMixture(_mixture(), Log()),
+    "log, gated": TransformedMixture(_mixture().gated(_GATE), Log()),
+    "log of several outputs": TransformedMixture(_mixture(2, correlated=True, output_names=["a", "b"]), Log()),
+    "logit": TransformedMixture(_mixture(), Logit()),
+    "logit of several outputs": TransformedMixture(_mixture(2), Logit()),
+    "falling functions": TransformedMixture(_mixture(), _FALLING),
+    "falling functions, gated": TransformedMixture(_mixture().gated(_GATE), _FALLING),
+}

@@ -9,6 +9,7 @@ import numpy as np
 from condensity import em, engines
 from condensity._sklearn_compat import Interval, StrOptions
 from condensity.data.splitting import held_out_splits
+from condensity.distributions import MonotoneMap
 from condensity.em.component_search import ComponentSearch
 from condensity.estimators.joint_base import AbstractJointRegressor
 
@@ -44,7 +45,7 @@ class JointGMMRegressor(AbstractJointRegressor):
         Columns of X that are categories, beside those that say so themselves: 'category' and text of pandas, Categorical, Enum
         and String of polars, dictionary and text of Arrow. A missing value is a level of its own. A level unknown to `fit`
         is integrated out, with a warning.
-    y_transform : None, 'log', 'logit', 'auto', or functions (forward, inverse) or (forward, inverse, derivative)
+    y_transform : None, 'log', 'logit', 'auto', MonotoneMap, or functions (forward, inverse) or (forward, inverse, derivative)
         Fit u = t(y), strictly monotone, for targets that are positive, bounded or skewed; distributions are `TransformedMixture`,
         and every density has the Jacobian. 'auto' takes logarithms where y > 0 and a lognormal is clearly likelier than a normal.
         Models with functions of your own cannot be saved.
@@ -100,7 +101,7 @@ class JointGMMRegressor(AbstractJointRegressor):
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "categorical_features": ["array-like", StrOptions({"from_dtype"})],
-        "y_transform": [StrOptions({"log", "logit", "auto"}), tuple, list, None],
+        "y_transform": [StrOptions({"log", "logit", "auto"}), MonotoneMap, tuple, list, None],
         "support_model": [StrOptions({"auto"}), None],
         "engine": [StrOptions({"auto", "native", "reference"})],
         "random_state": ["random_state", np.random.Generator],

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from condensity import engines, training
 from condensity._sklearn_compat import Interval, StrOptions, check_parameters
+from condensity.distributions import MonotoneMap
 from condensity.engines.reference.network import ACTIVATIONS
 from condensity.engines.reference.optimizer import SOLVERS
 from condensity.estimators.base import AbstractDensityRegressor
@@ -79,7 +80,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         Columns of X that are categories, beside those that say so themselves: 'category' and text of pandas, Categorical, Enum
         and String of polars, dictionary and text of Arrow. A missing value is a level of its own. A level unknown to `fit`
         counts as unknown, with a warning.
-    y_transform : None, 'log', 'logit', 'auto', or functions (forward, inverse) or (forward, inverse, derivative)
+    y_transform : None, 'log', 'logit', 'auto', MonotoneMap, or functions (forward, inverse) or (forward, inverse, derivative)
         Fit u = t(y), strictly monotone, for targets that are positive, bounded or skewed; distributions are `TransformedMixture`,
         and every density has the Jacobian. 'auto' takes logarithms where y > 0 and a lognormal is clearly likelier than a normal.
         Models with functions of your own cannot be saved.
@@ -151,7 +152,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         "n_members": [Interval(Integral, 1, None, closed="left")],
         "refit": ["boolean"],
         "categorical_features": ["array-like", StrOptions({"from_dtype"})],
-        "y_transform": [StrOptions({"log", "logit", "auto"}), tuple, list, None],
+        "y_transform": [StrOptions({"log", "logit", "auto"}), MonotoneMap, tuple, list, None],
         "support_model": [StrOptions({"auto"}), None],
         "engine": [StrOptions({"auto", "native", "reference"})],
         "random_state": ["random_state", np.random.Generator],
