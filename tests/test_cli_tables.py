@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from pyarrow import ipc, parquet
 
-from condensity import cli, load
+from condensity import JointGMMRegressor, cli, load
 from condensity.io import stream
 
 N = 120
@@ -119,3 +119,58 @@ def test_commands_answer_as_the_model_from_every_kind_of_table(run, kind, transf
         line = run("score", "m", "t.csv", "--crps").stdout.splitlines()[1]
         assert line.startswith("CRPS: " if len(targets) == 1 else "energy score: ")
     assert run("doctor", "m").stdout.splitlines() == [str(finding) for finding in model.health_]
+
+
+def test_a_category_of_numbers_is_known_however_csv_spells_it(run):
+    codes = table().select(["size", "code", "price"]).to_pandas()
+    codes.to_csv("codes.csv", index=False)
+    run("fit", "codes.csv", "--target", "price", "--categories", "code", "--model", "gmm", "-o", "codes")
+    lines = set()
+    for spell in ("{:d}", "{:.1f}", "{:03d}"):
+        codes.assign(code=codes["code"].map(spell.format)).to_csv("spelled.csv", index=False)
+        result = run("score", "codes", "spelled.csv")
+        assert not result.stderr
+        lines.add(result.stdout)
+    assert len(lines) == 1
+
+
+@pytest.mark.parametrize("column", ["code", "town"])
+def test_models_fitted_on_arrays_take_tables(run, column):
+    X = table().select([column, "size"]).to_pandas().to_numpy(dtype=object)
+    y = table()["price"].to_numpy()
+    JointGMMRegressor(2, categorical_features=[0]).fit(X, y).save("arrays")
+    model = load("arrays")
+    table().select([column, "size", "price"]).rename_columns([column, "size", "y"]).to_pandas().to_csv(
+        "arrays.csv", index=False
+    )
+    assert run("score", "arrays", "arrays.csv").stdout.startswith(f"log density: {model.score(X, y):.6g} ± ")
+
+
+def test_unknown_levels_are_notes_and_missing_targets_are_named_by_their_row(run):
+    run("fit", "t.csv", "--target", "price", "--features", "size,zone", "--model", "gmm", "-o", "zones")
+    rows = table().select(["size", "zone", "price"]).to_pandas().assign(zone="new")
+    rows.to_csv("new.csv", index=False)
+    result = run("predict", "zones", "new.csv", "-o", "new.parquet")
+    assert "levels that were not there in fit: 'new'" in result.stderr
+    assert all(line.startswith("condensity: note: UserWarning: Column 'zone'") for line in result.stderr.splitlines())
+    rows.loc[70, "price"] = np.nan
+    rows.to_csv("new.csv", index=False)
+    result = run("score", "zones", "new.csv", exit_code=1)
+    assert "rows 50 to 99: Input y contains NaN (1 of 50 rows, the first at row 20)" in result.stderr
+
+
+def test_weights_must_be_numbers(run):
+    result = run("fit", "t.csv", "--target", "price", "--weights", "town", "-o", "no", exit_code=1)
+    assert "column 'town' is not numeric" in result.stderr
+    run("fit", "t.csv", "--target", "price", "--weights", "w", "--model", "gmm", "-o", "weighted")
+    assert "w" not in load("weighted").feature_names_in_
+    assert "column 'town' is not numeric" in run("score", "weighted", "t.csv", "--weights", "town", exit_code=1).stderr
+
+
+@pytest.mark.parametrize("kind", ["csv", "stream"])
+def test_doctor_takes_every_table_and_stdin(folder, kind):
+    content = (folder / f"t.{kind}").read_bytes()
+    options = ["--features", ",".join(FEATURES), "--categories", "code", "--target", "price"]
+    result = CliRunner().invoke(cli.main, ["doctor", "-", *options], input=content)
+    assert result.exit_code == 0, result.stderr
+    assert "joint mixture: " in result.stdout.splitlines()[-1]

@@ -7,20 +7,20 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from condensity import JointGMMRegressor
-from condensity.data.splitting import MIN_HELD_OUT_ROWS, N_FOLDS, SMALL_N, held_out_splits
+from condensity.data.splitting import MIN_HELD_OUT_ROWS, MIN_ROWS_FOR_ONE_SPLIT, N_FOLDS, held_out_splits
 from condensity.datasets.synthetic import make_cross
 from condensity.em.sweep import GIVE_UP, SIZES, candidate_sizes, sweep
 from condensity.evaluation.selection import select_n_components
 
 
-@pytest.mark.parametrize("n", [2, 3, 17, SMALL_N - 1, SMALL_N, 5000])
+@pytest.mark.parametrize("n", [2, 3, 17, MIN_ROWS_FOR_ONE_SPLIT - 1, MIN_ROWS_FOR_ONE_SPLIT, 5000])
 def test_splits_are_disjoint_and_complete(n):
     splits = held_out_splits(n, 0.15, np.random.default_rng(0))
     for kept, held_out in splits:
         assert sorted([*kept, *held_out]) == list(range(n))
         assert len(kept) > 0
         assert len(held_out) > 0
-    if n < SMALL_N:
+    if n < MIN_ROWS_FOR_ONE_SPLIT:
         assert len(splits) == min(N_FOLDS, n)
         assert sorted(np.concatenate([held_out for _, held_out in splits])) == list(range(n))
     else:

@@ -145,20 +145,21 @@ def doctor(
     members: int,
     random_state: int,
 ) -> None:
-    """List the findings about a saved model; or, for a table, about the default network fitted to it.
+    """List the findings about a saved model; or, for a table or '-' for stdin, about the default network fitted to it.
 
     One finding a line; those that ask for something to be done begin with an exclamation mark.
     """
     from condensity.cli.diagnosis import diagnose_model, diagnose_table, is_saved_model
+    from condensity.io.stream import on_disk
     from condensity.warning import collected_warnings
 
-    with progress_line() as progress, collected_warnings() as notes:
-        if is_saved_model(file):
-            findings = diagnose_model(file)
+    with progress_line() as progress, collected_warnings() as notes, on_disk(file) as path:
+        if is_saved_model(path):
+            findings = diagnose_model(path)
         elif targets:
             options = {"n_members": members, "random_state": random_state, "n_jobs": -1}
             columns = {"features": features, "categories": categories}
-            findings = diagnose_table(file, targets, progress, options, **columns)
+            findings = diagnose_table(path, targets, progress, options, **columns)
         else:
             raise click.UsageError(f"{file!r} is a table, so --target is needed: the column y.")
     for finding in findings:

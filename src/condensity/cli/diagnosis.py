@@ -1,6 +1,7 @@
 """Findings about a saved model, or about the default network fitted to a table."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from condensity.persistence import is_model_file
 MIN_ROWS = 20
 
 
-def is_saved_model(file: str) -> bool:
+def is_saved_model(path: Path) -> bool:
     """Whether a file is a saved model, by its first bytes.
 
     Raises
@@ -26,18 +27,18 @@ def is_saved_model(file: str) -> bool:
         If it cannot be read.
     """
     try:
-        return is_model_file(file)
+        return is_model_file(path)
     except OSError as error:
-        raise TableError(f"cannot read {file!r}: {error.strerror or error}.") from error
+        raise TableError(f"cannot read {str(path)!r}: {error.strerror or error}.") from error
 
 
-def diagnose_model(file: str) -> list[Finding]:
+def diagnose_model(path: Path) -> list[Finding]:
     """Findings about a saved model."""
-    return load(file).health_
+    return load(path).health_
 
 
 def diagnose_table(
-    file: str,
+    path: Path,
     targets: Sequence[str],
     progress: Callable[[str], object],
     options: dict[str, Any],
@@ -49,7 +50,7 @@ def diagnose_table(
 
     Parameters
     ----------
-    file : str
+    path : path-like
     targets : sequence of str
         Names of the columns y.
     progress : callable (str)
@@ -65,14 +66,14 @@ def diagnose_table(
     ValueError
         For whatever is wrong with the file, its columns or its values, and for fewer than `MIN_ROWS` rows.
     """
-    X, y = features_and_target(read_table(file), targets, features)
+    X, y = features_and_target(read_table(path), targets, features)
     if len(y) < MIN_ROWS:
-        raise TableError(f"{file!r} has {len(y)} rows; fitting and testing need at least {MIN_ROWS}.")
+        raise TableError(f"{str(path)!r} has {len(y)} rows; fitting and testing need at least {MIN_ROWS}.")
     y = np.asarray(read_target("y", y))
     y = y[:, 0] if y.shape[1] == 1 else y
     model = MDNRegressor(categorical_features=categories or "from_dtype", **options)
-    progress(f"{file}: fitting")
+    progress(f"{path}: fitting")
     model.fit(X, y)
-    progress(f"{file}: comparing with a joint Gaussian mixture")
+    progress(f"{path}: comparing with a joint Gaussian mixture")
     comparison = compare_held_out(model, X, y, options["random_state"])
     return [*model.health_, *([] if comparison is None else [comparison])]

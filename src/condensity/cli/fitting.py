@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from condensity.io.read import features_and_target, read_table
+from condensity.io.read import features_and_target, numeric_column, read_table
 from condensity.io.stream import on_disk
 
 
@@ -36,7 +36,7 @@ def fit_file(
     weight: np.ndarray | None = None
     if weights is not None:
         table, column = features_and_target(table, [weights])
-        weight = column.column(0).to_numpy()
+        weight = numeric_column(column, weights)
     X, y = features_and_target(table, targets, features)
     model.fit(X, y, weight)
     return len(y)

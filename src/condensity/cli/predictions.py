@@ -7,7 +7,7 @@ import numpy as np
 
 from condensity.cli.model_columns import ModelColumns
 from condensity.io.read import TableError
-from condensity.io.stream import RowProgress, TableReader, TableWriter, on_disk
+from condensity.io.stream import RowProgress, TableReader, TableWriter, naming_rows, on_disk
 
 
 class Predictions:
@@ -142,6 +142,7 @@ def predict_file(predictions: Predictions, data: str, output: str, keep: Sequenc
         types = reader.types_of(features, keep, predictions.columns.texts)
         with PredictionWriter(predictions, output, {name: types[name] for name in keep}) as writer:
             for table in reader.batches(types):
-                writer.write(table, features)
+                with naming_rows(writer.n_rows, len(table)):
+                    writer.write(table, features)
                 progress(writer.n_rows, reader.n_rows)
     return writer.n_rows

@@ -7,8 +7,8 @@ import numpy as np
 
 from condensity import scores
 from condensity.cli.model_columns import ModelColumns
-from condensity.io.read import TableError
-from condensity.io.stream import RowProgress, TableReader, on_disk
+from condensity.io.read import TableError, numeric_column
+from condensity.io.stream import RowProgress, TableReader, naming_rows, on_disk
 
 
 class ScoreAccumulator:
@@ -52,7 +52,7 @@ class ScoreAccumulator:
         """
         dist = self.model.predict_dist(self.columns.inputs(table.select(features)))
         y = self.columns.outputs(table)
-        weight = np.ones(len(y)) if weights is None else np.asarray(table.column(weights).to_numpy(), dtype=float)
+        weight = np.ones(len(y)) if weights is None else numeric_column(table, weights)
         if not (np.isfinite(weight) & (weight >= 0)).all():
             raise TableError("weights must be finite and not negative.")
         for name, loss in self._losses.items():
@@ -106,7 +106,8 @@ def score_file(model: Any, data: str, weights: str | None, progress: RowProgress
         features = columns.features(reader.names)
         wanted = [*features, *columns.require_targets(reader.names), *([] if weights is None else [weights])]
         for table in reader.batches(reader.types_of(wanted, texts=columns.texts)):
-            totals.add(table, features, weights)
+            with naming_rows(totals.n_rows, len(table)):
+                totals.add(table, features, weights)
             progress(totals.n_rows, reader.n_rows)
     if not totals.n_rows:
         raise TableError(f"{data!r} has a header but no rows; there is nothing to score.")

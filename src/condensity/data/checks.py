@@ -1,23 +1,26 @@
-"""What is not finite or plausible is named, column by column."""
+"""Checks of training data: values that are not finite are refused, and implausible ones warned of, by column."""
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 
 from condensity.warning import warn_user
 
-#: Rows looked at when counting duplicates; a warning needs no more.
-DUPLICATE_SAMPLE = 100_000
+#: Rows among which duplicates are counted, at most.
+MAX_ROWS_FOR_DUPLICATES = 100_000
 
-#: Standardised targets further out than this are worth a warning: no fit that follows them can describe the rest.
+#: Standardised targets further out than this are warned of: a fit that follows them cannot describe the rest.
 OUTLIER_DISTANCE = 1000.0
 
-#: Targets beyond this leave no room for their own quantiles within float64.
-LARGEST_TARGET = 1e300
+#: Largest magnitude of a target: quantiles of larger ones would overflow float64.
+MAX_TARGET = 1e300
 
 
-def require_finite(name, values, columns=None, *, missing_allowed=False):
-    """Refuse infinity, and NaN unless gaps are allowed, saying where.
+def require_finite(
+    name: str, values: np.ndarray, columns: Sequence[str] | None = None, *, missing_allowed: bool = False
+) -> None:
+    """Refuse infinity, and NaN unless missing values are allowed.
 
     Parameters
     ----------
@@ -26,94 +29,121 @@ def require_finite(name, values, columns=None, *, missing_allowed=False):
     values : ndarray (n,) or (n, c)
     columns : sequence of str, optional
         Names of the columns, for the message.
-    gaps_allowed : bool
+    missing_allowed : bool
+
+    Raises
+    ------
+    ValueError
+        With the number of such rows, the first of them, and the columns.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         total = values.sum()
-    if np.isfinite(total):  # then every one of them is
+    if np.isfinite(total):  # then so is every value
         return
     bad = np.isinf(values) if missing_allowed else ~np.isfinite(values)
     if not bad.any():
         return
-    what = "NaN" if np.isnan(values[bad]).any() else "inf"
+    kind = "NaN" if np.isnan(values[bad]).any() else "inf"
     rows = bad if values.ndim == 1 else bad.any(axis=1)
-    where = f"{int(rows.sum())} of {len(values)} rows, the first at row {int(np.argmax(rows))}"
+    place = f"{int(rows.sum())} of {len(values)} rows, the first at row {int(np.argmax(rows))}"
     if values.ndim == 2:
-        labels = [str(j) if columns is None else repr(str(columns[j])) for j in np.flatnonzero(bad.any(axis=0))]
+        labels = [str(j) if columns is None else repr(str(columns[int(j)])) for j in np.flatnonzero(bad.any(axis=0))]
         shown = ", ".join(labels[:5]) + (f" and {len(labels) - 5} more" if len(labels) > 5 else "")
-        where = f"column {shown}: {where}"
+        place = f"column {shown}: {place}"
     raise ValueError(
-        f"Input {name} contains {what} ({where}); only finite numbers{' and gaps (NaN)' if missing_allowed else ''} are "
+        f"Input {name} contains {kind} ({place}); only finite numbers{' and gaps (NaN)' if missing_allowed else ''} are "
         "accepted. Drop or impute these rows first."
     )
 
 
-def require_moderate(name, values):
-    """Refuse magnitudes above `LARGEST_TARGET`."""
-    largest = _farthest(values)
-    if largest > LARGEST_TARGET:
+def require_moderate(name: str, values: np.ndarray) -> None:
+    """Refuse magnitudes above `MAX_TARGET`.
+
+    Raises
+    ------
+    ValueError
+    """
+    largest = _largest_magnitude(values)
+    if largest > MAX_TARGET:
         raise ValueError(
-            f"{name} holds values of magnitude {largest:.3g}; beyond {LARGEST_TARGET:g} its own quantiles would leave "
+            f"{name} holds values of magnitude {largest:.3g}; beyond {MAX_TARGET:g} its own quantiles would leave "
             f"float64. Divide {name} by a constant."
         )
 
 
-def _farthest(values):
-    """Largest magnitude of what is not nan; 0 if there is nothing."""
+def _largest_magnitude(values: np.ndarray) -> float:
+    """Largest magnitude of the values that are not missing; 0 if there are none."""
     return max(np.fmax.reduce(values, axis=None, initial=0.0), -np.fmin.reduce(values, axis=None, initial=0.0))
 
 
-def warn_about_oddities(x, y, constant, columns=None):
-    """Warn of what a fit survives but its reader should know: constant or repeated columns, a constant target, copies.
+def warn_about_oddities(
+    x: np.ndarray, y: np.ndarray, constant: np.ndarray, columns: Sequence[str] | None = None
+) -> None:
+    """Warn of what a fit survives but its reader should know: constant or equal columns, a constant target, repeated rows.
 
     Parameters
     ----------
     x : ndarray (n, d)
     y : ndarray (n, q)
     constant : bool ndarray (d,)
+        Columns of x without spread.
     columns : sequence of str, optional
+        Names of the columns of x.
     """
     labels = [str(j) if columns is None else repr(str(columns[j])) for j in range(x.shape[1])]
-    unknown = constant & np.isnan(x).all(axis=0) if constant.any() else constant
-    for what, flags in (("is constant in", constant & ~unknown), ("knows no value of", unknown)):
+    _warn_of_constant_inputs(x, constant, labels)
+    _warn_of_equal_inputs(x, constant, labels)
+    y_constant = _warn_of_constant_targets(y)
+    if not y_constant.all():
+        _warn_of_repeated_rows(x, y)
+
+
+def _warn_of_constant_inputs(x: np.ndarray, constant: np.ndarray, labels: list[str]) -> None:
+    empty = constant & np.isnan(x).all(axis=0) if constant.any() else constant
+    for problem, flags in (("is constant in", constant & ~empty), ("knows no value of", empty)):
         if flags.any():
             named = ", ".join(label for label, flag in zip(labels, flags, strict=True) if flag)
-            warn_user(f"X {what} column {named}; it is ignored.")
+            warn_user(f"X {problem} column {named}; it is ignored.")
+
+
+def _warn_of_equal_inputs(x: np.ndarray, constant: np.ndarray, labels: list[str]) -> None:
     first_of: dict[bytes, str] = {}
-    for label, column, flag in zip(labels, x.T, constant, strict=True):
-        content = b"" if flag else hashlib.blake2b(np.ascontiguousarray(column).data).digest()
-        if not flag and first_of.setdefault(content, label) != label:
-            warn_user(f"Columns {first_of[content]} and {label} of X are equal; one of them says nothing new.")
+    for j in np.flatnonzero(~constant):
+        content = hashlib.blake2b(np.ascontiguousarray(x[:, j]).data).digest()
+        if first_of.setdefault(content, labels[j]) != labels[j]:
+            warn_user(f"Columns {first_of[content]} and {labels[j]} of X are equal; one of them says nothing new.")
+
+
+def _warn_of_constant_targets(y: np.ndarray) -> np.ndarray:
+    """Warn, and return the flags (q,) of constant columns."""
     lowest = np.fmin.reduce(y, axis=0)
-    y_constant = lowest == np.fmax.reduce(y, axis=0)
-    for j in np.flatnonzero(y_constant):
-        what = "y" if y.shape[1] == 1 else f"Column {j} of y"
+    constant: np.ndarray = lowest == np.fmax.reduce(y, axis=0)
+    for j in np.flatnonzero(constant):
+        label = "y" if y.shape[1] == 1 else f"Column {j} of y"
         warn_user(
-            f"{what} is constant ({lowest[j]:g}); the fitted density is a narrow peak there, whose width means nothing."
+            f"{label} is constant ({lowest[j]:g}); the fitted density is a narrow peak there, whose width means nothing."
         )
-    sample = slice(0, DUPLICATE_SAMPLE)
-    n_rows = len(y[sample])
-    n_distinct = len(
-        np.unique(y[sample, 0])
-    )  # rows are at least as many; comparing whole rows takes twenty times as long
+    return constant
+
+
+def _warn_of_repeated_rows(x: np.ndarray, y: np.ndarray) -> None:
+    x, y = x[:MAX_ROWS_FOR_DUPLICATES], y[:MAX_ROWS_FOR_DUPLICATES]
+    n_rows, n_distinct = (
+        len(y),
+        len(np.unique(y[:, 0])),
+    )  # a lower bound; comparing whole rows takes twenty times as long
     if n_distinct < n_rows / 2:
-        n_distinct = len(np.unique(np.column_stack([x, y])[sample], axis=0))
-    if n_distinct < n_rows / 2 and not y_constant.all():
+        n_distinct = len(np.unique(np.column_stack([x, y]), axis=0))
+    if n_distinct < n_rows / 2:
         warn_user(
             f"Only {n_distinct} of {n_rows} rows are distinct; held-out rows then repeat training rows, and the "
             "density may be too sharp. Count copies with sample_weight instead."
         )
 
 
-def warn_about_outliers(y):
-    """Warn of targets so far away that a fit robust to them leaves them aside.
-
-    Parameters
-    ----------
-    y : ndarray (n, q)
-        Standardised.
-    """
-    if _farthest(y) > OUTLIER_DISTANCE:
+def warn_about_outliers(y: np.ndarray) -> None:
+    """Warn of standardised targets (n, q) beyond `OUTLIER_DISTANCE`, which a robust fit discounts."""
+    if _largest_magnitude(y) > OUTLIER_DISTANCE:
         far = (np.abs(y) > OUTLIER_DISTANCE).any(axis=1)
         warn_user(
             f"{int(far.sum())} of {len(y)} values of y lie more than {OUTLIER_DISTANCE:g} times its usual spread from the "

@@ -1,4 +1,4 @@
-"""A user's table from a CSV or Parquet file, as float arrays or as an error of one line that says what to do.
+"""A table of the user from a CSV, Parquet or Arrow file; errors are one line with the remedy.
 
 Everything wrong with a file or its columns is a `TableError`, a ValueError.
 """
@@ -6,22 +6,23 @@ Everything wrong with a file or its columns is a `TableError`, a ValueError.
 import difflib
 import re
 from collections.abc import Sequence
+from os import PathLike
 from typing import Any, NoReturn
 
 import numpy as np
 
 #: Names listed in an error, at most.
-MOST_NAMES = 12
+MAX_NAMES = 12
 
 #: pyarrow's block size is an int32. A table is read as one block: types are guessed from the first one only.
-LARGEST_BLOCK = 2**31 - 1
+MAX_BLOCK_BYTES = 2**31 - 1
 
 
 class TableError(ValueError):
-    """A table cannot be used; the message is one line and says why."""
+    """A table that cannot be used; the message is one line with the reason."""
 
 
-def read_table(path):
+def read_table(path: str | PathLike[str]) -> Any:
     """Read a CSV (UTF-8, comma-separated, one header line), Parquet or Arrow file; the content decides which it is.
 
     Parameters
@@ -36,10 +37,25 @@ def read_table(path):
     ------
     TableError
         If the file cannot be read, is none of these, is empty, or names a column twice.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import pyarrow
+    >>> from pyarrow import csv
+    >>> from condensity.io.read import read_table
+    >>> homes = pyarrow.table({"area": [80, 120], "town": ["Bern", "Genf"], "price": [1.2, 2.5]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "homes.csv"
+    ...     csv.write_csv(homes, path)
+    ...     table = read_table(path)
+    >>> table.column_names, table.num_rows
+    (['area', 'town', 'price'], 2)
     """
     import pyarrow
 
-    content, kind = look_into(path)
+    content, kind = sniff_format(path)
     try:
         table = _parse(content, kind)
         names = table.column_names
@@ -49,8 +65,8 @@ def read_table(path):
     return table
 
 
-def look_into(path, length=-1) -> tuple[bytes, str]:
-    """The first bytes of a file, all of them by default, and what they say it is: 'Parquet', 'Arrow', 'Arrow stream' or 'CSV'.
+def sniff_format(path: str | PathLike[str], length: int = -1) -> tuple[bytes, str]:
+    """The first bytes of a file, all of them by default, and its format: 'Parquet', 'Arrow', 'Arrow stream' or 'CSV'.
 
     Raises
     ------
@@ -72,7 +88,9 @@ def look_into(path, length=-1) -> tuple[bytes, str]:
     return content, "CSV"
 
 
-def numeric_columns(table, target, features=None):
+def numeric_columns(
+    table: Any, target: str, features: Sequence[str] | None = None
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Pick the target and the features out of a table, as float64.
 
     Parameters
@@ -96,10 +114,10 @@ def numeric_columns(table, target, features=None):
     """
     X, y = features_and_target(table, [target], features)
     names = X.column_names
-    return np.column_stack([_as_floats(X, name) for name in names]), _as_floats(y, target), names
+    return np.column_stack([numeric_column(X, name) for name in names]), numeric_column(y, target), names
 
 
-def features_and_target(table, targets, features=None):
+def features_and_target(table: Any, targets: Sequence[str], features: Sequence[str] | None = None) -> tuple[Any, Any]:
     """Split a table into the columns X, of any kind that models take, and the targets.
 
     Parameters
@@ -118,6 +136,15 @@ def features_and_target(table, targets, features=None):
     ------
     TableError
         If a column is missing or named twice, or there are no rows.
+
+    Examples
+    --------
+    >>> import pyarrow
+    >>> from condensity.io.read import features_and_target
+    >>> table = pyarrow.table({"area": [80.0, 120.0], "town": ["Bern", "Genf"], "price": [1.2, 2.5]})
+    >>> X, y = features_and_target(table, ["price"])
+    >>> X.column_names, y.column_names
+    (['area', 'town'], ['price'])
     """
     for target in targets:
         require_column(table.column_names, target)
@@ -129,7 +156,7 @@ def features_and_target(table, targets, features=None):
     return table.select(names), table.select(list(targets))
 
 
-def _parse(content, kind):
+def _parse(content: bytes, kind: str) -> Any:
     import pyarrow
     from pyarrow import csv, ipc, parquet
 
@@ -141,7 +168,7 @@ def _parse(content, kind):
         # pandas keeps a row index that is not 0, 1, … as a column; it is bookkeeping, not a measurement.
         return table.drop_columns([name for name in table.column_names if re.fullmatch(r"__index_level_\d+__", name)])
     content += b"\n"  # a header without a line end is a header
-    block = min(max(len(content), 1 << 16), LARGEST_BLOCK)
+    block = min(max(len(content), 1 << 16), MAX_BLOCK_BYTES)
     return csv.read_csv(
         pyarrow.BufferReader(content),
         read_options=csv.ReadOptions(block_size=block),
@@ -155,21 +182,27 @@ def one_line(error: Exception) -> str:
     return f"{text[:200].rstrip('.')}."
 
 
-def refuse_duplicates(names, path):
-    """Refuse columns of the same name."""
+def refuse_duplicates(names: Sequence[str], path: str | PathLike[str]) -> None:
+    """Refuse columns of the same name, by a `TableError`."""
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        listed = ", ".join(map(repr, repeated[:MOST_NAMES]))
+        listed = ", ".join(map(repr, repeated[:MAX_NAMES]))
         raise TableError(f"{str(path)!r} has several columns of the same name: {listed}; rename them.")
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(map(repr, names[:MOST_NAMES]))
-    return shown if len(names) <= MOST_NAMES else f"{shown} and {len(names) - MOST_NAMES} more"
+    shown = ", ".join(map(repr, names[:MAX_NAMES]))
+    return shown if len(names) <= MAX_NAMES else f"{shown} and {len(names) - MAX_NAMES} more"
 
 
-def require_column(names, name):
-    """Refuse a column that is not among the names, with the likeliest ones meant."""
+def require_column(names: Sequence[str], name: str) -> None:
+    """Refuse a column that is not among the names of a table.
+
+    Raises
+    ------
+    TableError
+        With the names, and those that are spelled alike.
+    """
     if name in names:
         return
     message = f"there is no column {name!r}; the columns are {_listed(names)}."
@@ -182,7 +215,7 @@ def require_column(names, name):
     raise TableError(message)
 
 
-def _check_features(table, names, target):
+def _check_features(table: Any, names: list[str], target: str) -> None:
     for name in names:
         require_column(table.column_names, name)
         if name == target:
@@ -193,8 +226,14 @@ def _check_features(table, names, target):
         raise TableError(f"there is no feature: {target!r} is the only column; at least one other is needed.")
 
 
-def _as_floats(table: Any, name: str) -> np.ndarray:
-    """A column (n,) as float64."""
+def numeric_column(table: Any, name: str) -> np.ndarray:
+    """A column of a table (pyarrow.Table) as float64 (n,).
+
+    Raises
+    ------
+    TableError
+        If it is not numeric, or has missing or infinite values.
+    """
     import pyarrow
     from pyarrow import types
 

@@ -5,28 +5,30 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-from condensity.io.read import TableError, look_into, one_line, refuse_duplicates, require_column
+from condensity.io.read import TableError, one_line, refuse_duplicates, require_column, sniff_format
 from condensity.persistence import check_writable
 from condensity.persistence.atomic import beside
 
 #: A function of the rows done and, where the file tells, their number.
 RowProgress = Callable[[int, int | None], object]
 
-#: Rows that are answered at a time: long enough for the kernels, and a megabyte a column.
+#: Rows of a batch: enough for the kernels, and half a megabyte for each column.
 BATCH_ROWS = 2**16
 
 #: Bytes of CSV that are parsed at a time.
 CSV_BLOCK = 2**23
 
-#: Bytes by which a file's format is told.
-LOOK_BYTES = 4096
+#: Bytes from which the format of a file is told.
+SNIFF_BYTES = 4096
 
 
 class TableReader:
-    """A table on disk of which some columns are wanted.
+    """Some columns of a table on disk, read in batches.
 
     Parameters
     ----------
@@ -37,12 +39,33 @@ class TableReader:
     names : list of str
         Of all columns.
     n_rows : int or None
-        Where the file says so.
+        None where the file does not tell.
+
+    Raises
+    ------
+    TableError
+        If the file cannot be read, or names a column twice.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import pyarrow
+    >>> from pyarrow import csv
+    >>> from condensity.io.stream import TableReader
+    >>> homes = pyarrow.table({"area": [80, 120], "town": ["Bern", "Genf"], "price": [1.2, 2.5]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "homes.csv"
+    ...     csv.write_csv(homes, path)
+    ...     reader = TableReader(path)
+    ...     types = reader.types_of(["area", "price"])
+    ...     [(len(batch), batch.column_names) for batch in reader.batches(types)]
+    [(2, ['area', 'price'])]
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | PathLike[str]):
         self.path = Path(path)
-        _, self.kind = look_into(path, LOOK_BYTES)
+        _, self.kind = sniff_format(path, SNIFF_BYTES)
         self.n_rows: int | None = None
         try:
             self.schema = self._schema()
@@ -57,12 +80,11 @@ class TableReader:
         Parameters
         ----------
         wanted : sequence of str
-            What a model asks for. CSV does not say what a column is: these are float64 where the first block has numbers, since
-            it says little of the blocks behind it.
+            Columns of a model. In CSV, those whose first block has numbers are float64, since later blocks may have fractions.
         keep : sequence of str
-            What only passes through, as it is.
+            Columns that pass through with the types of the file.
         texts : sequence of str
-            Wanted columns that are text.
+            Columns of a model that are text.
 
         Raises
         ------
@@ -93,7 +115,7 @@ class TableReader:
         except (pyarrow.ArrowException, OSError) as error:
             raise TableError(f"cannot read {str(self.path)!r} as {self.kind}: {one_line(error)}") from error
 
-    def _schema(self):
+    def _schema(self) -> Any:
         if self.kind == "Parquet":
             with self._parquet() as file:
                 self.n_rows = file.metadata.num_rows
@@ -103,7 +125,7 @@ class TableReader:
         with self._ipc() as reader:
             return reader.schema
 
-    def _read(self, types):
+    def _read(self, types: dict[str, Any]) -> Iterator[Any]:
         if self.kind == "Parquet":
             with self._parquet() as file:
                 yield from file.iter_batches(BATCH_ROWS, columns=list(types), use_threads=False)
@@ -114,13 +136,13 @@ class TableReader:
                 parts = map(reader.get_batch, range(reader.num_record_batches)) if self.kind == "Arrow" else reader
                 yield from parts
 
-    def _parquet(self):
+    def _parquet(self) -> Any:
         from pyarrow import parquet
 
         # What is prefetched is kept until the file is closed: 1.5 GB of a table of 5·10⁷ rows.
         return parquet.ParquetFile(self.path, pre_buffer=False)
 
-    def _csv(self, types=None):
+    def _csv(self, types: dict[str, Any] | None = None) -> Any:
         from pyarrow import csv
 
         wanted = {} if types is None else {"column_types": types, "include_columns": list(types)}
@@ -130,15 +152,15 @@ class TableReader:
             convert_options=csv.ConvertOptions(strings_can_be_null=True, **wanted),
         )
 
-    def _ipc(self):
+    def _ipc(self) -> Any:
         import pyarrow
 
         source = pyarrow.memory_map(str(self.path))
         return pyarrow.ipc.open_file(source) if self.kind == "Arrow" else pyarrow.ipc.open_stream(source)
 
 
-def _csv_type(kind, *, text):
-    """The type in which a model's column is read, from that of its first block."""
+def _csv_type(kind: Any, *, text: bool) -> Any:
+    """Arrow type in which a model's column is read, from that of its first block."""
     import pyarrow
     from pyarrow import types
 
@@ -148,18 +170,23 @@ def _csv_type(kind, *, text):
 
 
 class TableWriter:
-    """Where batches go: a file by its ending (.parquet, .arrow, .feather, .csv), whole or not there at all; or CSV on stdout.
+    """A table written in batches: a file by its ending (.parquet, .arrow, .feather, .csv), complete or not there; or CSV on stdout.
 
     Parameters
     ----------
     path : path-like or '-'
     names : sequence of str
-        Columns, all float64 but those of `kept`.
+        Columns of float64, after those of `kept`.
     kept : dict of str to pyarrow.DataType
-        Columns that come first, of types of their own.
+        Columns that come first, and their types.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
     """
 
-    def __init__(self, path, names, kept):
+    def __init__(self, path: str | PathLike[str], names: Sequence[str], kept: dict[str, Any]):
         import pyarrow
 
         self.schema = pyarrow.schema([*kept.items(), *((name, pyarrow.float64()) for name in names)])
@@ -168,7 +195,7 @@ class TableWriter:
         self.stream = sys.stdout.buffer if self.temporary is None else open(self.temporary, "xb")  # noqa: SIM115
         self.writer = self._writer("" if self.path is None else self.path.suffix.lower())
 
-    def _writer(self, ending):
+    def _writer(self, ending: str) -> Any:
         from pyarrow import csv, ipc, parquet
 
         if ending in (".parquet", ".pq"):
@@ -177,14 +204,16 @@ class TableWriter:
             return ipc.new_file(self.stream, self.schema)
         return csv.CSVWriter(self.stream, self.schema)
 
-    def write(self, table):
-        """Append a table of the sink's columns."""
+    def write(self, table: Any) -> None:
+        """Append a table (pyarrow.Table) of the same columns."""
         self.writer.write_table(table.cast(self.schema))
 
-    def __enter__(self):
+    def __enter__(self) -> "TableWriter":
         return self
 
-    def __exit__(self, failed, *_):
+    def __exit__(
+        self, failed: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         try:
             self.writer.close()
             if self.temporary is None:
@@ -199,8 +228,8 @@ class TableWriter:
 
 
 @contextmanager
-def on_disk(path) -> Iterator[Path]:
-    """The path of a table; stdin, for '-', is copied into a temporary file, since not every format can be read from a pipe."""
+def on_disk(path: str | PathLike[str]) -> Iterator[Path]:
+    """The path of a table; stdin ('-') is copied into a temporary file, since not every format can be read from a pipe."""
     if str(path) != "-":
         yield Path(path)
         return
@@ -209,3 +238,33 @@ def on_disk(path) -> Iterator[Path]:
         with open(copy, "wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file, 2**20)
         yield copy
+
+
+@contextmanager
+def naming_rows(first_row: int, n_rows: int) -> Iterator[None]:
+    """Precede errors about a batch, which count its rows from 0, by the rows of the table that it has.
+
+    Parameters
+    ----------
+    first_row, n_rows : int
+        Of the batch. Errors of the first batch stay as they are.
+
+    Raises
+    ------
+    TableError
+        For every ValueError inside.
+
+    Examples
+    --------
+    >>> from condensity.io.stream import naming_rows
+    >>> with naming_rows(65536, 1000):
+    ...     raise ValueError("y is missing in row 3.")
+    Traceback (most recent call last):
+    condensity.io.read.TableError: rows 65536 to 66535: y is missing in row 3.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if not first_row:
+            raise
+        raise TableError(f"rows {first_row} to {first_row + n_rows - 1}: {error}") from error
