@@ -1,4 +1,4 @@
-"""Predictions with a transform are distributions like others: summarised, mixed, stacked, gated, and refused in their own name."""
+"""Predictions with a transform are distributions like others: they are summarised, mixed, stacked and gated."""
 
 import numpy as np
 import pytest
@@ -68,7 +68,7 @@ def test_the_known_part_of_a_falling_map_has_a_distribution_function():
     falling = FunctionTransform(np.negative, np.negative, rises=False)
     dist = TransformedMixture(Mixture(weights=[[0.5]], means=[[0.0]], scales=[[1.0]]), falling)
     np.testing.assert_allclose(dist.cdf([[-50.0, 0.0, 50.0]])[0], [0.0, 0.25, 0.5], atol=1e-12)
-    with pytest.raises(ValueError, match="^sf needs every row's mass"):
+    with pytest.raises(ValueError, match=r"^sf needs every row's mass"):
         dist.sf(0.0)
 
 

@@ -1,4 +1,4 @@
-"""`DistributionAlgebra`: rows of distributions, and the operations on them that give distributions of the same kind."""
+"""`DistributionAlgebra`: rows of distributions, and operations that give distributions of the same kind."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -108,13 +108,13 @@ class DistributionAlgebra(ABC):
 
     @abstractmethod
     def condition(self, given: Mapping[arguments.Output, npt.ArrayLike]) -> Self:
-        """Distribution of the other outputs given values of some.
+        """Distribution of the other outputs, conditional on values of some.
 
         Parameters
         ----------
-        given : dict
-            From positions or names of outputs to values in data units, a number or (n,). NaN says that an output is not given
-            in that row: the row is then conditioned on the rest, with that output integrated out.
+        given : dict from outputs to array-like, a number or (n,)
+            From positions or names of outputs to values in data units. Where a value is NaN, the row is conditioned on the rest,
+            with that output integrated out.
 
         Returns
         -------
@@ -136,13 +136,12 @@ class DistributionAlgebra(ABC):
 
     @abstractmethod
     def affine(self, scale: npt.ArrayLike, shift: npt.ArrayLike) -> Self:
-        """Distribution of scale · Y + shift; for mixtures of normals.
+        """Distribution of Y in other units: Y times a factor, plus an offset; for mixtures of normals.
 
         Parameters
         ----------
-        scale, shift : float or array-like
-            (n,) for one output; (q,), (n, 1) or (n, q) for several, the shift in the new units. Finite; scale ≠ 0, and may be
-            negative.
+        scale, shift : float or array-like (n,); for several outputs (q,), (n, 1) or (n, q)
+            The factor, ≠ 0 and of either sign, and the offset, in new units. Finite.
 
         Raises
         ------
@@ -291,6 +290,6 @@ def _shares(weights: npt.ArrayLike | None, n_parts: int, n: int) -> np.ndarray:
 
 
 def read_only(array: np.ndarray) -> np.ndarray:
-    """The array itself, which can no longer be written to."""
+    """The same array, (n,) or of any other shape, which can no longer be written to."""
     array.setflags(write=False)
     return array

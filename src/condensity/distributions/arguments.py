@@ -1,4 +1,4 @@
-"""What the verbs of a distribution take, brought to arrays of one shape, or refused with the argument's name.
+"""Arguments of the verbs of distributions, brought to arrays of one shape, or refused by name.
 
 The two broadcasting rules of the library are `points` and `levels`; everything else takes one value per row or per output.
 
@@ -22,7 +22,7 @@ MAX_RESULT_BYTES = 2**35
 
 
 def real(name: str, value: npt.ArrayLike) -> np.ndarray:
-    """A float64 copy of real numbers of any shape, or an error that names the argument."""
+    """Float64 copy of a value, real numbers of shape (n,) or any other, or an error that calls it by its name."""
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -67,12 +67,12 @@ def levels(p: npt.ArrayLike, n: int) -> tuple[np.ndarray, bool]:
 
 
 def rows(index: Any, n: int, kind: str) -> slice | np.ndarray:
-    """Rows that an index chooses of n, as a slice or an array of positions: never an axis less.
+    """Rows that an index chooses of n, as a slice or an array of positions (m,): never an axis less.
 
     Raises
     ------
     TypeError, IndexError
-        For what is no index of rows; `kind` is what is indexed.
+        For anything that is no index of rows of a `kind`.
     """
     if isinstance(index, (tuple, bool, np.bool_)) or index is None or index is Ellipsis:
         raise TypeError(f"A {kind} is indexed by rows only; got {index!r}.")
@@ -87,7 +87,7 @@ def rows(index: Any, n: int, kind: str) -> slice | np.ndarray:
 
 
 def check_result_size(unit: str, n: int, m: int) -> None:
-    """Refuse a result (n, m) of more than `MAX_RESULT_BYTES`, which would be killed rather than computed."""
+    """Refuse a result of n × m numbers, of a unit such as "points", that takes more than `MAX_RESULT_BYTES`."""
     needed = 8 * n * m
     if needed > MAX_RESULT_BYTES:
         raise ValueError(
@@ -97,21 +97,21 @@ def check_result_size(unit: str, n: int, m: int) -> None:
 
 
 def sample_size(value: Any) -> int:
-    """Number of draws per row, or an error."""
+    """Number of draws per row from a value of any type, or an error."""
     if not (isinstance(value, (int, np.integer)) and value >= 0):
         raise ValueError(f"n_samples must be an integer >= 0; got {value!r}.")
     return int(value)
 
 
 def level(value: Any) -> float:
-    """Level of an interval or region, a number between 0 and 1, or an error."""
+    """Level of an interval or region, between 0 and 1, from a value of any type, or an error."""
     if not (np.ndim(value) == 0 and 0.0 < value < 1.0):
         raise ValueError(f"level must be a number between 0 and 1, both excluded; got {value!r}.")
     return float(value)
 
 
 def per_row(name: str, value: npt.ArrayLike, n: int, q: int) -> np.ndarray:
-    """Finite values for every row, (n, 1), or for every row and output, (n, 1, q)."""
+    """Finite value, by its name in errors, for each of n rows, (n, 1), or for each row and each of q outputs, (n, 1, q)."""
     value = real(name, value)
     shapes: set[tuple[int, ...]] = {(), (n,)} if q == 1 else {(), (q,), (n, 1), (n, q)}
     if value.shape not in shapes:
@@ -123,7 +123,7 @@ def per_row(name: str, value: npt.ArrayLike, n: int, q: int) -> np.ndarray:
 
 
 def names(value: Any, q: int) -> tuple[str, ...] | None:
-    """Names of the outputs as a tuple of q different strings, or None."""
+    """Names of the outputs as a tuple of q different strings, or None, from a value of any type."""
     if value is None:
         return None
     given = (value,) if isinstance(value, str) else tuple(value)
@@ -133,7 +133,7 @@ def names(value: Any, q: int) -> tuple[str, ...] | None:
 
 
 def position(output: Any, q: int, output_names: Sequence[str] | None) -> int:
-    """Position of an output that is given by its name or position."""
+    """Position, 0 to q − 1, of an output that is given by position or by one of output_names."""
     if isinstance(output, str):
         if output_names and output in output_names:
             return output_names.index(output)
@@ -147,7 +147,7 @@ def position(output: Any, q: int, output_names: Sequence[str] | None) -> int:
 
 
 def positions(outputs: Any, q: int, output_names: Sequence[str] | None) -> list[int]:
-    """Positions of one output or of several different ones, in the order asked."""
+    """Positions, 0 to q − 1, of one or several different outputs, given by position or by output_names, in the order given."""
     listed = [outputs] if isinstance(outputs, str) or np.ndim(outputs) == 0 else list(outputs)
     chosen = [position(output, q, output_names) for output in listed]
     if not chosen or len(set(chosen)) < len(chosen):
@@ -158,7 +158,15 @@ def positions(outputs: Any, q: int, output_names: Sequence[str] | None) -> list[
 def known_values(
     given: Mapping[Output, npt.ArrayLike], n: int, q: int, output_names: Sequence[str] | None
 ) -> tuple[list[int], np.ndarray]:
-    """What `condition` is given: positions, and values (n, a) with NaN where one is not given."""
+    """Positions of a outputs given, and their values (n, a), NaN where one is not given; see `DistributionAlgebra.condition`.
+
+    Parameters
+    ----------
+    given : mapping from positions or names of outputs to values, a number or (n,), in data units
+    n, q : int
+        Rows and outputs of the distribution.
+    output_names : sequence of str or None
+    """
     if not isinstance(given, Mapping):
         raise ValueError(f"given must be a mapping from outputs to values, such as {{0: 1.5}}; got {given!r:.80}.")
     keys = [position(output, q, output_names) for output in given]

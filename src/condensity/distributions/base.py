@@ -1,4 +1,4 @@
-"""`Distribution`: every question to a distribution, with its broadcasting rule and its refusals, exactly once."""
+"""`Distribution`: every public verb, with its broadcasting rule and its refusals, exactly once."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -36,7 +36,7 @@ class Distribution(PointwiseVerbs):
 
     __slots__ = ()
 
-    #: What `to_frame` calls centers and widths.
+    #: Names of centers and widths in `to_frame`.
     component_columns: ClassVar[tuple[str, str]] = ("center", "width")
 
     def has(self, verb: str) -> bool:
@@ -50,7 +50,7 @@ class Distribution(PointwiseVerbs):
         Raises
         ------
         ValueError
-            For anything that is no verb.
+            For a word that is no verb.
 
         Examples
         --------

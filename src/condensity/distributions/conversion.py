@@ -1,4 +1,4 @@
-"""Components of a distribution in the words of other libraries."""
+"""Components of a distribution as objects of pandas and scipy."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # optional, never required
 
 
 def to_frame(summary: ComponentSummary, output_names: list[str] | None, columns: tuple[str, str]) -> "DataFrame":
-    """See `Distribution.to_frame`; `columns` name centers and widths."""
+    """Table of a summary of components; columns are the words for centers and widths, output_names those of q outputs or None."""
     try:
         import pandas  # optional, never required
     except ImportError as error:
@@ -27,7 +27,7 @@ def to_frame(summary: ComponentSummary, output_names: list[str] | None, columns:
 
 
 def to_scipy(summary: ComponentSummary) -> Any:
-    """The first row of normal components over one output as a `scipy.stats.Mixture`; see `Distribution.to_scipy`."""
+    """First row of a summary of normal components over one output as a `scipy.stats.Mixture`; see `Distribution.to_scipy`."""
     try:
         from scipy.stats import Mixture as ScipyMixture
         from scipy.stats import Normal

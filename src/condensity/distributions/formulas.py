@@ -1,7 +1,7 @@
-"""`DistributionFormulas`: what each kind of distribution supplies, on grids and without checks.
+"""`DistributionFormulas`: the formulas of a kind of distribution, on grids and without checks.
 
 `Distribution` brings arguments to the shapes named here, refuses what `refusal` names, and has each public verb once. Letters:
-n rows, K components, q outputs, g points per row, m levels per row, s samples per row.
+n rows, K components, q outputs, g points per row, m levels per row, s samples per row. Points are in data units.
 """
 
 from abc import ABC, abstractmethod
@@ -30,18 +30,18 @@ class ComponentSummary(NamedTuple):
 
 
 class DistributionFormulas(ABC):
-    """Formulas of one distribution: points are (n, g) for one output, (n, g, q) for several, and answers are (n, g).
+    """Formulas of the n rows of one distribution.
 
-    The first six are required. The others are for one output, or have no closed form for every kind: `refusal` says which.
+    The first six are required. The others are for one output, or have no closed form for every kind: `refusal` tells which.
     """
 
     @abstractmethod
     def logpdf(self, y: np.ndarray) -> np.ndarray:
-        """Log density in nats per data unit; with mass below 1, of the part that is known."""
+        """Log density (n, g) in nats per data unit at points y, (n, g) or (n, g, q); with mass below 1, of the known part."""
 
     @abstractmethod
     def sample(self, n_samples: int, generator: np.random.Generator) -> np.ndarray:
-        """Draws, (n, s) or (n, s, q); NaN with probability 1 − mass."""
+        """Draws (n, s) or (n, s, q), n_samples = s of them per row, by a generator; NaN with probability 1 − mass."""
 
     @abstractmethod
     def mean(self) -> np.ndarray:
@@ -76,16 +76,16 @@ class DistributionFormulas(ABC):
         raise NotImplementedError
 
     def energy_score(self, y: np.ndarray) -> np.ndarray:
-        """Energy score; for one output, the CRPS."""
+        """Energy score (n, g) at points y, (n, g) or (n, g, q); for one output, the CRPS."""
         return self.crps(y)
 
     # ------------------------------------------------------------------------------------------------ one output
     def logcdf(self, y: np.ndarray) -> np.ndarray:
-        """Log of P(Y ≤ y); with mass below 1, of the part that is known."""
+        """Log of P(Y ≤ y), (n, g), at points y (n, g); with mass below 1, of the known part."""
         raise NotImplementedError
 
     def logsf(self, y: np.ndarray) -> np.ndarray:
-        """Log of P(Y > y); with mass below 1, of the part that is known."""
+        """Log of P(Y > y), (n, g), at points y (n, g); with mass below 1, of the known part."""
         raise NotImplementedError
 
     def quantile(self, log_lower: np.ndarray, log_upper: np.ndarray) -> np.ndarray:
@@ -93,11 +93,11 @@ class DistributionFormulas(ABC):
         raise NotImplementedError
 
     def region(self, level: float) -> list[np.ndarray]:
-        """Highest-density regions, n arrays (j, 2)."""
+        """Highest-density regions that hold a probability of `level`, n arrays (j, 2)."""
         raise NotImplementedError
 
     def hpd_value(self, y: np.ndarray) -> np.ndarray:
-        """P(pdf(Y) ≥ pdf(y))."""
+        """P(pdf(Y) ≥ pdf(y)), (n, g), at points y (n, g)."""
         raise NotImplementedError
 
     def entropy(self) -> np.ndarray:
@@ -105,5 +105,5 @@ class DistributionFormulas(ABC):
         raise NotImplementedError
 
     def crps(self, y: np.ndarray) -> np.ndarray:
-        """Continuous ranked probability score in data units."""
+        """Continuous ranked probability score (n, g) in data units at points y (n, g)."""
         raise NotImplementedError

@@ -26,7 +26,7 @@ ASYMMETRY = 1e-8
 
 
 # ------------------------------------------------------------------------------------------------ factors
-def factorise(covariances):
+def factorise(covariances: np.ndarray) -> np.ndarray:
     """Lower Cholesky factors of covariances (n, K, q, q).
 
     Outputs are brought to deviations between ½ and 1 by powers of two, so that units of 1e±100 side by side do no harm,
@@ -61,8 +61,8 @@ def factorise(covariances):
     return np.ldexp(factors, exponents[..., None])
 
 
-def deviations(factors):
-    """Standard deviations (n, K, q), without overflow."""
+def deviations(factors: np.ndarray) -> np.ndarray:
+    """Standard deviations (n, K, q) of factors (n, K, q) or (n, K, q, q), without overflow."""
     if factors.ndim == 3:
         return factors
     exponents = np.frexp(np.abs(factors).max(axis=3))[1]
@@ -70,38 +70,38 @@ def deviations(factors):
     return np.ldexp(np.sqrt(np.einsum("nkij,nkij->nki", scaled, scaled)), exponents)
 
 
-def full(factors):
-    """Factors as triangles (n, K, q, q)."""
+def full(factors: np.ndarray) -> np.ndarray:
+    """Triangles (n, K, q, q) of factors (n, K, q) or (n, K, q, q)."""
     return factors if factors.ndim == 4 else factors[..., None] * np.eye(factors.shape[2])
 
 
-def covariances(factors):
-    """Covariance matrices (n, K, q, q)."""
+def covariances(factors: np.ndarray) -> np.ndarray:
+    """Covariance matrices (n, K, q, q) of factors (n, K, q) or (n, K, q, q)."""
     if factors.ndim == 3:
         return full(factors**2)
     return factors @ np.swapaxes(factors, 2, 3)
 
 
-def diagonal(factors):
-    """Diagonals of the factors; of one output or independent ones, the factors themselves."""
+def diagonal(factors: np.ndarray) -> np.ndarray:
+    """Diagonals (n, K, q) of factors (n, K, q, q); factors of one output or independent ones as they are."""
     return factors if factors.ndim < 4 else np.einsum("nkii->nki", factors)
 
 
-def rescaled(factors, scale):
-    """Factors of scale · Y, for scales (n, 1[, q]) of either sign; any number of outputs."""
+def rescaled(factors: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Factors after a change of units: factors (n, K), (n, K, q) or (n, K, q, q), scale (n, 1) or (n, 1, q) of either sign."""
     if factors.ndim < 4:
         return np.abs(scale) * factors
     return scale[..., None] * factors * np.sign(scale)[:, :, None]  # rows and columns, so that diagonals stay positive
 
 
-def _triangle(rows):
+def _triangle(rows: np.ndarray) -> np.ndarray:
     """Lower triangles (…, m, m) with positive diagonals, of the same products L Lᵀ as the matrices (…, m, q ≥ m)."""
     triangle = np.swapaxes(np.linalg.qr(np.swapaxes(rows, -1, -2), mode="r"), -1, -2)
     return triangle * np.where(diagonal(triangle) < 0, -1.0, 1.0)[..., None, :]
 
 
 # ------------------------------------------------------------------------------------------------ density and draws
-def _whiten(factors, difference):
+def _whiten(factors: np.ndarray, difference: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
     """Parts of z = L⁻¹ difference, and log det L, for differences (n, …, K, q): a list of q arrays (n, …, K), and (n, K)."""
     n, n_components, q = factors.shape[:3]
     edge = diagonal(factors)
@@ -116,7 +116,7 @@ def _whiten(factors, difference):
     return z, np.log(edge).sum(axis=2)
 
 
-def _log_components(log_weights, means, factors, y):
+def _log_components(log_weights: np.ndarray, means: np.ndarray, factors: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Terms log π + log N(y) without the constant, (n, g, K), at points (n, g, q); −inf where the distance overflows."""
     z, log_determinant = _whiten(factors, y[:, :, None, :] - means[:, None])
     with np.errstate(over="ignore", invalid="ignore"):
@@ -125,8 +125,8 @@ def _log_components(log_weights, means, factors, y):
     return (log_weights - log_determinant)[:, None] - 0.5 * square
 
 
-def log_density(log_weights, means, factors, y):
-    """Log density at the points y, in nats.
+def log_density(log_weights: np.ndarray, means: np.ndarray, factors: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Log density in nats.
 
     Parameters
     ----------
@@ -155,7 +155,9 @@ def log_density(log_weights, means, factors, y):
     return np.where(np.isfinite(extent), result - q * HALF_LOG_2PI, -extent)
 
 
-def draw(log_weights, means, factors, n_samples, generator):
+def draw(
+    log_weights: np.ndarray, means: np.ndarray, factors: np.ndarray, n_samples: int, generator: np.random.Generator
+) -> np.ndarray:
     """Draw from every row, (n, n_samples, q); nan with probability 1 − mass.
 
     Parameters
@@ -183,8 +185,15 @@ def draw(log_weights, means, factors, n_samples, generator):
 
 
 # ------------------------------------------------------------------------------------------------ marginals, conditionals
-def marginal(means, factors, outputs):
-    """Means and factors of the outputs listed, in that order."""
+def marginal(means: np.ndarray, factors: np.ndarray, outputs: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Means (n, K, m), and factors (n, K, m) or (n, K, m, m), of m outputs in the order listed.
+
+    Parameters
+    ----------
+    means : ndarray (n, K, q)
+    factors : ndarray (n, K, q) or (n, K, q, q)
+    outputs : list of int
+    """
     means = means[:, :, outputs]
     if factors.ndim == 3:
         return means, factors[:, :, outputs]
@@ -193,7 +202,7 @@ def marginal(means, factors, outputs):
     return means, _in_order(factors, outputs)
 
 
-def _in_order(factors, outputs):
+def _in_order(factors: np.ndarray, outputs: list[int]) -> np.ndarray:
     """Triangles (n, K, m, m) of the outputs listed; the leading block as it is, where that is what is asked for."""
     m = len(outputs)
     if outputs == list(range(m)):
@@ -201,7 +210,14 @@ def _in_order(factors, outputs):
     return _triangle(factors[:, :, outputs])
 
 
-def condition(log_weights, means, factors, given, rest, values):
+def condition(
+    log_weights: np.ndarray,
+    means: np.ndarray,
+    factors: np.ndarray,
+    given: list[int],
+    rest: list[int],
+    values: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Distribution of some outputs given others; what is in neither list is integrated out.
 
     Parameters
@@ -211,24 +227,24 @@ def condition(log_weights, means, factors, given, rest, values):
     means : ndarray (n, K, q)
     factors : ndarray (n, K, q) or (n, K, q, q)
     given, rest : list of int
-        Positions, disjoint.
-    values : ndarray (n, len(given))
-        Finite.
+        Positions of a and b outputs, disjoint.
+    values : ndarray (n, a)
+        Finite values of the outputs given.
 
     Returns
     -------
     log_weights : ndarray (n, K)
         Weights sum to one in every row.
-    means : ndarray (n, K, len(rest))
-    factors : ndarray (n, K, len(rest)[, len(rest)])
+    means : ndarray (n, K, b)
+    factors : ndarray (n, K, b[, b])
     """
     a = len(given)
     if a == 0:
         return log_weights, *marginal(means, factors, rest)
     difference = values[:, None] - means[:, :, given]
     if factors.ndim == 3:
-        known, factors, shift = factors[:, :, given], factors[:, :, rest], 0.0
-        z, log_determinant = _whiten(known, difference)
+        z, log_determinant = _whiten(factors[:, :, given], difference)
+        factors, shift = factors[:, :, rest], np.zeros(())
     else:
         ordered = _in_order(factors, given + rest)
         z, log_determinant = _whiten(ordered[:, :, :a, :a], difference)
@@ -239,23 +255,41 @@ def condition(log_weights, means, factors, given, rest, values):
     return _reweigh(log_weights, z, log_determinant), means, factors
 
 
-def condition_by_pattern(log_weights, means, factors, keys, rest, values):
-    """`condition` on values (n, len(keys)), row by row on those that are not nan; rows with the same gaps go together."""
+def condition_by_pattern(
+    log_weights: np.ndarray,
+    means: np.ndarray,
+    factors: np.ndarray,
+    given: list[int],
+    rest: list[int],
+    values: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`condition`, in each row, on what is not missing; rows that miss the same outputs go together.
+
+    Parameters
+    ----------
+    log_weights : ndarray (n, K)
+    means : ndarray (n, K, q)
+    factors : ndarray (n, K, q) or (n, K, q, q)
+    given, rest : list of int
+        Positions of a and b outputs, disjoint.
+    values : ndarray (n, a)
+        NaN where a value is missing.
+    """
     patterns, members = np.unique(np.isnan(values), axis=0, return_inverse=True)
     if len(patterns) == 1 and not patterns.any():
-        return condition(log_weights, means, factors, keys, rest, values)
-    full_or_not = (len(rest),) * (factors.ndim - 2)
-    result = log_weights.copy(), means[:, :, rest], np.empty((*log_weights.shape, *full_or_not))
+        return condition(log_weights, means, factors, given, rest, values)
+    shape = (len(rest),) * (factors.ndim - 2)
+    result = log_weights.copy(), means[:, :, rest], np.empty((*log_weights.shape, *shape))
     for number, missing in enumerate(patterns):
         rows = np.flatnonzero(members == number)
-        present = [key for key, absent in zip(keys, missing, strict=True) if not absent]
+        present = [output for output, absent in zip(given, missing, strict=True) if not absent]
         part = condition(log_weights[rows], means[rows], factors[rows], present, rest, values[rows][:, ~missing])
-        for whole, some in zip(result, part, strict=True):
-            whole[rows] = some
+        for whole, of_rows in zip(result, part, strict=True):
+            whole[rows] = of_rows
     return result
 
 
-def _reweigh(log_weights, z, log_determinant):
+def _reweigh(log_weights: np.ndarray, z: list[np.ndarray], log_determinant: np.ndarray) -> np.ndarray:
     """Log weights ∝ π N(y_a), summing to one; where every density underflows to nothing, the nearest component has all."""
     with np.errstate(over="ignore", invalid="ignore"):
         square = sum(part * part for part in z)

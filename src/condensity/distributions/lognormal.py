@@ -32,19 +32,19 @@ class Log(MonotoneMap):
         return 0.0, np.inf
 
     def forward(self, y: np.ndarray) -> np.ndarray:
-        """The u of y, any shape."""
+        """The u of y, (n,) or any other shape."""
         return np.log(y)
 
     def inverse(self, u: np.ndarray) -> np.ndarray:
-        """The y of u, any shape."""
+        """The y of u, (n,) or any other shape."""
         return np.exp(u)
 
     def log_derivative(self, y: np.ndarray) -> np.ndarray:
-        """Log |dt/dy| at y, any shape."""
+        """Log |dt/dy| at y, (n,) or any other shape."""
         return -np.log(y)
 
     def closed_forms(self, base: Mixture) -> "LognormalFormulas":
-        """Moments, modes, entropy and CRPS."""
+        """Moments, modes, entropy and CRPS of y where u is distributed as `base`."""
         return LognormalFormulas(base, self)
 
 
@@ -54,7 +54,7 @@ class LognormalFormulas(MappedFormulas):
     closed = frozenset({"mode", "modes", "entropy", "crps", "energy_score", "cov"})
 
     def refusal(self, verb: str) -> str | None:
-        """As for any map, and modes are those of one output."""
+        """Why there is no exact answer to a verb, as for any map; modes are those of one output."""
         if verb in {"mode", "modes"}:
             return guards.one_output(verb, self.base.n_outputs)
         return super().refusal(verb)
@@ -90,7 +90,7 @@ class LognormalFormulas(MappedFormulas):
         return formulas.entropy() + formulas.mean()
 
     def crps(self, y: np.ndarray) -> np.ndarray:
-        """CRPS: E|Y − y| and E|Y − Y′| of lognormals are differences of means times normal probabilities (Margrabe 1978)."""
+        """CRPS (n, g) at points y (n, g): differences of means times normal probabilities (Margrabe 1978)."""
         result = np.empty(y.shape)
         n, n_components = self.base.means.shape
         step = max(1, BLOCK // (n_components * max(n_components, y.shape[1])))

@@ -8,7 +8,7 @@ from condensity.distributions.formulas import ComponentSummary, DistributionForm
 from condensity.distributions.mixture import Mixture
 from condensity.distributions.monotone import MonotoneMap
 
-#: Means and variances that have no closed form: Gauss–Legendre nodes in panels over ± so many σ of a component.
+#: Means and variances that have no closed form: Gauss–Legendre NODES in each of PANELS over ± REACH σ of a component.
 REACH, PANELS, NODES = 12.0, 24, 16
 
 #: Numbers in a block of components and nodes.
@@ -44,7 +44,7 @@ class MappedFormulas(DistributionFormulas):
         self.base, self.transform = base, transform
 
     def refusal(self, verb: str) -> str | None:
-        """Regions and such are refused, and what the map has in no closed form."""
+        """Why there is no exact answer to a verb: regions and values have none, and others need a closed form of the map."""
         several = self.base.n_outputs > 1
         if verb in REFUSED:
             return REFUSED[verb]
@@ -59,7 +59,7 @@ class MappedFormulas(DistributionFormulas):
 
     # ------------------------------------------------------------------------------------------------ points and levels
     def logpdf(self, y: np.ndarray) -> np.ndarray:
-        """Log density in nats; −inf outside the domain."""
+        """Log density (n, g) in nats at points y, (n, g) or (n, g, q); −inf outside the domain."""
         inside = self._inside(y)
         with np.errstate(all="ignore"):
             slope = np.where(inside, self.transform.log_derivative(y), -np.inf)
@@ -68,7 +68,7 @@ class MappedFormulas(DistributionFormulas):
         return self.base.formulas.logpdf(self._forward(y, inside)) + slope
 
     def logcdf(self, y: np.ndarray) -> np.ndarray:
-        """Log of P(Y ≤ y)."""
+        """Log of P(Y ≤ y), (n, g), at points y (n, g)."""
         formulas = self.base.formulas
         below = formulas.logcdf if self.transform.increasing else formulas.logsf
         with np.errstate(divide="ignore"):  # where nothing is known, the mass is 0
@@ -76,13 +76,13 @@ class MappedFormulas(DistributionFormulas):
         return self._beyond(y, below(self._forward(y, self._inside(y))), below=-np.inf, above=log_mass)
 
     def logsf(self, y: np.ndarray) -> np.ndarray:
-        """Log of P(Y > y)."""
+        """Log of P(Y > y), (n, g), at points y (n, g)."""
         formulas = self.base.formulas
         above = formulas.logsf if self.transform.increasing else formulas.logcdf
         return self._beyond(y, above(self._forward(y, self._inside(y))), below=0.0, above=-np.inf)
 
     def quantile(self, log_lower: np.ndarray, log_upper: np.ndarray) -> np.ndarray:
-        """Quantiles of u, carried back."""
+        """Quantiles (n, m) of u carried back, with log probabilities log_lower (n, m) below and log_upper (n, m) above them."""
         tails = (log_lower, log_upper) if self.transform.increasing else (log_upper, log_lower)
         with np.errstate(over="ignore"):
             return self.transform.inverse(self.base.formulas.quantile(*tails))
@@ -104,7 +104,7 @@ class MappedFormulas(DistributionFormulas):
 
     # ------------------------------------------------------------------------------------------------ draws and moments
     def sample(self, n_samples: int, generator: np.random.Generator) -> np.ndarray:
-        """Draws of u, carried back."""
+        """Draws of u carried back, (n, n_samples) or (n, n_samples, q), by a generator."""
         return self.transform.inverse(self.base.formulas.sample(n_samples, generator))
 
     def mean(self) -> np.ndarray:

@@ -192,7 +192,7 @@ class Mixture(Distribution):
         return self.from_parameters(Parameters(*(array[chosen] for array in self._parameters)), self._output_names)
 
     def named(self, output_names: str | Sequence[str] | None) -> Self:
-        """The same distribution, its outputs under other names: q different ones, or None."""
+        """The same distribution, its outputs under other output_names: q different ones, or None."""
         return self.from_parameters(self._parameters, arguments.names(output_names, self.n_outputs))
 
     def marginal(self, outputs: arguments.Output | Sequence[arguments.Output]) -> Self:

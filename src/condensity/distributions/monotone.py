@@ -1,4 +1,4 @@
-"""`MonotoneMap`: the one thing to write for distributions of y where u = t(y) is a mixture of normals."""
+"""`MonotoneMap`: the one class to write for distributions of y where u = t(y) is a mixture of normals."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -12,13 +12,13 @@ from condensity.distributions.mixture import Mixture
 class MonotoneMap(ABC):
     """A monotone map u = t(y) of one output; immutable, and compared with `==` where distributions are mixed.
 
-    Maps are strictly increasing or decreasing, and smooth. The definition of `forward` is one that stays right for maps whose
-    inverse has flat parts and steps (clipped or rounded targets): all verbs but the densities ask nothing more of a map, and
-    `closed_forms` is where such a map supplies probabilities in place of densities.
+    Maps are strictly increasing or decreasing, and smooth. The definition of `forward` also holds for maps whose inverse has flat
+    parts and steps (clipped or rounded targets): probabilities, quantiles, draws and moments need nothing more, and in
+    `closed_forms` such a map supplies probabilities in place of densities.
 
     Examples
     --------
-    A map that no other file knows, for targets of either sign with heavy tails:
+    A map in a file of its own, for targets of either sign with heavy tails:
 
     >>> import numpy as np
     >>> from condensity import Mixture, TransformedMixture
@@ -36,7 +36,7 @@ class MonotoneMap(ABC):
 
     @abstractmethod
     def forward(self, y: np.ndarray) -> np.ndarray:
-        """The u of y, any shape, element by element; y lies inside `domain` or is NaN.
+        """The u of y, (n,) or any other shape, element by element; y lies inside `domain` or is NaN.
 
         Among several u with `inverse(u)` ≤ y, the one next to those with `inverse(u)` > y, so that P(Y ≤ y) is P(U ≤ u) for
         increasing maps and P(U > u) for decreasing ones.
@@ -44,11 +44,11 @@ class MonotoneMap(ABC):
 
     @abstractmethod
     def inverse(self, u: np.ndarray) -> np.ndarray:
-        """The y of u, any shape, element by element; u may be infinite or NaN."""
+        """The y of u, (n,) or any other shape, element by element; u may be infinite or NaN."""
 
     @abstractmethod
     def log_derivative(self, y: np.ndarray) -> np.ndarray:
-        """Log |dt/dy| at y, any shape, element by element."""
+        """Log |dt/dy| at y, (n,) or any other shape, element by element."""
 
     @property
     def domain(self) -> tuple[float, float]:
@@ -70,11 +70,12 @@ class MonotoneMap(ABC):
         return None
 
     def check(self, y: np.ndarray) -> None:
-        """Refuse targets (n, q) that the map cannot take; NaN is left alone.
+        """Refuse targets y (n, q), in data units, that the map cannot take; NaN is left alone.
 
         Raises
         ------
         ValueError
+            Tells how many rows lie outside the domain, and the first of them.
         """
         low, high = self.domain
         outside = ((y <= low) | (y >= high)).any(axis=1)

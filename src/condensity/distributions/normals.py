@@ -1,4 +1,4 @@
-"""Formulas of mixtures of normals: over one output, on the engine that is in use, and over several."""
+"""Formulas of mixtures of normals: over one output, by the current engine (`condensity.compute`), and over several."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from condensity.distributions.parameters import Parameters
 
 
 class NormalFormulas(DistributionFormulas):
-    """Moments and components, for any number of outputs.
+    """Moments and components, for any number q of outputs.
 
     Parameters
     ----------
@@ -63,31 +63,31 @@ class NormalFormulas(DistributionFormulas):
 
 
 class UnivariateNormalFormulas(NormalFormulas):
-    """Everything about one output."""
+    """Formulas for one output."""
 
     def logpdf(self, y: np.ndarray) -> np.ndarray:
-        """Log density in nats."""
+        """Log density (n, g) in nats at points y (n, g)."""
         return engines.mixture_logpdf(*self._arrays, y)
 
     def logcdf(self, y: np.ndarray) -> np.ndarray:
-        """Log of P(Y ≤ y)."""
+        """Log of P(Y ≤ y), (n, g), at points y (n, g)."""
         return engines.mixture_logcdf(*self._arrays, y)
 
     def logsf(self, y: np.ndarray) -> np.ndarray:
-        """Log of P(Y > y)."""
+        """Log of P(Y > y), (n, g), at points y (n, g)."""
         return engines.mixture_logsf(*self._arrays, y)
 
     def quantile(self, log_lower: np.ndarray, log_upper: np.ndarray) -> np.ndarray:
-        """The y with these log probabilities below and above it."""
+        """The y (n, m) with log probabilities log_lower (n, m) below and log_upper (n, m) above it."""
         return engines.mixture_quantile(*self._arrays, log_lower, log_upper)
 
     def sample(self, n_samples: int, generator: np.random.Generator) -> np.ndarray:
-        """Draws, (n, s)."""
+        """Draws (n, n_samples) by a generator."""
         key = int(generator.integers(2**64, dtype=np.uint64))
         return engines.mixture_sample(*self._arrays, n_samples, key)
 
     def crps(self, y: np.ndarray) -> np.ndarray:
-        """Continuous ranked probability score."""
+        """Continuous ranked probability score (n, g) at points y (n, g)."""
         return engines.mixture_crps(*self._arrays, y)
 
     def mode(self) -> np.ndarray:
@@ -100,12 +100,12 @@ class UnivariateNormalFormulas(NormalFormulas):
         return [row[~np.isnan(row)] for row in points]
 
     def region(self, level: float) -> list[np.ndarray]:
-        """Highest-density regions, n arrays (j, 2)."""
+        """Highest-density regions that hold a probability of `level`, n arrays (j, 2)."""
         bounds = zip(*level_sets.highest_density_region(*self._arrays, level), strict=True)
         return [np.column_stack([lower[~np.isnan(lower)], upper[~np.isnan(lower)]]) for lower, upper in bounds]
 
     def hpd_value(self, y: np.ndarray) -> np.ndarray:
-        """P(pdf(Y) ≥ pdf(y))."""
+        """P(pdf(Y) ≥ pdf(y)), (n, g), at points y (n, g)."""
         return level_sets.hpd_value(*self._arrays, y)
 
     def entropy(self) -> np.ndarray:
@@ -114,18 +114,18 @@ class UnivariateNormalFormulas(NormalFormulas):
 
 
 class MultivariateNormalFormulas(NormalFormulas):
-    """What does not need one output."""
+    """Formulas for several outputs."""
 
     def logpdf(self, y: np.ndarray) -> np.ndarray:
-        """Log density in nats."""
+        """Log density (n, g) in nats at points y (n, g, q)."""
         return gaussian.log_density(*self._arrays, y)
 
     def sample(self, n_samples: int, generator: np.random.Generator) -> np.ndarray:
-        """Draws, (n, s, q)."""
+        """Draws (n, n_samples, q) by a generator."""
         return gaussian.draw(*self._arrays, n_samples, generator)
 
     def energy_score(self, y: np.ndarray) -> np.ndarray:
-        """Energy score, by one-dimensional quadrature."""
+        """Energy score (n, g) at points y (n, g, q), by one-dimensional quadrature."""
         return energy.energy_score(*self._arrays, y)
 
     def mode(self) -> np.ndarray:

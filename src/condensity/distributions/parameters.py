@@ -1,12 +1,13 @@
-"""The four arrays that a `Mixture` is made of: validated from what the user gives, stacked, and put side by side.
+"""The four arrays of a `Mixture`: validated, stacked row after row, and put side by side.
 
 Means are (n, K) for one output and (n, K, q) for several; factors are standard deviations of the same shape or, for
 outputs that depend on each other, lower Cholesky factors (n, K, q, q). An array with q = 1 in its shape is squeezed.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import logsumexp
 
 from condensity.distributions import gaussian
@@ -17,7 +18,17 @@ MASS_TOLERANCE = 1e-9
 
 
 class Parameters(NamedTuple):
-    """log_weights (n, K), mass (n,), means (n, K[, q]), factors (n, K[, q[, q]])."""
+    """Arrays in data units, of n rows, K components and q outputs.
+
+    Attributes
+    ----------
+    log_weights : ndarray (n, K)
+    mass : ndarray (n,)
+        Sum of the weights.
+    means : ndarray (n, K) or (n, K, q)
+    factors : ndarray (n, K), (n, K, q) or (n, K, q, q)
+        Standard deviations, or lower Cholesky factors of the covariances.
+    """
 
     log_weights: np.ndarray
     mass: np.ndarray
@@ -45,8 +56,28 @@ class Parameters(NamedTuple):
         return gaussian.covariances(self.factors if self.means.ndim > 2 else self.factors[:, :, None])
 
 
-def validated(weights, log_weights, means, scales, covariances) -> Parameters:
-    """Copies of the constructor's arguments, checked."""
+def validated(
+    weights: npt.ArrayLike | None,
+    log_weights: npt.ArrayLike | None,
+    means: npt.ArrayLike,
+    scales: npt.ArrayLike | None,
+    covariances: npt.ArrayLike | None,
+) -> Parameters:
+    """Checked copies of the arguments of `Mixture`.
+
+    Parameters
+    ----------
+    weights, log_weights : array-like (n, K)
+        Exactly one of the two.
+    means, scales : array-like (n, K) or (n, K, q)
+    covariances : array-like (n, K, q, q)
+        Instead of scales.
+
+    Raises
+    ------
+    ValueError
+        As `Mixture`.
+    """
     _exactly_one(weights=weights, log_weights=log_weights)
     _exactly_one(scales=scales, covariances=covariances)
     name, given = ("weights", weights) if log_weights is None else ("log_weights", log_weights)
@@ -79,15 +110,21 @@ def validated(weights, log_weights, means, scales, covariances) -> Parameters:
     return Parameters(log_weights, mass, means, factors)
 
 
-def squeezed(means, factors):
-    """Means and factors, (n, K) both where there is one output."""
+def squeezed(means: np.ndarray, factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The means, (n, K) or (n, K, q), and factors, (n, K[, q[, q]]) or (n, K), as they are; both as (n, K) for one output."""
     if means.ndim == 3 and means.shape[2] == 1:
         means = means[:, :, 0]
     return (means, factors.reshape(means.shape)) if means.ndim == 2 else (means, factors)
 
 
-def normalise_log_weights(log_weights):
-    """Log weights and mass of every row; rows that sum to one within rounding are made to sum to one."""
+def normalise_log_weights(log_weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Log weights (n, K) and their mass (n,): rows of log_weights (n, K) that sum to one within rounding are made to.
+
+    Raises
+    ------
+    ValueError
+        Where a row sums to more than one.
+    """
     log_mass = logsumexp(log_weights, axis=1)
     if (log_mass > MASS_TOLERANCE).any():
         row = int(np.argmax(log_mass))
@@ -104,11 +141,11 @@ def stacked(parts: list[Parameters]) -> Parameters:
     return Parameters(*(np.concatenate(group) for group in groups))
 
 
-def side_by_side(parts: list[Parameters], share) -> Parameters:
+def side_by_side(parts: list[Parameters], shares: np.ndarray) -> Parameters:
     """Components of all parts in the same rows, with the shares (n, parts) of the parts."""
     parts = _alike(parts)
     with np.errstate(divide="ignore"):
-        log_weights = [np.log(share[:, [j]]) + part.log_weights for j, part in enumerate(parts)]
+        log_weights = [np.log(shares[:, [j]]) + part.log_weights for j, part in enumerate(parts)]
     total, mass = normalise_log_weights(np.concatenate(log_weights, axis=1))
     return Parameters(
         total,
@@ -118,14 +155,14 @@ def side_by_side(parts: list[Parameters], share) -> Parameters:
     )
 
 
-def _alike(parts):
+def _alike(parts: list[Parameters]) -> list[Parameters]:
     """The parts with factors of one kind: triangles where any part has them."""
     if len({part.factors.ndim for part in parts}) == 1:
         return parts
     return [part._replace(factors=gaussian.full(part.factors)) for part in parts]
 
 
-def _widened(part, n_components):
+def _widened(part: Parameters, n_components: int) -> Parameters:
     """A part with empty components appended: weight 0, and copies of the first component otherwise."""
     missing = n_components - part.means.shape[1]
     log_weights = np.pad(part.log_weights, ((0, 0), (0, missing)), constant_values=-np.inf)
@@ -136,13 +173,13 @@ def _widened(part, n_components):
     return Parameters(log_weights, part.mass, means, factors)
 
 
-def _exactly_one(**arguments):
+def _exactly_one(**arguments: npt.ArrayLike | None) -> None:
     (first, one), (second, other) = arguments.items()
     if (one is None) == (other is None):
         raise ValueError(f"Give exactly one of {first} and {second}; got {'none' if one is None else 'both'}.")
 
 
-def _finite(name, value, layouts, *, log=False) -> np.ndarray:
+def _finite(name: str, value: Any, layouts: list[str], *, log: bool = False) -> np.ndarray:
     """A copy of one argument, of rank as in one of the layouts; −inf is allowed in logarithms."""
     array = real(name, value)
     if array.ndim not in {layout.count(",") + 1 for layout in layouts} or 0 in array.shape[1:]:

@@ -1,4 +1,4 @@
-"""`PointwiseVerbs`: questions at points or levels, with the two broadcasting rules of the library."""
+"""`PointwiseVerbs`: verbs at points or levels, with the two broadcasting rules of the library."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from condensity.distributions.formulas import DistributionFormulas
 class PointwiseVerbs(DistributionAlgebra):
     """Densities, probabilities, quantiles and scores.
 
-    What shapes of points and levels give which shapes of answers is told in the notes of `Distribution`.
+    The notes of `Distribution` give the shapes of points, levels and results.
     """
 
     __slots__ = ()
@@ -22,15 +22,15 @@ class PointwiseVerbs(DistributionAlgebra):
     @property
     @abstractmethod
     def formulas(self) -> DistributionFormulas:
-        """What this kind computes, on grids and without checks: for other kinds to build on."""
+        """Formulas of this kind, on grids and without checks: for other kinds to build on."""
 
     # ------------------------------------------------------------------------------------------------ densities
     def logpdf(self, y: npt.ArrayLike) -> np.ndarray:
-        """Log density in nats per data unit; finite for every finite y within float64's range of z².
+        """Log density in nats per data unit, finite within float64's range of z².
 
         Parameters
         ----------
-        y : array-like, scalar, (n,), (1, g) or (n, g); (q,), (n, q), (1, g, q) or (n, g, q) for several outputs
+        y : array-like (n,), (1, g) or (n, g), or a scalar; (q,), (n, q), (1, g, q) or (n, g, q) for several outputs
             Points in data units.
 
         Returns
@@ -48,7 +48,7 @@ class PointwiseVerbs(DistributionAlgebra):
     log_prob = logpdf
 
     def pdf(self, y: npt.ArrayLike) -> np.ndarray:
-        """Density per data unit at points y, as `logpdf`; infinite where float64 has no number as large.
+        """Density per data unit at points y, (n,) or (n, g), as `logpdf`; infinite where float64 has no number as large.
 
         Examples
         --------
@@ -60,7 +60,7 @@ class PointwiseVerbs(DistributionAlgebra):
             return np.exp(self.logpdf(y))
 
     def logcdf(self, y: npt.ArrayLike) -> np.ndarray:
-        """Log of P(Y ≤ y) at points y, as `logpdf`. One output.
+        """Log of P(Y ≤ y) at points y, (n,) or (n, g), as `logpdf`. One output.
 
         Examples
         --------
@@ -71,7 +71,7 @@ class PointwiseVerbs(DistributionAlgebra):
         return self._at_points("logcdf", self.formulas.logcdf, y)
 
     def cdf(self, y: npt.ArrayLike) -> np.ndarray:
-        """P(Y ≤ y) at points y, as `logpdf`. One output.
+        """P(Y ≤ y) at points y, (n,) or (n, g), as `logpdf`. One output.
 
         Examples
         --------
@@ -82,7 +82,7 @@ class PointwiseVerbs(DistributionAlgebra):
         return np.exp(self._at_points("cdf", self.formulas.logcdf, y))
 
     def logsf(self, y: npt.ArrayLike) -> np.ndarray:
-        """Log of P(Y > y) at points y, as `logpdf`, to full relative accuracy: never 1 − cdf. One output.
+        """Log of P(Y > y) at points y, (n,) or (n, g), as `logpdf`, to full relative accuracy: never 1 − cdf. One output.
 
         Examples
         --------
@@ -93,7 +93,7 @@ class PointwiseVerbs(DistributionAlgebra):
         return self._at_points("logsf", self.formulas.logsf, y)
 
     def sf(self, y: npt.ArrayLike) -> np.ndarray:
-        """P(Y > y) at points y, as `logpdf`. One output.
+        """P(Y > y) at points y, (n,) or (n, g), as `logpdf`. One output.
 
         Examples
         --------
@@ -109,7 +109,7 @@ class PointwiseVerbs(DistributionAlgebra):
 
         Parameters
         ----------
-        p : array-like, scalar, (m,) or (n, m)
+        p : array-like (m,) or (n, m), or a scalar
             Levels in [0, 1]; 0 and 1 give the ends of the range of y, nan gives nan.
 
         Returns
@@ -132,7 +132,7 @@ class PointwiseVerbs(DistributionAlgebra):
     quantile = ppf
 
     def isf(self, p: npt.ArrayLike) -> np.ndarray:
-        """The y with sf(y) = p, for levels as in `ppf`: `ppf(1 − p)` without its cancellation for small p. One output.
+        """The y with sf(y) = p, levels p (m,) or (n, m) as in `ppf`, without the cancellation of ppf(1 − p). One output.
 
         Examples
         --------
@@ -177,9 +177,9 @@ class PointwiseVerbs(DistributionAlgebra):
 
     # ------------------------------------------------------------------------------------------------ scores
     def hpd_value(self, y: npt.ArrayLike) -> np.ndarray:
-        """P(pdf(Y) ≥ pdf(y)) at points y, as `logpdf`: the level of the smallest highest-density region with y. One output.
+        """P(pdf(Y) ≥ pdf(y)) at points y, (n,) or (n, g), as `logpdf`. One output.
 
-        Uniform on [0, 1] if y is drawn from self.
+        The level of the smallest highest-density region that holds y. Uniform on [0, 1] if y is drawn from self.
 
         Examples
         --------
@@ -190,7 +190,9 @@ class PointwiseVerbs(DistributionAlgebra):
         return self._at_points("hpd_value", self.formulas.hpd_value, y)
 
     def crps(self, y: npt.ArrayLike) -> np.ndarray:
-        """Continuous ranked probability score in data units at points y, as `logpdf`; lower is better. Closed form. One output.
+        """Continuous ranked probability score in data units at points y, (n,) or (n, g), as `logpdf`. Closed form. One output.
+
+        Lower is better.
 
         References
         ----------
@@ -206,10 +208,10 @@ class PointwiseVerbs(DistributionAlgebra):
         return self._at_points("crps", self.formulas.crps, y)
 
     def energy_score(self, y: npt.ArrayLike) -> np.ndarray:
-        """Energy score E‖Y − y‖ − ½ E‖Y − Y′‖ at points y, as `logpdf`; lower is better. For one output, the CRPS.
+        """Energy score E‖Y − y‖ − ½ E‖Y − Y′‖ at points y, (n, q) or (n, g, q), as `logpdf`. For one output, the CRPS.
 
-        Exact to 1e-11 of E‖Y − y‖, by one-dimensional quadrature. Outputs enter in their own units: bring different ones to
-        common units with `affine` first.
+        Lower is better. Exact to 1e-11 of E‖Y − y‖, by one-dimensional quadrature. Outputs enter in their own units: bring
+        different ones to common units with `affine` first.
 
         Examples
         --------

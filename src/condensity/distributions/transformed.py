@@ -90,7 +90,7 @@ class TransformedMixture(Distribution):
         return self._with(self.base[arguments.rows(rows, len(self), type(self).__name__)])
 
     def named(self, output_names: str | Sequence[str] | None) -> Self:
-        """The same distribution, its outputs under other names: q different ones, or None."""
+        """The same distribution, its outputs under other output_names: q different ones, or None."""
         return self._with(self.base.named(output_names))
 
     def marginal(self, outputs: arguments.Output | Sequence[arguments.Output]) -> Self:
@@ -105,7 +105,7 @@ class TransformedMixture(Distribution):
         return self._with(self.base.condition(values))
 
     def affine(self, scale: npt.ArrayLike, shift: npt.ArrayLike) -> Self:
-        """Refused: scale · Y + shift is in general of another kind."""
+        """Refused, whatever scale and shift, (n,) or (n, q), are: the result is in general of another kind."""
         raise ValueError(self.formulas.refusal("affine"))
 
     def gated(self, log_gate: np.ndarray) -> Self:

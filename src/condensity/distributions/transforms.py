@@ -12,7 +12,7 @@ from condensity.distributions.monotone import MonotoneMap
 
 __all__ = ["FunctionTransform", "Log", "Logit", "MonotoneMap", "choose_transform", "make_transform"]
 
-#: A lognormal must be likelier than a normal by so many nats per row for 'auto' to take logarithms.
+#: A lognormal must be likelier than a normal by this, in nats per row, for 'auto' to take logarithms.
 CLEAR_GAIN = 0.05
 
 #: Relative step and weights of the central difference of eighth order: error about 1e-10 where t is smooth on that scale.
@@ -38,15 +38,15 @@ class Logit(MonotoneMap):
         return 0.0, 1.0
 
     def forward(self, y: np.ndarray) -> np.ndarray:
-        """The u of y, any shape."""
+        """The u of y, (n,) or any other shape."""
         return np.log(y) - np.log1p(-y)
 
     def inverse(self, u: np.ndarray) -> np.ndarray:
-        """The y of u, any shape."""
+        """The y of u, (n,) or any other shape."""
         return expit(u)
 
     def log_derivative(self, y: np.ndarray) -> np.ndarray:
-        """Log |dt/dy| at y, any shape."""
+        """Log |dt/dy| at y, (n,) or any other shape."""
         return -np.log(y) - np.log1p(-y)
 
 
@@ -87,15 +87,15 @@ class FunctionTransform(MonotoneMap):
         return "functions"
 
     def forward(self, y: np.ndarray) -> np.ndarray:
-        """The u of y, any shape."""
+        """The u of y, (n,) or any other shape."""
         return np.asarray(self.forward_function(y), dtype=float)
 
     def inverse(self, u: np.ndarray) -> np.ndarray:
-        """The y of u, any shape."""
+        """The y of u, (n,) or any other shape."""
         return np.asarray(self.inverse_function(u), dtype=float)
 
     def log_derivative(self, y: np.ndarray) -> np.ndarray:
-        """Log |dt/dy| at y, any shape."""
+        """Log |dt/dy| at y, (n,) or any other shape."""
         slope = self._difference(y) if self.derivative is None else np.asarray(self.derivative(y), dtype=float)
         with np.errstate(divide="ignore"):
             return np.log(np.abs(slope))

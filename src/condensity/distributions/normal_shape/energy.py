@@ -23,7 +23,7 @@ import numpy as np
 BLOCK = 2**17
 
 
-def _quadrature(step=0.15, end=15.0, stretch=1e-4):
+def _quadrature(step: float = 0.15, end: float = 15.0, stretch: float = 1e-4) -> tuple[np.ndarray, np.ndarray]:
     """Nodes t = u² and weights of the integral over u, for E‖X‖² of order one.
 
     The integrand is even and analytic in u, with singularities at u = ± i / √(2λ) only. With u = sinh(s) they all lie on
@@ -42,8 +42,8 @@ def _quadrature(step=0.15, end=15.0, stretch=1e-4):
 NODES, NODE_WEIGHTS = _quadrature()
 
 
-def energy_score(log_weights, means, factors, y):
-    """Energy score of row-wise mixtures of normals at the points y; a loss, lower is better.
+def energy_score(log_weights: np.ndarray, means: np.ndarray, factors: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Energy score of row-wise mixtures of normals; a loss, lower is better.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def energy_score(log_weights, means, factors, y):
     return np.where(finite, scores, extent)
 
 
-def _distance_to_points(weights, means, factors, y):
+def _distance_to_points(weights: np.ndarray, means: np.ndarray, factors: np.ndarray, y: np.ndarray) -> np.ndarray:
     """E‖Y − y‖, (n, g)."""
     n, n_components, q = means.shape
     deviations, axes = _principal(factors)
@@ -91,7 +91,7 @@ def _distance_to_points(weights, means, factors, y):
     return result
 
 
-def _half_distance_of_draws(weights, means, factors):
+def _half_distance_of_draws(weights: np.ndarray, means: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """½ E‖Y − Y′‖, (n,): the sum over pairs i < j, and half of the pairs i = i."""
     result = np.zeros(len(weights))
     for i in range(weights.shape[1]):
@@ -102,7 +102,7 @@ def _half_distance_of_draws(weights, means, factors):
     return result
 
 
-def _principal(factors, others=None):
+def _principal(factors: np.ndarray, others: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
     """Standard deviations (n, K, q) along the principal axes, and the axes (n, K, q, q) or None where they are the outputs.
 
     Of the covariance that the factors stand for, or of its sum with that of `others`.
@@ -121,16 +121,16 @@ def _principal(factors, others=None):
     return np.ldexp(np.sqrt(np.maximum(eigenvalues, 0.0)), exponent[:, :, 0]), axes
 
 
-def _gram(factors):
+def _gram(factors: np.ndarray) -> np.ndarray:
     return factors @ np.swapaxes(factors, -1, -2)
 
 
-def _rotate(vectors, axes):
+def _rotate(vectors: np.ndarray, axes: np.ndarray | None) -> np.ndarray:
     """Coordinates of the vectors (…, q) along the axes (…, q, q), the columns."""
     return vectors if axes is None else (vectors[..., None, :] @ axes)[..., 0, :]
 
 
-def expected_norm(mean, deviation):
+def expected_norm(mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
     """E‖X‖ of normal vectors with independent coordinates.
 
     Parameters

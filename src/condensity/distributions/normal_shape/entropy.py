@@ -56,7 +56,7 @@ CELL_TOLERANCE = 1e-10
 MAX_ROUNDS = 1100
 
 
-def entropy(log_weights, means, scales):
+def entropy(log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray) -> np.ndarray:
     """Differential entropy −∫ p log p of one-dimensional normal mixtures, in nats.
 
     Parameters
@@ -81,7 +81,7 @@ def entropy(log_weights, means, scales):
     return total
 
 
-def _entropy_block(log_weights, means, scales):
+def _entropy_block(log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray) -> np.ndarray:
     """Entropies of one block of rows."""
     n = len(means)
     unit = np.where(np.isneginf(log_weights), np.inf, scales).min(axis=1)
@@ -108,7 +108,14 @@ def _entropy_block(log_weights, means, scales):
     return total + np.log(unit)
 
 
-def _integrate(log_weights, means, scales, unit, left, right):
+def _integrate(
+    log_weights: np.ndarray,
+    means: np.ndarray,
+    scales: np.ndarray,
+    unit: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
     """−∫ p log(p·unit) over cells (n, m), and whether they need halving."""
     middle, half = 0.5 * left + 0.5 * right, 0.5 * right - 0.5 * left
     y = middle[:, :, None] + half[:, :, None] * ABSCISSAE

@@ -1,4 +1,4 @@
-"""Questions about the shape of one-dimensional normal mixtures, answered exactly, for many rows at once.
+"""Shape of one-dimensional normal mixtures, exactly, for many rows at once.
 
 Modes and antimodes (`stationary`), highest-density regions and values (`regions`) and entropy (`entropy`). All take log
 weights, means and scales (n, K); weights of a row sum to one, and −inf marks an empty component.

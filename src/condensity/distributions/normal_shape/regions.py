@@ -1,8 +1,8 @@
 """Highest-density regions and values of row-wise normal mixtures, by exact level crossings.
 
-Between neighbouring stationary points (`condensity.distributions.normal_shape.stationary`) the density is monotone, so {p > t} is found by one
-root of log p − log t in each piece that passes t. Its probability is the sum of ΔF over its intervals, and that of its
-complement the sum over the gaps and tails; both are summed without cancellation, each component in its own nearer tail.
+Between neighbouring stationary points (`stationary`) the density is monotone, so {p > t} is found by one root of
+log p − log t in each piece that passes t. Its probability is the sum of ΔF over its intervals, and that of its complement the
+sum over what lies between them and the tails; both are summed without cancellation, each component in its own nearer tail.
 
 Levels are relative inside this file: log p less the row's unit, so that the units of y never matter.
 """
@@ -43,8 +43,8 @@ class StationaryProfile(NamedTuple):
     heights: np.ndarray
 
 
-def find_profile(log_weights, means, scales):
-    """The `StationaryProfile` of mixtures (n, K)."""
+def find_profile(log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray) -> StationaryProfile:
+    """Stationary points and their heights of mixtures with log_weights, means and scales (n, K)."""
     points, _, kinds = stationary_points(log_weights, means, scales)
     terms = standard_terms(log_weights, means, scales)
     units = (log_weights - np.log(scales / terms.scales.min(axis=0)[:, None])).max(axis=1)
@@ -54,8 +54,11 @@ def find_profile(log_weights, means, scales):
     return StationaryProfile(terms, np.exp(log_weights).T, units, np.where(kinds == 0, np.inf, points), heights)
 
 
-def level_and_score(terms, x):
-    """Relative log density and its derivative times the row's smallest σ, at one point for each of r mixtures (r,)."""
+def level_and_score(terms: Terms, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Relative log density (r,) and its derivative times the row's smallest σ, at one x (r,) for each of r mixtures (terms).
+
+    In nats; x in data units.
+    """
     z = standardised(terms, x)
     size = terms.log_heights - 0.5 * z * z
     largest = size.max(axis=0)
@@ -67,12 +70,14 @@ def level_and_score(terms, x):
     return largest + np.log(total), -z.sum(axis=0) / total
 
 
-def crossings(profile, rows, levels, start=None):
-    """Where the densities pass their levels, one column for each monotone piece.
+def crossings(
+    profile: StationaryProfile, rows: np.ndarray, levels: np.ndarray, start: np.ndarray | None = None
+) -> np.ndarray:
+    """Points at which densities pass their thresholds, one column for each monotone piece.
 
     Parameters
     ----------
-    landscape : StationaryProfile of n rows
+    profile : StationaryProfile of n rows
     rows : ndarray of int (q,)
     levels : ndarray (q,)
         Relative log densities, finite.
@@ -94,14 +99,22 @@ def crossings(profile, rows, levels, start=None):
     terms, level = profile.terms.take(rows[query]), levels[query]
     left, right, guess = _finite_brackets(terms, left, right, level, top, bottom, rising)
     if start is not None:
-        known = start[query, piece]
-        guess = np.where((known > left) & (known < right), known, guess)
+        given = start[query, piece]
+        guess = np.where((given > left) & (given < right), given, guess)
     result = np.full((len(rows), points.shape[1] + 1), np.nan)
     result[query, piece] = _cross(terms, left, right, guess, level, top, bottom, rising)
     return result
 
 
-def _finite_brackets(terms, left, right, level, top, bottom, rising):
+def _finite_brackets(
+    terms: Terms,
+    left: np.ndarray,
+    right: np.ndarray,
+    level: np.ndarray,
+    top: np.ndarray,
+    bottom: np.ndarray,
+    rising: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Bring the outer pieces to an end, and guess where the level is passed.
 
     Where every term is below t / K, their sum is below t: so far out the outer pieces reach, and there the guess is good, since
@@ -119,7 +132,16 @@ def _finite_brackets(terms, left, right, level, top, bottom, rising):
     return left, right, guess
 
 
-def _cross(terms, left, right, guess, level, top, bottom, rising):
+def _cross(
+    terms: Terms,
+    left: np.ndarray,
+    right: np.ndarray,
+    guess: np.ndarray,
+    level: np.ndarray,
+    top: np.ndarray,
+    bottom: np.ndarray,
+    rising: np.ndarray,
+) -> np.ndarray:
     """Roots of log p − level in brackets where log p is monotone: (r,).
 
     Newton steps are taken on the distance to the nearer of top and bottom, √(top − log p) or √(log p − bottom), which is straight
@@ -130,7 +152,7 @@ def _cross(terms, left, right, guess, level, top, bottom, rising):
     depth = np.sqrt(np.abs(anchor - level))
     tolerance = 2 * EPSILON * np.maximum(1.0, np.abs(level))
 
-    def step(x, active, terms):
+    def step(x: np.ndarray, active: np.ndarray, terms: Terms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         height, score = level_and_score(terms, x)
         away = np.where(from_top[active], anchor[active] - height, height - anchor[active])
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -142,8 +164,18 @@ def _cross(terms, left, right, guess, level, top, bottom, rising):
     return newton_in_brackets(step, terms, left, right, guess, unchecked=UNCHECKED)
 
 
-def inside_and_outside(profile, rows, crossed):
-    """P(p(Y) > t) and P(p(Y) < t) from the crossings (q, S + 1) of t: two arrays (q,), each to its own relative accuracy."""
+def inside_and_outside(
+    profile: StationaryProfile, rows: np.ndarray, crossed: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """P(p(Y) > t) and P(p(Y) < t), two arrays (q,), each to its own relative accuracy.
+
+    Parameters
+    ----------
+    profile : StationaryProfile of n rows
+    rows : ndarray of int (q,)
+    crossed : ndarray (q, S + 1)
+        The crossings of t.
+    """
     edge = np.full((len(rows), 1), np.inf)
     edges = np.hstack([-edge, np.sort(np.where(np.isnan(crossed), np.inf, crossed), axis=1), edge])
     z = standardised(profile.terms.take(rows), edges)
@@ -157,8 +189,8 @@ def inside_and_outside(profile, rows, crossed):
 # ------------------------------------------------------------------------------------------------ the value of a point
 
 
-def hpd_value(log_weights, means, scales, y):
-    """The highest-density value of points: P(p(Y) ≥ p(y)), the probability of the smallest such region with y in it.
+def hpd_value(log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Highest-density value of points: the probability of the smallest highest-density region that holds the point.
 
     Parameters
     ----------
@@ -188,7 +220,7 @@ def hpd_value(log_weights, means, scales, y):
     return value
 
 
-def _values(profile, rows, point):
+def _values(profile: StationaryProfile, rows: np.ndarray, point: np.ndarray) -> np.ndarray:
     """P(p(Y) ≥ p(point)) of flat queries (q,); the point is one of the crossings of its level, and the first guess of it."""
     levels = level_and_score(profile.terms.take(rows), point)[0]
     own = (profile.points[rows] < point[:, None]).sum(axis=1)
@@ -201,7 +233,9 @@ def _values(profile, rows, point):
 # ------------------------------------------------------------------------------------------------ the region of a level
 
 
-def highest_density_region(log_weights, means, scales, level):
+def highest_density_region(
+    log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray, level: float
+) -> tuple[np.ndarray, np.ndarray]:
     """The smallest set of given probability, {p > t}, as disjoint ordered intervals.
 
     Parameters
@@ -232,7 +266,7 @@ def highest_density_region(log_weights, means, scales, level):
     return ends[:, 0:used:2], ends[:, 1:used:2]
 
 
-def _region_ends(profile, level):
+def _region_ends(profile: StationaryProfile, level: float) -> np.ndarray:
     """Ends of the regions, one column for each monotone piece: (n, S + 1).
 
     Near the height of a mode or antimode log p is flat, and one ulp of log t moves an end by up to 1e-8 σ. What the
@@ -255,13 +289,15 @@ def _region_ends(profile, level):
     return ends
 
 
-def _excess(profile, rows, crossed, level):
+def _excess(profile: StationaryProfile, rows: np.ndarray, crossed: np.ndarray, level: float) -> np.ndarray:
     """P(p(Y) > t) − level, from the smaller side."""
     inside, outside = inside_and_outside(profile, rows, crossed)
     return inside - level if level <= 0.5 else (1 - level) - outside
 
 
-def _thinning(profile, rows, threshold, query, at):
+def _thinning(
+    profile: StationaryProfile, rows: np.ndarray, threshold: np.ndarray, query: np.ndarray, at: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """|p′ / p| times the smallest σ at the crossings, and −d P(p(Y) > t) / d log t, summed over the crossings of each row."""
     slope = np.abs(level_and_score(profile.terms.take(rows[query]), at)[1])
     density = np.exp(threshold + profile.units[rows]) / np.sqrt(2 * np.pi)  # times the smallest σ
@@ -269,14 +305,14 @@ def _thinning(profile, rows, threshold, query, at):
         return slope, density * np.bincount(query, 1 / slope, minlength=len(rows))
 
 
-def _threshold(profile, level):
+def _threshold(profile: StationaryProfile, level: float) -> np.ndarray:
     """Relative log t with P(p(Y) > t) = level: (n,)."""
     low, high = _band(profile, _lowest_threshold(profile, level), level)
     tolerance = MASS_ACCURACY * min(level, 1 - level) + (4 * EPSILON if level <= 0.5 else 0.0)
-    known = np.full((len(profile.points), profile.points.shape[1] + 1), np.nan)
+    latest = np.full((len(profile.points), profile.points.shape[1] + 1), np.nan)
 
-    def step(x, active, terms):
-        known[active] = crossed = crossings(profile, active, x, known[active])
+    def step(x: np.ndarray, active: np.ndarray, terms: Terms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        latest[active] = crossed = crossings(profile, active, x, latest[active])
         query, piece = np.nonzero(~np.isnan(crossed))
         _, total = _thinning(profile, active, x, query, crossed[query, piece])
         excess = _excess(profile, active, crossed, level)
@@ -289,7 +325,7 @@ def _threshold(profile, level):
     return newton_in_brackets(step, profile.terms, low, high, 0.5 * (low + high))
 
 
-def _lowest_threshold(profile, level):
+def _lowest_threshold(profile: StationaryProfile, level: float) -> np.ndarray:
     """A relative log t, below every stationary height, with P(p(Y) > t) ≥ level: (n,).
 
     Let [a, b] reach from the smallest (1 − level)/2 quantile of a component to the largest (1 + level)/2 quantile. If log t
@@ -304,7 +340,7 @@ def _lowest_threshold(profile, level):
     return lowest - 1e-9 * np.maximum(1.0, np.abs(lowest))
 
 
-def _band(profile, lowest, level):
+def _band(profile: StationaryProfile, lowest: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
     """Neighbouring stationary heights (or the lowest threshold) between which log t lies: two arrays (n,)."""
     n, width = profile.heights.shape
     ladder = -np.sort(-np.maximum(np.hstack([profile.heights, lowest[:, None]]), lowest[:, None]), axis=1)

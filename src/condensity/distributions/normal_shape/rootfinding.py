@@ -1,5 +1,6 @@
-"""Row-wise mixtures in unit-free form, and what the questions about their shape share: blocks, padding and root-finding."""
+"""Row-wise mixtures in unit-free form, blocks of rows, padding, and safeguarded Newton steps on many roots at once."""
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ MAX_HALVINGS = 2200
 UNCHECKED = 1e-10
 
 #: Larger standardised distances are cut here: far beyond underflow of the density, far below overflow of the cube.
-FARTHEST = 1e100
+MAX_Z = 1e100
 
 
 class Terms(NamedTuple):
@@ -31,13 +32,17 @@ class Terms(NamedTuple):
     scales: np.ndarray
     ratios: np.ndarray
 
-    def take(self, rows):
-        """The mixtures of the given rows, repeated as asked."""
+    def take(self, rows: np.ndarray | slice) -> "Terms":
+        """The mixtures of rows (r,), which may repeat."""
         return Terms(*(array[:, rows] for array in self))
 
 
-def standard_terms(log_weights, means, scales):
-    """Parameters (n, K) as `Terms`, with empty components made harmless."""
+#: (x (a,), active (a,), terms (K, a)) -> (below, move, done), each (a,); see `newton_in_brackets`.
+Step = Callable[[np.ndarray, np.ndarray, Terms], tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+
+def standard_terms(log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray) -> Terms:
+    """Terms of log_weights, means and scales (n, K), with empty components made harmless."""
     empty = np.isneginf(log_weights)
     if empty.any():
         heaviest = np.argmax(log_weights, axis=1)[:, None]
@@ -49,24 +54,24 @@ def standard_terms(log_weights, means, scales):
     return Terms(*(np.ascontiguousarray(array.T) for array in (log_heights, means, scales, smallest / scales)))
 
 
-def standardised(terms, y):
-    """z_k of points y (n,) or (n, m): (K, n[, m]), clipped so that powers of it stay finite."""
+def standardised(terms: Terms, y: np.ndarray) -> np.ndarray:
+    """z_k, (K, n) or (K, n, m), of terms (K, n) at points y, (n,) or (n, m); clipped so that powers of it stay finite."""
     means, scales = (v if y.ndim == 1 else v[:, :, None] for v in (terms.means, terms.scales))
     with np.errstate(over="ignore"):
-        z = y - means
+        z: np.ndarray = y - means
         z /= scales
-    np.maximum(z, -FARTHEST, out=z)
-    return np.minimum(z, FARTHEST, out=z)
+    np.maximum(z, -MAX_Z, out=z)
+    return np.minimum(z, MAX_Z, out=z)
 
 
-def row_blocks(n, numbers_per_row, limit=BLOCK_NUMBERS):
-    """Slices of rows whose temporaries stay within `limit` numbers."""
+def row_blocks(n: int, numbers_per_row: int, limit: int = BLOCK_NUMBERS) -> list[slice]:
+    """Slices of n rows whose temporaries, of numbers_per_row float64, stay within `limit` of them."""
     size = max(1, int(limit // max(numbers_per_row, 1)))
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
-def pad_rows(rows, values, n):
-    """Lay flat values out by their (ascending) row: (n, J), NaN beyond each row's last."""
+def pad_rows(rows: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
+    """Flat values (r,) laid out by their rows (r,), ascending: (n, J), NaN beyond each row's last."""
     counts = np.bincount(rows, minlength=n)
     table = np.full((n, int(counts.max(initial=0))), np.nan)
     first = np.cumsum(counts) - counts
@@ -74,7 +79,9 @@ def pad_rows(rows, values, n):
     return table
 
 
-def newton_in_brackets(step, terms, left, right, start, *, unchecked=0.0):
+def newton_in_brackets(
+    step: Step, terms: Terms, left: np.ndarray, right: np.ndarray, start: np.ndarray, *, unchecked: float = 0.0
+) -> np.ndarray:
     """Roots of many functions at once: Newton steps, halving where one leaves its bracket or hardly shrinks.
 
     Parameters
@@ -84,7 +91,7 @@ def newton_in_brackets(step, terms, left, right, start, *, unchecked=0.0):
     terms : Terms of (K, r)
     left, right, start : ndarray (r,)
     unchecked : float
-        A safe step shorter than this times the smallest σ is the last, and not looked at again.
+        A safe step shorter than this times the smallest σ is the last, and its end is not evaluated.
 
     Returns
     -------
@@ -122,8 +129,8 @@ def newton_in_brackets(step, terms, left, right, start, *, unchecked=0.0):
     return root
 
 
-def stack_rows(tables, n):
-    """Stack NaN-padded tables of different widths to n rows, one column at least."""
+def stack_rows(tables: Sequence[np.ndarray], n: int) -> np.ndarray:
+    """Stack NaN-padded tables (m, J) of different widths J to n rows, one column at least."""
     stacked = np.full((n, max((table.shape[1] for table in tables), default=1)), np.nan)
     start = 0
     for table in tables:
