@@ -49,7 +49,7 @@ def main():
             scores, seconds, converged = (np.array(column) for column in zip(*runs, strict=True))
             paired = truth - scores
             print(
-                f"{name:16}{label:18}{-scores.mean() - test.entropy:10.4f}{paired.mean():10.4f}"
+                f"{name:16}{label:18}{-scores.mean() - test.conditional_entropy:10.4f}{paired.mean():10.4f}"
                 f"{paired.std(ddof=1) if len(runs) > 1 else np.nan:8.4f}{np.median(seconds):8.2f}"
                 f"{converged.sum():8d}/{len(runs)}",
                 flush=True,

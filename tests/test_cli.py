@@ -16,9 +16,9 @@ import pytest
 from click.testing import CliRunner
 
 from condensity import JointGMMRegressor, cli, load
-from condensity.cli import shell
+from condensity.cli import demo, shell
 from condensity.io import stream as streams
-from condensity.report import cases, figures
+from condensity.report import charts, pictures
 
 HEAVY = ("numpy", "scipy", "sklearn", "matplotlib", "pyarrow", "jinja2")
 
@@ -27,17 +27,19 @@ HEAVY = ("numpy", "scipy", "sklearn", "matplotlib", "pyarrow", "jinja2")
 def run(tmp_path, monkeypatch):
     """Run the command in an empty directory, with models that fit at once."""
 
-    def quick_models(joint_name, random_state, **_):
+    def quick_models(joint_name, random_state, *, categories="from_dtype", **_):
         return {
-            name: JointGMMRegressor(n_components=2, max_iter=3, random_state=random_state)
+            name: JointGMMRegressor(
+                n_components=2, max_iter=3, random_state=random_state, categorical_features=categories
+            )
             for name in ("first", joint_name)
         }
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cases, "four_models", quick_models)
-    monkeypatch.setattr(cases, "TEST_ROWS", 200)
+    monkeypatch.setattr(demo, "four_models", quick_models)
+    monkeypatch.setattr(demo, "TEST_ROWS", 200)
     # Drawing is tested with the page; here it would take most of the time.
-    monkeypatch.setattr(figures, "to_picture", lambda _, *texts: figures.Picture("data:,", *texts, 1, 1))
+    monkeypatch.setattr(charts, "to_picture", lambda _, *texts: pictures.Picture("data:,", *texts, 1, 1))
 
     def run(*arguments):
         return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
@@ -112,6 +114,31 @@ def test_report_takes_features_and_along(run, csv):
     assert result.exit_code == 0, result.output
 
 
+def test_report_takes_what_fit_takes(run, files):
+    """Categories, numbers that are categories, missing values, weights and several targets; from stdin too."""
+    options = ("--target", "price,rent", "--weights", "weight", "--categories", "rooms", "-o", "two.html")
+    table = mixed_table().assign(rent=lambda t: 2.0 * t["price"] + t["size"], weight=1.0, rooms=[1, 2, 5] * 100)
+    table.to_csv("two.csv", index=False)
+    result = run("report", "two.csv", *options)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert [line.split("  ")[0] for line in lines[1:7:2]] == ["two.csv", "two.csv: price", "two.csv: rent"]
+    text = (files / "two.html").read_text(encoding="utf-8")
+    assert "240 rows to fit and 60 to test" in text
+    assert "The distribution of price, rent" in text
+
+
+def test_report_of_a_saved_model(run, fitted):
+    result = run("report", "t.csv", "--model", "m.condensity", "--output", "saved.html")
+    assert result.exit_code == 0, result.output
+    model, table = load("m.condensity"), mixed_table()
+    nll = -model.score(table[["size", "town", "gaps"]], table["price"])
+    assert f"{nll:.3f} ± " in result.stdout.splitlines()[1]
+    assert "300 rows, all of them scored" in (fitted / "saved.html").read_text(encoding="utf-8")
+    assert_one_line(run("report", "t.csv", "--model", "m.condensity", "--target", "price"), 2, "--target", "--model")
+    assert_one_line(run("report", "t.csv", "--model", "m.condensity", "--along", "z"), 1, "--along names 'z'")
+
+
 def test_a_piped_run_shows_no_progress_and_notes_are_single_lines(run):
     result = run("demo", "--n-samples", 100)
     assert "\r" not in result.output
@@ -168,11 +195,12 @@ def test_the_same_seed_gives_the_same_numbers(run, csv):
         (rows(), ("--features", "a,a"), ("named twice",)),
         (rows(), ("--features", "y"), ("is the target",)),
         (rows(), ("--features", ""), ("no feature",)),
-        (rows(), ("--features", '"a'), ("unexpected end of data",)),
         (rows(), ("--along", "y"), ("--along names 'y'", "'a', 'b'")),
         (rows(header="a,a,y"), (), ("same name: 'a'",)),
-        (rows() + "1,two,3\n", (), ("column 'b' is not numeric", "'two'")),
-        (rows() + "1,,3\n", (), ("column 'b' has missing values in 1 of 41 rows",)),
+        (rows(80) + "1,two,3\n", (), ("Column 'b' of X", "an identifier")),
+        (rows() + "1,2,three\n", (), ("Column 'y' of y holds text or categories",)),
+        (rows(), ("--weights", "z"), ("no column 'z'",)),
+        (rows(), ("--weights", "a"), ("Negative values", "sample_weight")),
         (b"PAR1 and nothing more", (), ("as Parquet",)),
         (b"PK\x03\x04\0\0\0", (), ("neither Parquet, Arrow nor CSV",)),
     ],
@@ -194,6 +222,7 @@ def test_paths_that_are_no_tables(run, tmp_path):
     [
         (("report", "x.csv"), "--target"),
         (("report", "--target", "y"), "FILE"),
+        (("report", "x.csv", "--target", "y", "--features", '"a'), "unexpected end of data"),
         (("demo", "--n-samples", "many"), "many"),
         (("demo", "--n-samples", "5"), "5"),
         (("demo", "--random-state", "-1"), "-1"),
@@ -212,7 +241,7 @@ def test_without_arguments_the_help_is_shown(run):
 
 
 def test_the_output_is_checked_before_any_fit(run, csv, tmp_path, monkeypatch):
-    monkeypatch.setattr(cases, "four_models", lambda *_, **__: pytest.fail("a model was made"))
+    monkeypatch.setattr(demo, "four_models", lambda *_, **__: pytest.fail("a model was made"))
     table = csv(rows())
     for output, part in ((tmp_path / "no" / "p.html", "does not exist"), (tmp_path, "not a regular file")):
         assert_one_line(run("demo", "--output", output), 1, part)
@@ -221,7 +250,7 @@ def test_the_output_is_checked_before_any_fit(run, csv, tmp_path, monkeypatch):
 
 def test_a_model_that_cannot_be_fitted_is_one_line(run, monkeypatch):
     models = {"joint GMM, 40": JointGMMRegressor(n_components=400)}
-    monkeypatch.setattr(cases, "four_models", lambda *_, **__: models)
+    monkeypatch.setattr(demo, "four_models", lambda *_, **__: models)
     assert_one_line(run("demo", "--n-samples", 100), 1, "joint GMM, 40: ", "n_components")
 
 
@@ -229,7 +258,7 @@ def test_interrupt_is_one_line(run, tmp_path, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cases, "fit_all", interrupted)
+    monkeypatch.setattr(demo, "fit_all", interrupted)
     assert_one_line(run("demo"), 130, "interrupted")
     assert list(tmp_path.iterdir()) == []
 
@@ -239,7 +268,7 @@ def test_a_missing_extra_is_one_line(run, monkeypatch, name):
     def missing(*_):
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
-    monkeypatch.setattr(cases, "fit_all", missing)
+    monkeypatch.setattr(demo, "fit_all", missing)
     assert_one_line(run("demo"), 1, 'pip install "condensity[cli]"')
 
 
@@ -276,8 +305,8 @@ def test_a_narrow_encoding_is_no_fault(csv):
     code = """
 from condensity import JointGMMRegressor, cli, load
 from condensity.cli import shell
-from condensity.report import cases
-cases.four_models = lambda joint_name, *_, **__: {joint_name: JointGMMRegressor(n_components=1, max_iter=3)}
+from condensity.cli import demo
+demo.four_models = lambda joint_name, *_, **__: {joint_name: JointGMMRegressor(n_components=1, max_iter=3)}
 cli.main()
 """
     path = csv(rows())
@@ -294,8 +323,8 @@ def test_a_closed_pipe_ends_quietly(csv):
 import sys
 from condensity import JointGMMRegressor, cli, load
 from condensity.cli import shell
-from condensity.report import cases
-cases.four_models = lambda joint_name, *_, **__: {joint_name: JointGMMRegressor(n_components=1, max_iter=3)}
+from condensity.cli import demo
+demo.four_models = lambda joint_name, *_, **__: {joint_name: JointGMMRegressor(n_components=1, max_iter=3)}
 cli.main()
 """
     reader, writer = os.pipe()
@@ -315,11 +344,11 @@ def test_a_real_interrupt_exits_with_130(tmp_path):
     code = """
 import time
 from condensity import cli
-from condensity.report import cases
+from condensity.cli import demo
 def slow(*_):
     print("fitting", flush=True)
     time.sleep(120)
-cases.fit_all = slow
+demo.fit_all = slow
 cli.main(["demo"])
 """
     process = subprocess.Popen(

@@ -19,6 +19,7 @@ _HOMES = {
     "WeightedDraws": "condensity.inverse",
     "load": "condensity.estimators.loading",
     "predict_dist": "condensity.estimators.unwrap",
+    "write_report": "condensity.report",
 }
 
 __all__ = sorted([*_MODULES, *_HOMES, "__version__"])

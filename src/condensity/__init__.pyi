@@ -14,5 +14,6 @@ from condensity.estimators.mdn import MDNRegressor as MDNRegressor
 from condensity.estimators.unwrap import predict_dist as predict_dist
 from condensity.inverse import WeightedDraws as WeightedDraws
 from condensity.persistence import ModelFileError as ModelFileError
+from condensity.report import write_report as write_report
 
 __version__: str

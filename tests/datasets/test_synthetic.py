@@ -86,7 +86,7 @@ def inverse_marginal(x, low, high, curve, scale):
 
 def test_entropy_of_noisy_wave_is_the_mean_gaussian_entropy():
     value, _ = integrate.quad(lambda x: stats.norm.entropy(0, 0.05 + 0.15 * x) / 3, 0, 3, epsabs=1e-12)
-    assert synthetic.ENTROPY["noisy wave"] == pytest.approx(value, abs=ENTROPY_TOLERANCE)
+    assert synthetic.CONDITIONAL_ENTROPY["noisy wave"] == pytest.approx(value, abs=ENTROPY_TOLERANCE)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_entropy_of_closed_forms_on_a_dense_grid(name, density, half_width):
     p = density(x[:, None], y)
     assert p @ y_weight == pytest.approx(np.ones(x.size), abs=1e-12)
     entropy = x_weight @ (special.entr(p) @ y_weight) / (2 * half_width)
-    assert synthetic.ENTROPY[name] == pytest.approx(entropy, abs=ENTROPY_TOLERANCE)
+    assert synthetic.CONDITIONAL_ENTROPY[name] == pytest.approx(entropy, abs=ENTROPY_TOLERANCE)
 
 
 def test_entropy_of_the_ring_is_joint_minus_marginal():
@@ -116,7 +116,7 @@ def test_entropy_of_the_ring_is_joint_minus_marginal():
     p = np.array([ring_marginal(value) for value in x])
     assert 2 * p @ weight == pytest.approx(1, abs=1e-8)
     entropy = joint - 2 * special.entr(p) @ weight
-    assert synthetic.ENTROPY["ring"] == pytest.approx(entropy, abs=ENTROPY_TOLERANCE)
+    assert synthetic.CONDITIONAL_ENTROPY["ring"] == pytest.approx(entropy, abs=ENTROPY_TOLERANCE)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_entropy_of_inverse_problems_by_the_chain_rule(name, low, high, curve, s
     x, weight = panels(np.linspace(span.min() - 10 * scale, span.max() + 10 * scale, 61))
     p = np.array([inverse_marginal(value, low, high, curve, scale) for value in x])
     entropy = np.log(high - low) + stats.norm.entropy(0, scale) - special.entr(p) @ weight
-    assert synthetic.ENTROPY[name] == pytest.approx(entropy, abs=ENTROPY_TOLERANCE)
+    assert synthetic.CONDITIONAL_ENTROPY[name] == pytest.approx(entropy, abs=ENTROPY_TOLERANCE)
 
 
 # ---------------------------------------------------------------- log densities
@@ -215,7 +215,7 @@ def test_mean_negative_log_density_agrees_with_the_entropy(named_maker):
     _, make = named_maker
     problem = make(200_000, random_state=11)
     loss = -problem.log_density(problem.X, problem.y)
-    assert abs(loss.mean() - problem.entropy) < 5 * loss.std() / np.sqrt(loss.size)
+    assert abs(loss.mean() - problem.conditional_entropy) < 5 * loss.std() / np.sqrt(loss.size)
 
 
 @pytest.mark.parametrize("name", ["noisy wave", "cross", "two-branch", "ring"])
@@ -246,7 +246,7 @@ def test_shapes_names_and_column_forms(named_maker):
     name, make = named_maker
     problem = make(7, random_state=1)
     assert (problem.X.shape, problem.y.shape, problem.name) == ((7, 1), (7,), name)
-    assert isinstance(problem.entropy, float)
+    assert isinstance(problem.conditional_entropy, float)
     assert make(random_state=1).y.shape == (1000,)
     from_table = problem.log_density(problem.X, problem.y)
     assert from_table.shape == (7,)

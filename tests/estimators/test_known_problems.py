@@ -13,7 +13,7 @@ TEST_SEED = 1_000_000
 def excess(make, seed, n_test, model=MDNRegressor):
     train, test = make(2000, random_state=seed), make(n_test, random_state=TEST_SEED)
     fitted = model(random_state=seed).fit(train.X, train.y)
-    return -fitted.score(test.X, test.y) - test.entropy
+    return -fitted.score(test.X, test.y) - test.conditional_entropy
 
 
 @pytest.mark.filterwarnings("ignore:Reached max_iter:sklearn.exceptions.ConvergenceWarning")

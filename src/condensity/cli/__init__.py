@@ -2,6 +2,7 @@
 
     condensity demo                               four models on four odd data sets, one page
     condensity report DATA --target y             four models on your table, one page
+    condensity report DATA --model MODEL          a saved model on your table, one page
     condensity fit DATA --target y -o MODEL       a model of p(y | x), as a file
     condensity predict MODEL DATA -o OUT          its distributions, for tables of any length
     condensity score MODEL DATA                   their mean log density and CRPS
@@ -13,8 +14,7 @@ Errors are one line on stderr; the exit code is 2 for a wrong call, 1 for data a
 
 from importlib import metadata
 
-from condensity.cli.commands import doctor, fit, predict, score
-from condensity.cli.pages import demo, report
+from condensity.cli import commands, pages
 from condensity.cli.shell import OneLineErrors, click
 
 
@@ -30,5 +30,5 @@ def main() -> None:
     """The whole distribution of y given x."""
 
 
-for command in (demo, report, fit, predict, score, doctor):
+for command in (pages.demo, pages.report, commands.fit, commands.predict, commands.score, commands.doctor):
     main.add_command(command)

@@ -40,7 +40,7 @@ def names_option(*flags: str, help: str, required: bool = False) -> Decorator:
 
 def output_option(default: str) -> Decorator:
     """Option for the page that a command writes."""
-    return click.option("--output", default=default, show_default=True, metavar="PATH", help="The page to write.")
+    return click.option("-o", "--output", default=default, show_default=True, metavar="PATH", help="The page to write.")
 
 
 features_option = names_option("--features", help="Columns x, by commas.  [default: all others]")

@@ -1,7 +1,18 @@
 """Commands that write a page: `demo` and `report`."""
 
-from condensity.cli.options import output_option, random_state_option
-from condensity.cli.shell import click, echo_notes, progress_line
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from condensity.cli.options import (
+    categories_option,
+    features_option,
+    names_option,
+    output_option,
+    random_state_option,
+    weights_option,
+)
+from condensity.cli.shell import Progress, click, echo_notes, progress_line
 
 
 @click.command()
@@ -14,20 +25,17 @@ from condensity.cli.shell import click, echo_notes, progress_line
     help="Rows to fit, per set.",
 )
 @random_state_option
-def demo(output, n_samples, random_state):
+def demo(output: str, n_samples: int, random_state: int) -> None:
     """Fit four models on four odd data sets and compare them with the truth.
 
     Prints one table and writes one self-contained HTML page with the charts of the founding blog post.
     """
+    from condensity.cli.demo import demo_studies
     from condensity.persistence import check_writable
-    from condensity.report.cases import fit_all, four_models, odd_data_sets
 
     path = check_writable(output)
     with progress_line() as progress:
-        studies = [
-            fit_all(data, four_models("joint GMM, 40", random_state, n_components=40), progress)
-            for data in odd_data_sets(n_samples, random_state)
-        ]
+        studies = demo_studies(n_samples, random_state, progress)
         title = "Four models on four odd data sets"
         lead = (
             "A mixture density network as the founding blog post trained it, its regularised variant, "
@@ -39,8 +47,11 @@ def demo(output, n_samples, random_state):
 
 @click.command()
 @click.argument("file", metavar="FILE")
-@click.option("--target", required=True, metavar="NAME", help="The column y.")
-@click.option("--features", metavar="NAMES", help="The columns x, separated by commas.  [default: all but the target]")
+@names_option("--target", "targets", help="The column y, or several.  [required without --model]")
+@features_option
+@categories_option
+@weights_option
+@click.option("--model", metavar="MODEL", help="A saved model to score on all rows, in place of fitting four.")
 @click.option(
     "--along",
     metavar="NAME",
@@ -48,27 +59,61 @@ def demo(output, n_samples, random_state):
 )
 @output_option("condensity-report.html")
 @random_state_option
-def report(file, target, features, along, output, random_state):
-    """Fit four models on the numeric columns of a CSV or Parquet FILE.
+def report(
+    file: str,
+    targets: list[str] | None,
+    features: list[str] | None,
+    categories: list[str] | None,
+    weights: str | None,
+    model: str | None,
+    along: str | None,
+    output: str,
+    random_state: int,
+) -> None:
+    """Fit four models to a CSV, Parquet or Arrow FILE, or '-' for stdin; or score a saved one on it.
 
-    A random fifth of the rows is kept for the test. Prints one table and writes one self-contained HTML page.
+    Text is a category, and values may be missing. Without --model a random fifth of the rows is kept for the test. Prints one
+    table and writes one self-contained HTML page.
     """
+    from condensity.cli.tables import saved_model_studies, table_studies
     from condensity.persistence import check_writable
-    from condensity.report.cases import fit_all, four_models, table_data_set
 
+    _check_call(targets, features, categories, model)
     path = check_writable(output)
-    data = table_data_set(file, target, features, along, random_state)
     with progress_line() as progress:
-        study = fit_all(data, four_models("joint GMM", random_state), progress)
-        lead = f"Four models of p({data.target} | x), fitted on {len(data.y)} rows of {data.name}."
-        _write_page([study], path, f"The distribution of {data.target}", lead, random_state, progress)
-    _announce([study], path)
+        if model is not None:
+            studies = saved_model_studies(model, file, weights, along)
+            data = studies[0].data
+            lead = f"{Path(model).name} on {len(data.y)} rows of {data.name}."
+        else:
+            columns: dict[str, Any] = {"features": features, "categories": categories, "weights": weights}
+            studies = table_studies(file, targets or [], progress, **columns, along=along, random_state=random_state)
+            data = studies[0].data
+            lead = f"Four models of p({data.target} | x), fitted on {len(data.y)} rows of {data.name}."
+        title = f"The distribution of {data.target}"
+        _write_page(studies, path, title, lead, random_state, progress)
+    _announce(studies, path)
 
 
-def _write_page(studies, path, title, lead, random_state, progress):
+def _check_call(
+    targets: list[str] | None, features: list[str] | None, categories: list[str] | None, model: str | None
+) -> None:
+    """Refuse options that a saved model has settled, and a table without target."""
+    if model is None and not targets:
+        raise click.UsageError("--target is needed: the column y; or --model, a saved model.")
+    given = {"--target": targets, "--features": features, "--categories": categories}
+    settled = [option for option, value in given.items() if value is not None]
+    if model is not None and settled:
+        raise click.UsageError(f"{settled[0]} cannot be combined with --model: the model has its columns already.")
+
+
+def _write_page(
+    studies: Sequence[Any], path: Path, title: str, lead: str, random_state: int, progress: Progress
+) -> None:
     from condensity.persistence import write_atomically
     from condensity.report.builder import build_page
-    from condensity.report.study import all_notes, collected_warnings
+    from condensity.report.study import all_notes
+    from condensity.warning import collected_warnings
 
     with collected_warnings() as notes:
         page = build_page(studies, title=title, lead=lead, random_state=random_state, progress=progress)
@@ -77,8 +122,8 @@ def _write_page(studies, path, title, lead, random_state, progress):
     echo_notes([*all_notes(studies), *notes])
 
 
-def _announce(studies, path):
-    """Print the table of numbers, aligned, and where the page is."""
+def _announce(studies: Sequence[Any], path: Path) -> None:
+    """Print the table of numbers, aligned, and the path of the page."""
     from condensity.report.builder import column_names, table_rows
 
     head = column_names(studies)

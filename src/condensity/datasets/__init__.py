@@ -1,1 +1,1 @@
-"""Problems with a known conditional density, and tables from files."""
+"""Synthetic problems with a known conditional density."""

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from condensity.data import read_target
 from condensity.data.frame import column_labels, is_frame
+from condensity.distributions import ComponentSummary, Distribution
 
 
 class Target(NamedTuple):
@@ -80,37 +81,21 @@ def find_output(names: list[str], output: int | str | None) -> int:
     raise ValueError(f"output must be one of {', '.join(names)}, or a position below {len(names)}; got {output!r}.")
 
 
-def pick_output(dist: Any, output: int | str | None = None) -> Any:
+def pick_output(dist: Distribution, output: int | str | None = None) -> Distribution:
     """The distribution of one output; `dist` itself where there is one only. Raises as `find_output`."""
     return dist if dist.n_outputs == 1 else dist.marginal(position_of(dist, output))
 
 
-def position_of(dist: Any, output: int | str | None) -> int:
+def position_of(dist: Distribution, output: int | str | None) -> int:
     """Position of an output of a distribution. Raises as `find_output`."""
     return find_output(dist.output_names or [f"y{j}" for j in range(dist.n_outputs)], output)
 
 
-class Components(NamedTuple):
-    """Components of one output along a line, in data units: weights, centers and widths, (g, K) each."""
-
-    weights: np.ndarray
-    centers: np.ndarray
-    widths: np.ndarray
-
-    @property
-    def relative_weights(self) -> np.ndarray:
-        """Weights over the heaviest at the same x, (g, K): of 40 none is near 1, yet some carry the density."""
-        return self.weights / self.weights.max(axis=1, keepdims=True)
+def components_of(dist: Distribution, output: int | str | None = None) -> ComponentSummary:
+    """Weights, centers and widths (n, K), in data units, of the components of one output. Raises as `find_output`."""
+    return pick_output(dist, output).component_summary()
 
 
-def components_of(dist: Any, output: int | str | None = None) -> Components:
-    """Weights, centers and widths of the components of one output of a distribution.
-
-    Of normals the widths are standard deviations; of transformed normals half the distance between the 16 % and 84 % quantiles.
-    """
-    dist = pick_output(dist, output)
-    if not hasattr(dist, "base"):
-        return Components(dist.weights, dist.means, dist.scales)
-    base, back = dist.base, dist.transform.inverse
-    low, high = back(base.means - base.scales), back(base.means + base.scales)
-    return Components(base.weights, back(base.means), 0.5 * np.abs(high - low))
+def relative_weights(parts: ComponentSummary) -> np.ndarray:
+    """Weights over the heaviest at the same x, (n, K): of 40 none is near 1, yet some carry the density."""
+    return parts.weights / parts.weights.max(axis=1, keepdims=True)

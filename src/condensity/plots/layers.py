@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from condensity.distributions import ComponentSummary
 from condensity.plots.along import Along
-from condensity.plots.answers import Components
+from condensity.plots.answers import relative_weights
 from condensity.plots.style import QUIET, annotate_corner, component_colours, padded_range
 
 #: Points drawn at most; more only blacken the paper.
@@ -57,7 +58,7 @@ def log_limits(values: np.ndarray) -> tuple[float, float]:
     return 10.0 ** max(low - margin, -300.0), 10.0 ** min(high + margin, 300.0)
 
 
-def component_lines(ax: Any, grid: np.ndarray, parts: Components, heights: np.ndarray) -> None:
+def component_lines(ax: Any, grid: np.ndarray, parts: ComponentSummary, heights: np.ndarray) -> None:
     """K lines through heights (g, K); width and opacity of a piece follow the root of its relative weight.
 
     The root keeps a component of a tenth of the weight visible, `FAINTEST` one of no weight at all.
@@ -67,7 +68,7 @@ def component_lines(ax: Any, grid: np.ndarray, parts: Components, heights: np.nd
 
     points = np.stack([np.broadcast_to(grid[:, None], heights.shape), heights], axis=-1)
     pieces = np.stack([points[:-1], points[1:]], axis=2)  # (g − 1, K, 2, 2)
-    root = np.sqrt(parts.relative_weights)
+    root = np.sqrt(relative_weights(parts))
     strength = 0.5 * (root[:-1] + root[1:])
     # Colours are mixed with the white ground rather than made transparent: pieces overlap where they join,
     # and transparent ones would show every joint.

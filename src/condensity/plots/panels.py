@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from condensity.estimators.unwrap import predict_dist
 from condensity.plots.along import Along, look_along
-from condensity.plots.answers import categories_of, components_of, pick_target, position_of
+from condensity.plots.answers import categories_of, components_of, pick_target, position_of, relative_weights
 from condensity.plots.layers import component_lines, frame_data, log_limits, mark_spread, remark, scatter, undrawn
 from condensity.plots.style import (
     DATA_COLOUR,
@@ -186,7 +186,7 @@ def means_panel(
     line = look_along(X, along, categorical_features=categories_of(model))
     parts = components_of(predict_dist(model, line.rows), output)
     if y is None:
-        low, high = padded_range(parts.centers[parts.relative_weights > IN_USE])
+        low, high = padded_range(parts.centers[relative_weights(parts) > IN_USE])
         ax.set(xlim=line.limits, ylim=(low, high))
     else:
         values = pick_target(y, output).values

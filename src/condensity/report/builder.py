@@ -6,16 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata, resources
+from typing import Any
 
-from condensity.report.figures import (
-    Picture,
-    data_picture,
-    edges_pictures,
-    model_pictures,
-    reverse_pictures,
-    slice_pictures,
-    study_colours,
-)
+from condensity.plots.style import model_colours
+from condensity.report.charts import CHARTS, Scene, draw_charts
+from condensity.report.pictures import Picture
 from condensity.report.study import SCALE_POINTS, DataSet, Fit, Measures, Study
 
 COLUMNS = ("set", "model", "fit seconds", "components", "converged", "largest σ", "test NLL", "NLL − H*")
@@ -31,7 +26,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class ModelView:
-    """What the page shows of one model."""
+    """The part of the page about one model."""
 
     fit: Fit
     measures: Measures
@@ -39,33 +34,43 @@ class ModelView:
     notes: list[str]
     colour: str
     cells: list[Cell]
-    pictures: list[Picture]
+    pictures: dict[str, list[Picture]]
 
 
 @dataclass(frozen=True)
 class SectionView:
-    """What the page shows of one data set."""
+    """The part of the page about one data set."""
 
     data: DataSet
     sentence: str
-    slices: list[Picture]
-    reverse: list[Picture]
+    pictures: dict[str, list[Picture]]
+    remarks: list[str]
     models: list[ModelView]
+
+    @property
+    def drawn(self) -> set[str]:
+        """Keys of the charts that it shows."""
+        shown = [self.pictures, *(model.pictures for model in self.models)]
+        return {key for pictures in shown for key, drawn in pictures.items() if drawn}
 
 
 def three_digits(value: float) -> str:
-    """A number rounded to three digits, positional up to a million: 1680 rather than 1.68e+03."""
+    """A number rounded to three digits, positional up to a million.
+
+    >>> three_digits(1681.2), three_digits(0.012345)
+    ('1680', '0.0123')
+    """
     return f"{float(f'{value:.3g}'):g}"
 
 
-def knows_truth(studies: Sequence[Study]) -> bool:
-    """Whether H* is known of any data set, so that NLL − H* has a column."""
-    return any(study.data.entropy is not None for study in studies)
+def has_truth(studies: Sequence[Study]) -> bool:
+    """Whether H* is given for any data set, so that NLL − H* has a column."""
+    return any(study.data.conditional_entropy is not None for study in studies)
 
 
 def column_names(studies: Sequence[Study]) -> tuple[str, ...]:
     """Heads of the table of numbers."""
-    return COLUMNS if knows_truth(studies) else COLUMNS[:-1]
+    return COLUMNS if has_truth(studies) else COLUMNS[:-1]
 
 
 def table_rows(study: Study, n_columns: int) -> list[list[Cell]]:
@@ -81,7 +86,7 @@ def _cells(fit: Fit, measures: Measures, best: float) -> list[Cell]:
         Cell("–" if fit.seconds is None else f"{fit.seconds:.2f}"),
         Cell(str(measures.components)),
         Cell(converged, "no" if converged == "no" else ""),
-        Cell(three_digits(measures.largest_scale)),
+        Cell("–" if math.isnan(measures.largest_scale) else three_digits(measures.largest_scale)),
         Cell(f"{measures.nll:.3f}{error}", "best" if measures.nll == best else ""),
         Cell("–" if measures.excess is None else f"{measures.excess:.3f}"),
     ]
@@ -105,42 +110,45 @@ def build_page(
     random_state : int
         Seed of the draws that are shown; named on the page.
     progress : callable (str)
-        Told what is being drawn.
+        Called with a line about the section that is being drawn.
 
     Returns
     -------
     str
         HTML without any reference to another file or address; text from the user is escaped.
     """
+    sections = []
+    for study in studies:
+        progress(f"drawing {study.data.name}")
+        sections.append(_section(study, random_state, len(column_names(studies))))
+    drawn = set().union(*(section.drawn for section in sections))
+    return _render(
+        title=title,
+        lead=lead,
+        colophon=f"Made by condensity {library_version()}; random_state = {random_state}.",
+        columns=column_names(studies),
+        sections=sections,
+        charts=[chart for chart in CHARTS if chart.key in drawn],
+        scale_points=SCALE_POINTS,
+        has_truth=has_truth(studies),
+        has_other_features=bool(drawn) and any(len(study.data.feature_names) > 1 for study in studies),
+    )
+
+
+def _render(**content: Any) -> str:
+    """The template with its content, the style and the script inside, and the script's hash in the page's policy."""
     import jinja2
     from markupsafe import Markup
 
     files = resources.files("condensity.report")
-    script = files.joinpath("page.js").read_text(encoding="utf-8")
-    template = files.joinpath("page.html.j2").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    columns = column_names(studies)
-    sections = []
-    for study in studies:
-        progress(f"drawing {study.data.name}")
-        sections.append(_section(study, random_state, len(columns)))
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    return environment.from_string(template).render(
-        title=title,
-        lead=lead,
-        colophon=f"Made by condensity {library_version()}; random_state = {random_state}.",
-        columns=columns,
-        sections=sections,
-        scale_points=SCALE_POINTS,
-        knows_truth=knows_truth(studies),
-        knows_support=any(section.reverse for section in sections),
-        fitted_here=any(fit.seconds is not None for study in studies for fit in study.fits),
-        has_other_features=any(len(study.data.feature_names) > 1 for study in studies),
-        # Markup marks our own files as safe; everything else is escaped.
-        script=Markup(script),
-        style=Markup(files.joinpath("page.css").read_text(encoding="utf-8")),
-        script_hash=Markup(f"sha256-{digest}"),
+    template, script, style = (
+        files.joinpath(f"page.{kind}").read_text(encoding="utf-8") for kind in ("html.j2", "js", "css")
     )
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    # Markup marks our own files as safe; everything else is escaped.
+    safe = {"script": Markup(script), "style": Markup(style), "script_hash": Markup(f"sha256-{digest}")}
+    return environment.from_string(template).render(**content, **safe)
 
 
 def library_version() -> str:
@@ -149,26 +157,29 @@ def library_version() -> str:
 
 
 def _section(study: Study, random_state: int, n_columns: int) -> SectionView:
-    data, colours, shared = study.data, study_colours(study), data_picture(study.data)
-    models = []
+    colours = model_colours(fit.name for fit in study.fits)
+    scene = Scene(study, colours, random_state, [])
+    pictures, models = draw_charts(scene), []
     rows = zip(study.fits, study.measures, table_rows(study, n_columns), strict=True)
     for position, (fit, measures, cells) in enumerate(rows):
-        colour = colours[fit.name]
-        pictures = [shared, *model_pictures(data, fit, measures, colour, random_state)]
-        pictures += edges_pictures(data, fit, colour, random_state)
-        # How the fit ended stands on the page in any case; its warning would say it again.
+        drawn = draw_charts(scene._replace(fit=fit))
+        # How the fit ended stands on the page in any case; its warning would repeat it.
         notes = [note for note in fit.notes if not (measures.outcome and measures.outcome in note)]
-        models.append(ModelView(fit, measures, study.findings(position), notes, colour, cells, pictures))
-    return SectionView(data, _sentence(data), slice_pictures(study), reverse_pictures(study), models)
+        models.append(ModelView(fit, measures, study.findings(position), notes, colours[fit.name], cells, drawn))
+    return SectionView(study.data, _sentence(study.data), pictures, scene.remarks, models)
 
 
 def _sentence(data: DataSet) -> str:
-    """What the data are and how the test rows were chosen."""
-    names = data.feature_names
-    text = f"{data.split} The charts show {data.target} along {names[data.along]}"
-    if len(names) > 1:
-        text += f"; the other {len(names) - 1} features are held at their medians"
-    text += "."
-    if data.entropy is not None:
-        text += f" H* = {data.entropy:.3f} nats."
+    """Where the rows come from and what the charts show."""
+    text = data.split
+    if data.has_one_target:
+        text += f" The charts show {data.target} along {data.along_name}"
+        others = len(data.feature_names) - 1
+        if others:
+            text += f"; the other {'column is' if others == 1 else f'{others} columns are'} held at typical values"
+        text += "."
+    else:
+        text += " The test NLL is that of all targets together; a section for each target follows."
+    if data.conditional_entropy is not None:
+        text += f" H* = {data.conditional_entropy:.3f} nats."
     return text

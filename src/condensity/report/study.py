@@ -1,20 +1,27 @@
-"""What the page and the printed table report: data sets, models fitted on them, and the numbers of each."""
+"""Data sets, models fitted on them, and the numbers of each that the page and the printed table report."""
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from condensity.data import read_numbers
+from condensity.data.frame import column_labels
 from condensity.estimators.joint_gmm import JointGMMRegressor
+from condensity.estimators.unwrap import predict_dist
 from condensity.evaluation.comparison import compare_with_joint
-from condensity.plots.along import look_along
+from condensity.plots.along import find_column, look_along
+from condensity.plots.answers import components_of, pick_output
 from condensity.warning import collected_warnings
 
 #: Points across the training range on which the largest σ is looked for, together with every training row.
 SCALE_POINTS = 2001
+
+LogDensity = Callable[[Any, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -24,25 +31,30 @@ class DataSet:
     Attributes
     ----------
     name : str
-    X, y : table or ndarray (n, d), ndarray (n,)
-        Rows that the models were fitted on (or, for models fitted elsewhere, the rows given).
-    X_test, y_test : table or ndarray (m, d), ndarray (m,)
+    X, y : table or ndarray (n, d), ndarray (n,) or (n, q)
+        Rows that the models were fitted on (or, for models fitted elsewhere, the rows given). y has no missing values.
+    X_test, y_test : table or ndarray (m, d), ndarray (m,) or (m, q)
         Rows that are scored.
     split : str
-        A sentence: where the test rows come from.
-    feature_names : tuple of str
-    target : str
-        Name of y.
+        A sentence on the origin of the test rows.
+    targets : tuple of str
+        Names of the columns of y.
     along : int
         The column that is the x axis of the charts.
+    categories : 'from_dtype' or array-like
+        Columns of X that are categories, as estimators take them.
+    output : int, optional
+        The output of the models that y is, where they have several.
     log_density : callable (X (m, d), y (m,)) -> (m,), optional
-        The exact log p(y | x), where it is known.
-    entropy : float, optional
-        H*, the smallest expected NLL there is, where it is known.
+        The exact log p(y | x), where it is given.
+    conditional_entropy : float, optional
+        H*, the smallest expected NLL that any model can reach, in nats.
     notes : tuple of str
         Remarks about the data.
     log_joint_density : callable (X (m, d), y (m,)) -> (m,), optional
-        The exact log p(x, y), where it is known.
+        The exact log p(x, y), where it is given.
+    weight, weight_test : ndarray (n,), (m,), optional
+        Sample weights.
     """
 
     name: str
@@ -51,13 +63,55 @@ class DataSet:
     X_test: Any
     y_test: np.ndarray
     split: str
-    feature_names: tuple[str, ...] = ("x",)
-    target: str = "y"
+    targets: tuple[str, ...] = ("y",)
     along: int = 0
-    log_density: Callable | None = None
-    entropy: float | None = None
+    categories: npt.ArrayLike = "from_dtype"
+    output: int | None = None
+    log_density: LogDensity | None = None
+    conditional_entropy: float | None = None
     notes: tuple[str, ...] = ()
-    log_joint_density: Callable | None = None
+    log_joint_density: LogDensity | None = None
+    weight: np.ndarray | None = None
+    weight_test: np.ndarray | None = None
+
+    @property
+    def has_one_target(self) -> bool:
+        """Whether y is one column, so that charts can show it."""
+        return len(self.targets) == 1
+
+    @property
+    def target(self) -> str:
+        """Name of y; of several columns all names, between commas."""
+        return ", ".join(self.targets)
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of the columns of X."""
+        return column_labels(self.X)
+
+    @property
+    def along_name(self) -> str:
+        """Name of the column on the x axis."""
+        return self.feature_names[self.along]
+
+    @property
+    def along_category(self) -> bool:
+        """Whether the column on the x axis is a category."""
+        return self.along in read_numbers("X", self.X, self.categories).categories
+
+    def of_target(self, output: int, along: int | str | None = None) -> "DataSet":
+        """The same rows with one of several targets; its x axis the column given, or the one that it follows most."""
+        y = self.y[:, output]
+        return replace(
+            self,
+            name=f"{self.name}: {self.targets[output]}",
+            y=y,
+            y_test=self.y_test[:, output],
+            targets=(self.targets[output],),
+            output=output,
+            along=column_for_axis(self.X, y, self.categories, along),
+            notes=(),
+        )
 
 
 @dataclass(frozen=True)
@@ -69,7 +123,7 @@ class Fit:
     name : str
     model : fitted estimator
     seconds : float or None
-        Wall-clock time of the fit, None if unknown.
+        Wall-clock time of the fit, None if it is not known.
     notes : tuple of str
         Warnings, one line each.
     """
@@ -89,17 +143,17 @@ class Measures:
     components : int
     converged : bool or None
     outcome : str
-        How the fit ended, in words.
+        How the fit ended, in words; empty in the section of one of several targets.
     largest_scale : float
-        Largest σ_k(x) of any component across the training range, used or not.
+        Largest σₖ(x) of any component across the training range, used or not; NaN for several targets.
     nll : float
-        Mean of −log p(y | x) over the test rows.
+        Mean of −log p(y | x) over the test rows, by their weights.
     nll_error : float
         Its standard error.
     excess : float or None
-        NLL − H*, where H* is known.
+        NLL − H*, where H* is given.
     health : tuple of condensity.evaluation.diagnostics.Finding
-        What the model is like, in words; empty for models that do not say.
+        Findings about the model; empty for models that have none.
     log_density : ndarray (m,)
         Of every test row.
     """
@@ -132,7 +186,7 @@ class Study:
         self.measures.append(measures)
 
     def findings(self, position: int) -> tuple:
-        """The health of a model, and how it does on the test rows beside the joint mixture of the study, if there is one."""
+        """The health of a model, and its comparison on the test rows with the joint mixture of the study, if there is one."""
         own = self.measures[position].health
         joint = next((j for j, fit in enumerate(self.fits) if isinstance(fit.model, JointGMMRegressor)), None)
         if joint is None or isinstance(self.fits[position].model, JointGMMRegressor) or not own:
@@ -141,15 +195,37 @@ class Study:
         return (*own, compare_with_joint(here.log_density, there.log_density, there.components))
 
 
-def fit_model(name: str, model: Any, X: Any, y: np.ndarray) -> Fit:
+def studies_of(data: DataSet, fits: Sequence[Fit], *, along: int | str | None = None) -> list[Study]:
+    """The studies of fitted models on one table: one of y; of several targets one of all together, then one of each.
+
+    Parameters
+    ----------
+    data : DataSet
+    fits : sequence of Fit
+    along : int or str, optional
+        The column on the x axis; the one that the target follows most by default.
+    """
+    sets = [data]
+    if not data.has_one_target:
+        sets += [data.of_target(j, along) for j in range(len(data.targets))]
+    studies = [Study(each) for each in sets]
+    for study in studies:
+        for fit in fits:
+            study.add(fit if study.data is data else replace(fit, notes=()))
+    return studies
+
+
+def fit_model(name: str, model: Any, X: Any, y: np.ndarray, weight: np.ndarray | None = None) -> Fit:
     """Fit a model, take the time, and keep its warnings as notes.
 
     Parameters
     ----------
     name : str
     model : unfitted estimator
-    X : ndarray (n, d)
-    y : ndarray (n,)
+    X : table or ndarray (n, d)
+    y : ndarray (n,) or (n, q)
+    weight : ndarray (n,), optional
+        Sample weights.
 
     Returns
     -------
@@ -158,61 +234,105 @@ def fit_model(name: str, model: Any, X: Any, y: np.ndarray) -> Fit:
     Raises
     ------
     ValueError
-        Whatever the model says about X, y or its parameters, with the model's name in front.
+        The error of the model about X, y or its parameters, with the model's name in front.
     """
     start = time.perf_counter()
     with collected_warnings() as notes:
         try:
-            model.fit(X, y)
+            model.fit(X, y) if weight is None else model.fit(X, y, weight)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
     return Fit(name, model, time.perf_counter() - start, tuple(notes))
 
 
+def fit_all(data: DataSet, models: Mapping[str, Any], progress: Callable[[str], object]) -> list[Fit]:
+    """Fit every model, given by name, to the training rows of a data set."""
+    fits = []
+    for position, (name, model) in enumerate(models.items(), start=1):
+        progress(f"{data.name}: fitting {name} ({position} of {len(models)})")
+        fits.append(fit_model(name, model, data.X, data.y, data.weight))
+    return fits
+
+
 def measure(model: Any, data: DataSet) -> Measures:
     """Numbers of one fitted model on one data set."""
-    log_density = np.asarray(model.score_samples(data.X_test, data.y_test), dtype=float)
-    nll = -float(log_density.mean())
-    with np.errstate(invalid="ignore"):  # an infinite loss has no standard error
-        error = float(log_density.std(ddof=1)) / math.sqrt(log_density.size) if log_density.size > 1 else math.nan
-    largest, components = _scan_scales(model, data)
+    dist = predict_dist(model, data.X_test)
+    one = dist if data.output is None else pick_output(dist, data.output)
+    log_density = np.asarray(one.logpdf(data.y_test), dtype=float)
+    nll, error = _mean_loss(-log_density, data.weight_test)
+    whole = data.output is None
     return Measures(
-        components=components,
+        components=dist.n_components,
         converged=getattr(model, "converged_", None),
-        outcome=str(getattr(model, "outcome_", "")),
-        largest_scale=largest,
+        outcome=str(getattr(model, "outcome_", "")) if whole else "",
+        largest_scale=_largest_scale(model, data) if data.has_one_target else math.nan,
         nll=nll,
         nll_error=error,
-        excess=None if data.entropy is None else nll - data.entropy,
-        health=tuple(getattr(model, "health_", ())),
+        excess=None if data.conditional_entropy is None else nll - data.conditional_entropy,
+        health=tuple(getattr(model, "health_", ())) if whole else (),
         log_density=log_density,
     )
 
 
-def _scan_scales(model, data):
-    """Largest σ of any component, on the line of the charts and at training rows; number of components."""
-    line = look_along(data.X, data.along, points=SCALE_POINTS, padding=0.0)
-    on_line, on_rows = model.predict_dist(line.rows), model.predict_dist(data.X)
-    return float(max(on_line.scales.max(), on_rows.scales.max())), on_line.n_components
+def _mean_loss(loss: np.ndarray, weight: np.ndarray | None) -> tuple[float, float]:
+    """Mean over rows, by their weights, and its standard error; NaN for the error of a single row or an infinite loss."""
+    if weight is None:
+        mean = float(loss.mean())
+        with np.errstate(invalid="ignore"):  # an infinite loss has no standard error
+            return mean, float(loss.std(ddof=1)) / math.sqrt(loss.size) if loss.size > 1 else math.nan
+    loss, share = loss[weight > 0], weight[weight > 0] / weight.sum()
+    mean = float(share @ loss)
+    with np.errstate(invalid="ignore"):
+        return mean, float(np.sqrt((share * (loss - mean)) @ (share * (loss - mean))))
 
 
-def most_correlated(X: Any, y: np.ndarray) -> int:
-    """Position of the column of X (n, d) whose absolute Spearman correlation with y (n,) is largest.
+def _largest_scale(model: Any, data: DataSet) -> float:
+    """Largest σ of any component, on the line of the charts and at training rows."""
+    line = look_along(data.X, data.along, points=SCALE_POINTS, padding=0.0, categorical_features=data.categories)
+    on_line, on_rows = (components_of(predict_dist(model, X), data.output) for X in (line.rows, data.X))
+    return float(max(on_line.widths.max(), on_rows.widths.max()))
 
-    Constant columns correlate with nothing; 0 where nothing correlates.
+
+def column_for_axis(X: Any, y: np.ndarray, categories: npt.ArrayLike, along: int | str | None) -> int:
+    """Position of the column given or, without one, of the one that y (n,) follows most."""
+    return most_correlated(X, y, categories) if along is None else find_column(X, along)
+
+
+def most_correlated(X: Any, y: np.ndarray, categories: npt.ArrayLike = "from_dtype") -> int:
+    """Position of the column of numbers whose absolute Spearman correlation with y (n,) is largest.
+
+    Rows where a column is missing do not count for it. Constant columns correlate with nothing. Where nothing correlates, the
+    first column of numbers; where there is none, the first category that has a value.
+
+    Examples
+    --------
+    >>> most_correlated(np.array([[1.0, 5.0], [1.0, 3.0], [2.0, 1.0]]), np.array([0.0, 1.0, 2.0]))
+    1
     """
+    raw = read_numbers("X", X, categories)
+    has_value = ~np.isnan(raw.values).all(axis=0)
+    numeric = [j for j in np.flatnonzero(has_value) if j not in raw.categories]
+    if not numeric:
+        return int(np.argmax(has_value))
+    return int(numeric[np.argmax([abs(_spearman(raw.values[:, j], y)) for j in numeric])])
+
+
+def _spearman(x: np.ndarray, y: np.ndarray) -> float:
     from scipy.stats import rankdata
 
-    ranks = rankdata(np.column_stack([X, y]), axis=0)
+    present = ~np.isnan(x)
+    ranks = rankdata(np.column_stack([x[present], y[present]]), axis=0)
     ranks -= ranks.mean(axis=0)
     spread = np.sqrt((ranks**2).sum(axis=0))
-    spread[spread == 0] = np.inf
-    ranks /= spread
-    return int(np.argmax(np.abs(ranks[:, :-1].T @ ranks[:, -1])))
+    return float(ranks[:, 0] @ ranks[:, 1] / (spread[0] * spread[1])) if spread.all() else 0.0
 
 
 def split_rows(n_rows: int, random_state: int, *, test_share: float = 0.2) -> tuple[np.ndarray, np.ndarray]:
-    """Random positions (n_train,) and (n_test,) of the rows to fit and to test, both in increasing order."""
+    """Random positions (n_train,) and (n_test,) of the rows to fit and to test, both in increasing order.
+
+    >>> [len(rows) for rows in split_rows(50, 0)]
+    [40, 10]
+    """
     order = np.random.default_rng(random_state).permutation(n_rows)
     n_test = max(1, round(test_share * n_rows))
     return np.sort(order[n_test:]), np.sort(order[:n_test])

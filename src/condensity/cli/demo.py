@@ -1,0 +1,69 @@
+"""The demo: four models on the four odd data sets, whose true density is known."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy.typing as npt
+
+from condensity.datasets.synthetic import ODD_SETS
+from condensity.estimators.joint_gmm import JointGMMRegressor
+from condensity.estimators.mdn import MDNRegressor
+from condensity.report.study import DataSet, Study, fit_all, studies_of
+
+#: Fresh rows on which the models of the demo are scored.
+TEST_ROWS = 20_000
+
+
+def four_models(
+    joint_name: str, random_state: int, *, categories: npt.ArrayLike = "from_dtype", **joint_options: Any
+) -> dict[str, Any]:
+    """The blog post's network, its regularised variant, the default network and a joint GMM: unfitted, by name.
+
+    Parameters
+    ----------
+    joint_name : str
+        Name of the joint mixture.
+    random_state : int
+    categories : 'from_dtype' or array-like
+        Columns of numbers that are categories.
+    **joint_options
+        Parameters of the joint mixture.
+
+    Examples
+    --------
+    >>> list(four_models("joint GMM", 0))
+    ["blog post's network", 'regularised', 'MDN (default)', 'joint GMM']
+    """
+    common: dict[str, Any] = {"random_state": random_state, "categorical_features": categories}
+    return {
+        "blog post's network": MDNRegressor.from_blog(**common),
+        "regularised": MDNRegressor.from_blog(regularised=True, **common),
+        "MDN (default)": MDNRegressor(**common),
+        joint_name: JointGMMRegressor(**common, **joint_options),
+    }
+
+
+def odd_data_sets(n_samples: int, random_state: int) -> Iterator[DataSet]:
+    """The four odd sets: `n_samples` rows to fit, TEST_ROWS fresh rows with the next seed to test."""
+    split = (
+        f"{n_samples} rows drawn with seed {random_state} to fit, "
+        f"{TEST_ROWS} fresh rows with seed {random_state + 1} to test."
+    )
+    for name, make in ODD_SETS.items():
+        train, test = make(n_samples, random_state=random_state), make(TEST_ROWS, random_state=random_state + 1)
+        yield DataSet(
+            name,
+            X=train.X, y=train.y, X_test=test.X, y_test=test.y, split=split,
+            log_density=train.log_density,
+            conditional_entropy=train.conditional_entropy,
+            log_joint_density=train.log_joint_density,
+        )  # fmt: skip
+
+
+def demo_studies(n_samples: int, random_state: int, progress: Callable[[str], object]) -> list[Study]:
+    """The four models, fitted to each of the four odd sets and measured."""
+    studies = []
+    for data in odd_data_sets(n_samples, random_state):
+        models = four_models("joint GMM, 40", random_state, n_components=40)
+        studies += studies_of(data, fit_all(data, models, progress))
+    return studies

@@ -1,0 +1,142 @@
+"""Studies of a user's table: four models fitted to it, or a saved one scored on it."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow
+
+from condensity.cli import demo
+from condensity.cli.model_columns import ModelColumns
+from condensity.data import take_rows
+from condensity.estimators.loading import load
+from condensity.io.read import TableError, features_and_target, read_table
+from condensity.io.stream import TableReader, on_disk
+from condensity.plots.along import find_column
+from condensity.report.study import DataSet, Fit, Study, column_for_axis, fit_all, split_rows, studies_of
+from condensity.report.write import evaluation_set, read_targets, read_weights, with_targets
+
+#: Rows of a table below which a fit and a test mean nothing.
+MIN_ROWS = 20
+
+
+def table_studies(
+    file: str,
+    targets: Sequence[str],
+    progress: Callable[[str], object],
+    *,
+    features: Sequence[str] | None = None,
+    categories: Sequence[str] | None = None,
+    weights: str | None = None,
+    along: str | None = None,
+    random_state: int = 0,
+) -> list[Study]:
+    """Four models, fitted to four fifths of a table and measured on the rest.
+
+    Parameters
+    ----------
+    file : str
+        Path of a CSV, Parquet or Arrow file, or '-' for stdin.
+    targets : sequence of str
+        Names of the columns y.
+    progress : callable (str)
+    features : sequence of str, optional
+        Names of the columns X; all but the targets and the weights by default.
+    categories : sequence of str, optional
+        Columns of numbers that are categories.
+    weights : str, optional
+        The column of sample weights.
+    along : str, optional
+        The column on the x axis; the one that the target follows most by default.
+    random_state : int
+
+    Raises
+    ------
+    ValueError
+        For anything wrong with the file, the columns, the values or the number of rows.
+    """
+    data = table_data_set(file, targets, features, categories, weights, along, random_state)
+    models = demo.four_models("joint GMM", random_state, categories=data.categories)
+    return studies_of(data, fit_all(data, models, progress), along=along)
+
+
+def table_data_set(
+    file: str,
+    targets: Sequence[str],
+    features: Sequence[str] | None,
+    categories: Sequence[str] | None,
+    weights: str | None,
+    along: str | None,
+    random_state: int,
+) -> DataSet:
+    """A user's table, with a random fifth of its rows kept for the test; parameters and errors as for `table_studies`."""
+    with on_disk(file) as path:
+        table = read_table(path)
+    column = None
+    if weights is not None:
+        table, column = features_and_target(table, [weights])
+    X, y = features_and_target(table, targets, features)
+    names, values = read_targets(y)
+    X, values, weight, notes = with_targets(X, values, read_weights(column, values))
+    if len(values) < MIN_ROWS:
+        raise TableError(f"{file!r} has {len(values)} rows; fitting and testing need at least {MIN_ROWS}.")
+    train, test = split_rows(len(values), random_state)
+    chosen = categories or "from_dtype"
+    first = values[train] if values.ndim == 1 else values[train, 0]
+    return DataSet(
+        Path(file).name,
+        X=take_rows(X, train), y=values[train], X_test=take_rows(X, test), y_test=values[test],
+        split=f"{len(train)} rows to fit and {len(test)} to test, a random fifth chosen with seed {random_state}.",
+        targets=names,
+        along=_column_along(take_rows(X, train), first, chosen, along),
+        categories=chosen,
+        notes=(*notes, *_constant(names, values)),
+        weight=None if weight is None else weight[train],
+        weight_test=None if weight is None else weight[test],
+    )  # fmt: skip
+
+
+def saved_model_studies(
+    model_file: str, file: str, weights: str | None = None, along: str | None = None
+) -> list[Study]:
+    """A saved model, measured on all rows of a table; parameters and errors as for `table_studies`."""
+    model = load(model_file)
+    columns = ModelColumns(model)
+    with on_disk(file) as path:
+        reader = TableReader(path)
+        features, targets = columns.features(reader.names), columns.require_targets(reader.names)
+        wanted = [*features, *targets, *([] if weights is None else [weights])]
+        batches = list(reader.batches(reader.types_of(wanted, texts=columns.texts)))
+    if not batches:
+        raise TableError(f"{file!r} has a header but no rows; there is nothing to score.")
+    table = pyarrow.concat_tables(batches)
+    weight = None if weights is None else table.column(weights)
+    X, name = columns.inputs(table.select(features)), Path(model_file).name
+    _require_along(X, along)
+    data = evaluation_set({name: model}, X, table.select(targets), weight, along, name=Path(file).name)
+    return studies_of(data, [Fit(name, model)], along=along)
+
+
+def _column_along(X: Any, y: np.ndarray, categories: Any, along: str | None) -> int:
+    _require_along(X, along)
+    return column_for_axis(X, y, categories, along)
+
+
+def _require_along(X: Any, along: str | None) -> None:
+    if along is not None:
+        try:
+            find_column(X, along)
+        except ValueError:
+            names = ", ".join(map(repr, X.column_names[:12]))
+            raise TableError(f"--along names {along!r}, which is not a feature; the features are {names}.") from None
+
+
+def _constant(names: Sequence[str], y: np.ndarray) -> list[str]:
+    """Notes on targets with one value only."""
+    pairs = zip(names, y.reshape(len(y), -1).T, strict=True)
+    return [
+        f"the target {name!r} is constant ({values[0]:g}); every model can only repeat it."
+        for name, values in pairs
+        if values.min() == values.max()
+    ]
