@@ -45,7 +45,6 @@ def test_charts_take_models_of_another_scale(logged):
     assert all(ax.has_data() for ax in axes[:3])
 
 
-@IN_THE_MAKING
 def test_a_page_takes_tables_and_scales_side_by_side(logged, tmp_path):
     plain = clone(QUICK["GMM"]).set_params(n_components=2).fit(PANDAS, TARGET)
     path = condensity.report.write_report({"log": logged, "plain": plain}, PANDAS, TARGET, tmp_path / "page.html")
@@ -73,7 +72,6 @@ def test_charts_take_arrow_tables():
     ).has_data()
 
 
-@IN_THE_MAKING
 def test_the_command_that_reports_takes_what_the_command_that_fits_takes(tmp_path):
     table = tmp_path / "table.csv"
     PANDAS.assign(y=TARGET).to_csv(table, index=False)
@@ -136,7 +134,6 @@ def test_a_fitted_estimator_is_five_public_parts(plain):
 
 
 # -------------------------------------------------------------------------------------------------------- the package
-@IN_THE_MAKING
 def test_report_is_a_plain_module():
     assert type(condensity.report) is types.ModuleType
     assert callable(condensity.report.write_report)
