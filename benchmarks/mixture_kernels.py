@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from condensity import engines
+from condensity.compute import Compute
 from condensity.engines import native
 
 K, LEVELS, SAMPLES, ROUNDS = 10, np.array([0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95]), 100, 7
@@ -67,7 +68,7 @@ def compare(name, operation, rows, reference, *, hard):
     arguments = questions(rows, hard=hard)[operation]
     fast, slow = [], []
     for _ in range(ROUNDS):
-        fast.append(seconds(native.OPERATIONS[operation], arguments) / rows)
+        fast.append(seconds(getattr(native, operation), arguments) / rows)
         slow.append(seconds(reference, arguments) / rows)
     ratio = statistics.median(slow) / statistics.median(fast)
     spread = (max(fast) - min(fast)) / statistics.median(fast)
@@ -98,7 +99,7 @@ def million():
         forget_peak()
         before = memory_mib("VmRSS")
         start = time.perf_counter()
-        result = native.OPERATIONS[operation](*arguments)
+        result = getattr(native, operation)(*arguments)
         sys.stdout.write(
             f"{operation:20s} 10⁶ rows: {time.perf_counter() - start:6.2f} s, peak {memory_mib('VmHWM') - before:6.1f} MiB above "
             f"the inputs, of which the result is {result.nbytes / 2**20:.1f} MiB\n"
@@ -119,7 +120,11 @@ def main():
         kind = "hard" if hard else "mild"
         for operation in questions(1, hard=hard):
             compare(
-                f"{operation} ({kind})", operation, options.rows, engines._ENGINES["reference"][operation], hard=hard
+                f"{operation} ({kind})",
+                operation,
+                options.rows,
+                engines.operation(operation, Compute("reference")),
+                hard=hard,
             )
         compare(f"sampling, NumPy's generator ({kind})", "mixture_sample", options.rows, numpy_sample, hard=hard)
     if options.million:

@@ -5,6 +5,9 @@ from zlib import crc32
 
 import numpy as np
 
+#: A mass this close to one is rounding: such a row is complete, and every draw is a number.
+COMPLETE = 1e-12
+
 
 def as_generator(random_state, stream=None) -> np.random.Generator:
     """Turn None, an integer, a Generator or a RandomState into a Generator.
@@ -36,3 +39,18 @@ def as_generator(random_state, stream=None) -> np.random.Generator:
     raise ValueError(
         f"random_state must be None, a non-negative integer, a numpy Generator or a RandomState; got {random_state!r}."
     )
+
+
+def choose_components(weights: np.ndarray, picks: np.ndarray) -> np.ndarray:
+    """Component of each uniform number in [0, 1) by the cumulative weights, (n, s); K where it lies beyond the row's mass.
+
+    A complete row ends at its last component that has weight, so that no rounding can pick an absent one, or none.
+    """
+    cumulative = np.cumsum(weights, axis=1)
+    complete = np.abs(cumulative[:, -1:] - 1.0) < COMPLETE
+    nothing_follows = np.cumsum(weights[:, ::-1], axis=1)[:, ::-1] - weights <= 0.0
+    cumulative = np.where(complete & nothing_follows, np.inf, cumulative)
+    chosen = np.zeros(picks.shape, dtype=np.intp)
+    for k in range(weights.shape[1]):
+        chosen += picks >= cumulative[:, [k]]
+    return chosen

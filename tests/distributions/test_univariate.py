@@ -12,7 +12,7 @@ from scipy.stats import kstest, norm
 
 from condensity import Mixture, engines
 from condensity.compute import Compute
-from condensity.engines.reference.sampling import choose_components
+from condensity.random import choose_components
 
 N, K, G, M = 4, 3, 5, 6
 

@@ -16,6 +16,7 @@ from condensity import em, engines
 from condensity.em import CovarianceSpec, GaussianMixtureParameters, steps
 from condensity.em.steps import group_by_missing
 from condensity.engines.reference import gaussians
+from condensity.engines.types import GaussianComponents
 
 #: float64 keeps 2e-16; sums of some hundred terms on numbers of order 10 and condition numbers of some 10.
 ROUNDING = 1e-11
@@ -40,7 +41,7 @@ def draw(rng, params, n):
 
 def component_log_densities(x, params):
     return gaussians.gaussian_terms(
-        gaussians.gaussian_components(params.weights, params.means, steps.factors_of(params)),
+        GaussianComponents.from_factors(params.weights, params.means, steps.factors_of(params)),
         np.asarray(x, dtype=float),
     )
 
@@ -411,7 +412,7 @@ def test_component_that_no_row_wants_stays_put():
     stepped, _ = em_step(x, None, start, prior=0.5, ridge=0.0)
     assert np.array_equal(stepped.means[1], [1e4, 1e4])
     np.testing.assert_allclose(stepped.covariances[1], 0.5 / steps.PRIOR_DEGREES * np.eye(2), rtol=2e-11)  # N_k = 1e-12
-    assert stepped.weights[1] == pytest.approx(steps.SMALLEST_COUNT / 30)
+    assert stepped.weights[1] == pytest.approx(steps.MIN_COUNT / 30)
 
 
 @pytest.mark.parametrize("power", [-20, 3, 30])

@@ -40,8 +40,8 @@ def test_parts_hold_every_row_once():
     assert sorted(rows) == list(range(120))
     for part in parts:
         assert np.array_equal(part.weight, part.rows)
-        assert np.array_equal(part.x, gappy[np.ix_(part.rows, part.known)])
-        assert np.isnan(np.delete(gappy[part.rows], part.known, axis=1)).all()
+        assert np.array_equal(part.x, gappy[np.ix_(part.rows, part.observed)])
+        assert np.isnan(np.delete(gappy[part.rows], part.observed, axis=1)).all()
     assert len(group_by_missing(table()[1])) == 1
 
 

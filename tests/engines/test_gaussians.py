@@ -7,6 +7,7 @@ from condensity import engines
 from condensity.compute import Compute
 from condensity.engines.reference import gaussians as reference
 from condensity.engines.reference.kmeans import kmeans
+from condensity.engines.types import GaussianComponents
 
 native = pytest.importorskip("condensity.engines.native")
 
@@ -19,7 +20,7 @@ def case(n, n_components, a, *, independent=False, seed=0):
     if independent:
         factors = np.diagonal(factors, axis1=1, axis2=2).copy()
     weights = rng.dirichlet(np.ones(n_components))
-    normals = reference.gaussian_components(weights, 2.0 * rng.normal(size=(n_components, a)), factors)
+    normals = GaussianComponents.from_factors(weights, 2.0 * rng.normal(size=(n_components, a)), factors)
     return normals, 2.0 * rng.normal(size=(n, a)), rng.uniform(0.1, 3.0, n), rng
 
 

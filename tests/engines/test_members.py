@@ -4,16 +4,18 @@ import numpy as np
 import pytest
 
 from condensity import engines
-from condensity.engines.reference import trainer
-from condensity.engines.reference.network import Network, Penalty, initialize, log_density
+from condensity.compute import Compute
+from condensity.engines import driver, operation
+from condensity.engines.driver import run_to_end
+from condensity.engines.reference.network import log_density
 from condensity.engines.reference.optimizer import AdamW
-from condensity.engines.reference.trainer import Split, TrainingPlan, TrainingRows, all_rows, rate_at, run_to_end
+from condensity.engines.reference.trainer import rate_at
+from condensity.engines.types import Network, Penalty, Split, TrainingPlan, TrainingRows, all_rows
+from condensity.training.initialization import initialize
 
-ENGINES = [trainer]
+ENGINES = ["reference"]
 if engines.native_available():
-    from condensity.engines import native
-
-    ENGINES.append(native)
+    ENGINES.append("native")
 needs_native = pytest.mark.skipif(not engines.native_available(), reason="the compiled extension is not built")
 
 NETWORK = Network(1, (8,), 3, "silu", (-6.9, 2.0))
@@ -48,7 +50,9 @@ def folds(n=120, partitions=2, parts=3):
 def run(engine, plan=PLAN, table=None, splits=None, n_threads=1, seed=0):
     splits = folds() if splits is None else splits
     table = rows() if table is None else table
-    return engine.Run(starts(len(splits)), NETWORK, plan, np.random.default_rng(seed), table, splits, n_threads)
+    return operation("train", Compute(engine, n_threads))(
+        starts(len(splits)), NETWORK, plan, np.random.default_rng(seed), table, splits
+    )
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -86,12 +90,12 @@ def test_patience_does_not_end_a_run_before_its_least_number_of_steps(engine):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_callback_can_end_a_run_once_there_is_something_to_keep(engine, monkeypatch):
-    monkeypatch.setattr(trainer, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(driver, "SLICE_SECONDS", 0.0)
     calls = []
     done = run_to_end(run(engine), lambda run: calls.append(run.n_steps) or True)
     assert done.status == "stopped"
     assert done.best_step == 20
-    assert len(calls) == 20 if engine is trainer else len(calls) >= 20
+    assert len(calls) == 20 if engine == "reference" else len(calls) >= 20
 
 
 @pytest.mark.trap("T17")
@@ -136,7 +140,7 @@ def test_adamw_steps_are_those_of_the_paper_and_the_model_their_average():
 @pytest.mark.parametrize("solver", ["adamw", "schedule_free_adamw"])
 def test_members_in_full_batches_follow_the_reference(solver):
     plan = PLAN._replace(solver=solver, batch_size=120, max_steps=60)
-    ours, theirs = run_to_end(run(native, plan)), run_to_end(run(trainer, plan))
+    ours, theirs = run_to_end(run("native", plan)), run_to_end(run("reference", plan))
     assert (ours.status, ours.n_steps, ours.best_step) == (theirs.status, theirs.n_steps, theirs.best_step)
     np.testing.assert_allclose(ours.history["validation_nll"], theirs.history["validation_nll"], rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(ours.held_out_log_density, theirs.held_out_log_density, atol=0.02)
@@ -145,7 +149,7 @@ def test_members_in_full_batches_follow_the_reference(solver):
 @needs_native
 @pytest.mark.parametrize("n_threads", [2, 3, 16])
 def test_threads_change_no_bit(n_threads):
-    one, many = run_to_end(run(native)), run_to_end(run(native, n_threads=n_threads))
+    one, many = run_to_end(run("native")), run_to_end(run("native", n_threads=n_threads))
     np.testing.assert_array_equal(one.parameters, many.parameters)
     np.testing.assert_array_equal(one.held_out_log_density, many.held_out_log_density)
     assert one.history == many.history
@@ -156,12 +160,12 @@ def test_threads_change_no_bit(n_threads):
 @pytest.mark.parametrize("noise", [0.0, 0.1])
 def test_a_saved_run_goes_on_to_the_same_bits(splits, noise):
     plan = PLAN._replace(input_noise=noise)
-    straight = run_to_end(run(native, plan, splits=splits))
-    current = run(native, plan, splits=splits)
+    straight = run_to_end(run("native", plan, splits=splits))
+    current = run("native", plan, splits=splits)
     for _ in range(1000):  # every slice in a new object, which knows only the bytes
         ended = current.advance(0.0)
         state = current.save()
-        current = run(native, plan, splits=splits)
+        current = run("native", plan, splits=splits)
         current.restore(state)
         if ended:
             break
@@ -174,12 +178,12 @@ def test_a_saved_run_goes_on_to_the_same_bits(splits, noise):
 
 @needs_native
 def test_states_of_other_runs_are_refused():
-    state = run(native).save()
+    state = run("native").save()
     with pytest.raises(ValueError, match="another run"):
-        run(native, splits=folds(parts=4)).restore(state)
+        run("native", splits=folds(parts=4)).restore(state)
     for damaged in (state[:-3], state[:100], b""):
         with pytest.raises(ValueError, match="damaged"):
-            run(native).restore(damaged)
+            run("native").restore(damaged)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

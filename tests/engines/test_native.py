@@ -301,7 +301,9 @@ def test_threads_change_no_bit(threads):
 
 def test_parallel_config_asks_for_threads(monkeypatch):
     asked = []
-    monkeypatch.setitem(engines._ENGINES["native"], "mixture_logpdf", lambda *arrays, threads: asked.append(threads))
+    monkeypatch.setattr(
+        engines.resolve("mixture_logpdf", "native"), "mixture_logpdf", lambda *_, threads: asked.append(threads)
+    )
     mixture = random_mixture(np.random.default_rng(0), 2, 2, 1)
     monkeypatch.setenv(engines.ENGINE_VARIABLE, "native")
     engines.mixture_logpdf(*mixture)
@@ -439,22 +441,23 @@ def test_unknown_instruction_set_is_an_error():
 
 # -------------------------------------------------------------------------------- engines
 def test_auto_takes_native_where_it_can(monkeypatch):
-    assert engines.resolve_engine("auto", operation="mixture_logpdf") == "native"
-    assert engines.resolve_engine("native", operation="mixture_logpdf") == "native"
-    assert engines.resolve_engine("reference", operation="mixture_logpdf") == "reference"
-    monkeypatch.delitem(engines._ENGINES["native"], "kmeans")
-    assert engines.resolve_engine("auto", operation="kmeans") == "reference"
+    monkeypatch.delenv(engines.ENGINE_VARIABLE, raising=False)
+    assert engines.resolve("mixture_logpdf", "auto").name == "native"
+    assert engines.resolve("mixture_logpdf", "native").name == "native"
+    assert engines.resolve("mixture_logpdf", "reference").name == "reference"
+    monkeypatch.delattr(native.NativeEngine, "kmeans")
+    assert engines.resolve("kmeans", "auto").name == "reference"
 
 
 def test_bad_engines_say_what_to_do(monkeypatch):
     with monkeypatch.context() as patch:
-        patch.delitem(engines._ENGINES["native"], "kmeans")
+        patch.delattr(native.NativeEngine, "kmeans")
         with pytest.raises(ValueError, match="does not have 'kmeans'; use engine='auto' or 'reference'"):
-            engines.resolve_engine("native", operation="kmeans")
+            engines.resolve("kmeans", "native")
     with pytest.raises(ValueError, match="engine must be 'auto', 'native' or 'reference'; got 'cuda'"):
-        engines.resolve_engine("cuda", operation="mixture_logpdf")
+        engines.resolve("mixture_logpdf", "cuda")
     with pytest.raises(ValueError, match="no engine has the operation 'mixture_mode'"):
-        engines.resolve_engine("auto", operation="mixture_mode")
+        engines.resolve("mixture_mode", "auto")
 
 
 def test_everything_works_without_the_extension():
@@ -464,10 +467,10 @@ sys.modules["condensity.engines._native"] = None  # importing it now raises Impo
 import numpy as np
 from condensity import engines
 assert not engines.native_available()
-assert engines.resolve_engine("auto", operation="mixture_logpdf") == "reference"
+assert engines.resolve("mixture_logpdf", "auto").name == "reference"
 zero = np.zeros((1, 1))
 assert engines.mixture_logpdf(zero, zero, zero + 1, zero).item() == -0.5 * np.log(2 * np.pi)
-engines.resolve_engine("native", operation="mixture_logpdf")
+engines.resolve("mixture_logpdf", "native")
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     last = result.stderr.splitlines()[-1]

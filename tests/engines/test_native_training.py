@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from condensity import MDNRegressor, engines
+from condensity.engines import driver
+from condensity.engines.driver import run_to_end
 from condensity.engines.reference import network as reference
 from condensity.engines.reference import trainer
-from condensity.engines.reference.network import Network, Penalty, initialize
 from condensity.engines.reference.optimizer import SOLVERS
-from condensity.engines.reference.trainer import Split, TrainingPlan, TrainingRows, all_rows, run_to_end
+from condensity.engines.types import ROW_LOSS_CAP, Network, Penalty, Split, TrainingPlan, TrainingRows, all_rows
+from condensity.training.initialization import initialize
 
 if not engines.native_available():
     pytest.skip("the compiled extension is not built", allow_module_level=True)
@@ -136,7 +138,7 @@ def test_held_out_rows_stop_the_run_and_the_best_parameters_are_kept(isa):
     assert run.status == "patience"
     assert run.n_steps == run.history["step"][-1] < 5000
     assert run.best_step == run.history["step"][int(np.argmin(curve))]
-    best = np.minimum(-reference.log_density(run.parameters[0], network, held_out.x, held_out.y), trainer.ROW_LOSS_CAP)
+    best = np.minimum(-reference.log_density(run.parameters[0], network, held_out.x, held_out.y), ROW_LOSS_CAP)
     assert np.average(best, weights=held_out.weight) == pytest.approx(min(curve), abs=1e-4)
     without = train(native, start(network), network, PLAN, np.random.default_rng(0), rows)
     assert (without.status, without.best_step, without.n_steps) == ("max_steps", 200, 200)
@@ -310,7 +312,7 @@ class Interrupted:
 def test_a_run_in_slices_is_a_run_in_one_go(monkeypatch):
     network, rows, held_out = Network(2, (8,), 3, "silu", (-6.9, 2.0)), make_rows(101, 2), make_rows(40, 2, seed=5)
     all_rows = train(native, start(network), network, PLAN, np.random.default_rng(0), rows, held_out)
-    monkeypatch.setattr(trainer, "SLICE_SECONDS", 0.0)  # one step a slice
+    monkeypatch.setattr(driver, "SLICE_SECONDS", 0.0)  # one step a slice
     sliced = train(native, start(network), network, PLAN, np.random.default_rng(0), rows, held_out)
     np.testing.assert_array_equal(sliced.parameters, all_rows.parameters)
     assert sliced.history == all_rows.history

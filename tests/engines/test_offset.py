@@ -6,25 +6,18 @@ from scipy.special import log_softmax, logsumexp
 from scipy.stats import norm
 
 from condensity import engines
-from condensity.engines.reference import trainer
-from condensity.engines.reference.network import (
-    ACTIVATIONS,
-    Network,
-    Penalty,
-    forward,
-    initialize,
-    log_density,
-    loss_and_gradient,
-    soft_clamp,
-    unpack_layers,
-)
-from condensity.engines.reference.trainer import Split, TrainingPlan, TrainingRows, all_rows, run_to_end
+from condensity.compute import Compute
+from condensity.engines import operation
+from condensity.engines.driver import run_to_end
+from condensity.engines.reference.network import ACTIVATIONS, forward, log_density, loss_and_gradient, soft_clamp
+from condensity.engines.types import Network, Penalty, Split, TrainingPlan, TrainingRows, all_rows, unpack_layers
+from condensity.training.initialization import initialize
 
-ENGINES = [trainer]
+ENGINES = ["reference"]
 if engines.native_available():
     from condensity.engines import native
 
-    ENGINES.append(native)
+    ENGINES.append("native")
 needs_native = pytest.mark.skipif(not engines.native_available(), reason="the compiled extension is not built")
 
 SHAPES = [  # d, hidden, K, q, n: all different; tiles of the native engine have 128 rows
@@ -160,7 +153,9 @@ def starts(m, network=NETWORK):
 def run(engine, plan=PLAN, table=None, splits=None, seed=0):
     splits = halves() if splits is None else splits
     table = hidden_cause_rows() if table is None else table
-    return engine.Run(starts(len(splits)), NETWORK, plan, np.random.default_rng(seed), table, splits, 1)
+    return operation("train", Compute(engine))(
+        starts(len(splits)), NETWORK, plan, np.random.default_rng(seed), table, splits
+    )
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.05])
@@ -203,7 +198,9 @@ def test_an_offset_that_is_linear_in_x_is_another_start_of_a_linear_network(engi
         bias_there += bias
     beginnings = ((starts(2, network), table), (moved, table._replace(offset=None)))
     ours, theirs = (
-        run_to_end(engine.Run(parameters, network, plan, np.random.default_rng(3), rows, halves()))
+        run_to_end(
+            operation("train", Compute(engine))(parameters, network, plan, np.random.default_rng(3), rows, halves())
+        )
         for parameters, rows in beginnings
     )
     # float32's rounding of parameters of order one, which 60 steps of Adam amplify; both engines round the offsets.
@@ -219,7 +216,7 @@ def test_an_offset_that_is_linear_in_x_is_another_start_of_a_linear_network(engi
 def test_members_in_full_batches_follow_the_reference(solver, noise):
     """Noise of 1e-9 is none for either engine, but takes the way of rows that it would change."""
     plan = PLAN._replace(solver=solver, batch_size=N_ROWS, max_steps=60, input_noise=noise, target_noise=noise)
-    ours, theirs = run_to_end(run(native, plan)), run_to_end(run(trainer, plan))
+    ours, theirs = run_to_end(run("native", plan)), run_to_end(run("reference", plan))
     assert (ours.status, ours.n_steps, ours.best_step) == (theirs.status, theirs.n_steps, theirs.best_step)
     for name in ("train_loss", "validation_nll"):
         np.testing.assert_allclose(ours.history[name], theirs.history[name], rtol=1e-3, atol=1e-3)
@@ -231,12 +228,12 @@ def test_members_in_full_batches_follow_the_reference(solver, noise):
 @pytest.mark.parametrize("noise", [0.0, 0.1])
 def test_a_saved_run_goes_on_to_the_same_bits(splits, noise):
     plan = PLAN._replace(input_noise=noise, target_noise=noise)
-    straight = run_to_end(run(native, plan, splits=splits))
-    current = run(native, plan, splits=splits)
+    straight = run_to_end(run("native", plan, splits=splits))
+    current = run("native", plan, splits=splits)
     for _ in range(1000):  # every slice in a new object, which knows only the bytes
         ended = current.advance(0.0)
         state = current.save()
-        current = run(native, plan, splits=splits)
+        current = run("native", plan, splits=splits)
         current.restore(state)
         if ended:
             break
@@ -267,7 +264,7 @@ def test_offsets_of_another_shape_are_refused(shape):
     table = hidden_cause_rows()._replace(offset=np.zeros(shape))
     words = rf"offset must have shape \(n, 9\) for n = {N_ROWS} rows; got \({shape[0]}, {shape[1]}\)"
     with pytest.raises(ValueError, match=words):
-        run(native, table=table)
+        run("native", table=table)
     theta, (x, y, weight, offset) = starts(1)[0], table
     with pytest.raises(ValueError, match=words):
         native.loss_and_gradient(theta, NETWORK, x, y, weight, PENALTY, offset)

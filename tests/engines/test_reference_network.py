@@ -8,19 +8,16 @@ from scipy.stats import norm
 
 from condensity.engines.reference.network import (
     ACTIVATIONS,
-    Network,
-    Penalty,
     cap_loss,
     forward,
-    initialize,
-    initialize_xavier,
     log_density,
     loss_and_gradient,
     matrix_mask,
     row_log_density,
     soft_clamp,
-    unpack_layers,
 )
+from condensity.engines.types import Network, Penalty, unpack_layers
+from condensity.training.initialization import initialize, initialize_xavier
 
 N_ROWS, N_INPUTS = 7, 3
 HIDDEN = [(), (5,), (6, 4)]

@@ -3,19 +3,21 @@
 import numpy as np
 import pytest
 
-from condensity.engines.reference.network import Network, Penalty, initialize, log_density
+from condensity.engines.driver import run_to_end
+from condensity.engines.reference.network import log_density
 from condensity.engines.reference.optimizer import SOLVERS, Adam, RMSProp, ScheduleFreeAdamW
-from condensity.engines.reference.trainer import (
-    Run,
+from condensity.engines.reference.trainer import Run, batches
+from condensity.engines.types import (
+    Network,
+    Penalty,
     Split,
     TrainingPlan,
     TrainingRows,
     all_rows,
-    batches,
     held_out_loss,
-    run_to_end,
     steps_per_epoch,
 )
+from condensity.training.initialization import initialize
 
 PLAN = TrainingPlan(
     solver="schedule_free_adamw",

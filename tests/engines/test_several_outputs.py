@@ -9,15 +9,13 @@ from scipy.stats import multivariate_normal
 from condensity import engines
 from condensity.engines.reference.network import (
     ACTIVATIONS,
-    Network,
-    Penalty,
     forward,
-    initialize,
     log_density,
     loss_and_gradient,
     piecewise_linear_encoding,
-    regression_matrix,
 )
+from condensity.engines.types import Network, Penalty, regression_matrix
+from condensity.training.initialization import initialize
 from condensity.training.predict import covariance_factors
 
 SHAPES = [  # d, hidden, K, q, n: all different

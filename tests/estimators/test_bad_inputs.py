@@ -325,11 +325,11 @@ def test_bad_weights(model, weight, words):
         (MDNRegressor, "validation_fraction", 1.5, "validation_fraction.*Got 1.5"),
         (MDNRegressor, "random_state", "seed", "random_state"),
         (MDNRegressor, "random_state", -3, "random_state"),
-        (MDNRegressor, "engine", "gpu", "engine.*Got 'gpu'"),
+        (MDNRegressor, "engine", "gpu", "engine.*got 'gpu'"),
         (JointGMMRegressor, "covariance_type", "banded", "covariance_type.*Got 'banded'"),
         (JointGMMRegressor, "criterion", "aic", "criterion.*Got 'aic'"),
         (JointGMMRegressor, "covariance_prior", -0.1, "covariance_prior.*Got -0.1"),
-        (JointGMMRegressor, "engine", "gpu", "engine.*Got 'gpu'"),
+        (JointGMMRegressor, "engine", "gpu", "engine.*got 'gpu'"),
     ],
 )
 def test_bad_hyper_parameters_are_named_at_fit(cls, parameter, value, words):

@@ -276,7 +276,7 @@ def test_warm_start_goes_on():
 
 
 def test_a_callback_ends_the_fit_and_sees_progress(monkeypatch):
-    monkeypatch.setattr("condensity.em.watch.LOOK_EVERY", 0.0)
+    monkeypatch.setattr("condensity.monitor.SECONDS_PER_REPORT", 0.0)
     seen = []
 
     def look(progress):
@@ -323,7 +323,7 @@ def test_ctrl_c_keeps_what_there_is(monkeypatch):
 
 
 def test_verbose_prints_lines(monkeypatch, capsys):
-    monkeypatch.setattr("condensity.em.watch.LOOK_EVERY", 0.0)
+    monkeypatch.setattr("condensity.monitor.SECONDS_PER_REPORT", 0.0)
     monkeypatch.setattr("condensity.monitor.SECONDS_PER_LINE", 0.0)
     X, Y = geyser(300)
     JointGMMRegressor(3, verbose=1, random_state=0).fit(X, Y)

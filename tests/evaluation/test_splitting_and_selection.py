@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 from condensity import JointGMMRegressor
 from condensity.data.splitting import MIN_HELD_OUT_ROWS, MIN_ROWS_FOR_ONE_SPLIT, N_FOLDS, held_out_splits
 from condensity.datasets.synthetic import make_cross
-from condensity.em.sweep import GIVE_UP, SIZES, candidate_sizes, sweep
+from condensity.em.sweep import MAX_SCORE_LOSS, SIZES, candidate_sizes, sweep
 from condensity.evaluation.selection import select_n_components
 
 
@@ -60,14 +60,14 @@ def test_a_component_needs_six_rows():
 
 
 def test_the_sweep_takes_the_best_and_ends_when_it_only_gets_worse():
-    scores = {1: -1.0, 2: 0.5, 4: 0.4, 8: 0.5 - GIVE_UP - 0.01, 12: 9.0}
+    scores = {1: -1.0, 2: 0.5, 4: 0.4, 8: 0.5 - MAX_SCORE_LOSS - 0.01, 12: 9.0}
     best, table = sweep(each(scores), list(scores))
     assert best == 2
     assert table == {"n_components": [1, 2, 4, 8], "score": [-1.0, 0.5, 0.4, scores[8]]}
 
 
 def test_the_sweep_prefers_the_smaller_of_equals_and_forgives_a_small_setback():
-    scores = {1: 0.3, 2: 0.3 - 0.9 * GIVE_UP, 4: 0.3, 8: 0.2}
+    scores = {1: 0.3, 2: 0.3 - 0.9 * MAX_SCORE_LOSS, 4: 0.3, 8: 0.2}
     best, table = sweep(each(scores), list(scores))
     assert best == 1
     assert table["n_components"] == list(scores)
@@ -82,7 +82,7 @@ def test_the_sweep_survives_a_size_of_no_likelihood_but_not_one_of_unknown_likel
 
 @pytest.mark.parametrize("at_once", [1, 2, 3, 7])
 def test_sizes_side_by_side_change_nothing(at_once):
-    scores = {1: -1.0, 2: 0.5, 4: 0.4, 8: 0.5 - GIVE_UP - 0.01, 12: 9.0, 16: 10.0}
+    scores = {1: -1.0, 2: 0.5, 4: 0.4, 8: 0.5 - MAX_SCORE_LOSS - 0.01, 12: 9.0, 16: 10.0}
     assert sweep(each(scores), list(scores), at_once=at_once) == sweep(each(scores), list(scores))
 
 

@@ -12,11 +12,11 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from condensity import MDNRegressor, engines
+from condensity import MDNRegressor, engines, monitor
 from condensity.datasets.synthetic import make_cross
-from condensity.engines.reference import trainer
-from condensity.engines.reference.trainer import TrainingRows
-from condensity.training import checkpoint, journal
+from condensity.engines import driver
+from condensity.engines.types import TrainingRows
+from condensity.training import checkpoint
 
 needs_native = pytest.mark.skipif(not engines.native_available(), reason="the compiled extension is not built")
 DATA = make_cross(400, random_state=0)
@@ -59,8 +59,9 @@ def crash_after(calls):
 @needs_native
 @pytest.mark.parametrize("changes", [{}, {"n_members": 3}, {"numeric_encoding": "piecewise"}], ids=str)
 def test_a_fit_broken_off_anywhere_goes_on_to_the_same_bits(tmp_path, monkeypatch, changes):
-    monkeypatch.setattr(trainer, "SLICE_SECONDS", 0.0)
-    monkeypatch.setattr(journal, "WRITE_EVERY", 0.0)
+    monkeypatch.setattr(driver, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint, "SECONDS_PER_WRITE", 0.0)
+    monkeypatch.setattr(monitor, "SECONDS_PER_REPORT", 0.0)
     x, y = np.column_stack([DATA.X, DATA.X**2]), DATA.y
     straight = model(**changes).fit(x, y)
     path = tmp_path / "fit.checkpoint"
@@ -89,9 +90,9 @@ def test_kill_9_loses_nothing(tmp_path):
     script = textwrap.dedent(f"""
         import numpy as np, sys, warnings
         from condensity import MDNRegressor
-        from condensity.training import journal
+        from condensity.training import checkpoint
         warnings.simplefilter("ignore")
-        journal.WRITE_EVERY = 0.05
+        checkpoint.SECONDS_PER_WRITE = 0.05
         x = np.random.default_rng(0).normal(size=(3000, 4))
         model = MDNRegressor(n_members=2, random_state=int(sys.argv[2]), checkpoint=sys.argv[1] or None)
         model.fit(x, x[:, 0] + 0.1 * x[:, 1] ** 3)
@@ -121,8 +122,9 @@ def test_kill_9_loses_nothing(tmp_path):
 
 @needs_native
 def test_without_a_random_state_the_checkpoint_keeps_the_seed(tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "SLICE_SECONDS", 0.0)
-    monkeypatch.setattr(journal, "WRITE_EVERY", 0.0)
+    monkeypatch.setattr(driver, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint, "SECONDS_PER_WRITE", 0.0)
+    monkeypatch.setattr(monitor, "SECONDS_PER_REPORT", 0.0)
     path = tmp_path / "fit.checkpoint"
     with pytest.raises(CrashError):
         model(random_state=None, checkpoint=path, callback=crash_after(60)).fit(DATA.X, DATA.y)
@@ -136,8 +138,9 @@ def test_without_a_random_state_the_checkpoint_keeps_the_seed(tmp_path, monkeypa
 
 @needs_native
 def test_checkpoints_of_other_fits_and_damaged_ones_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "SLICE_SECONDS", 0.0)
-    monkeypatch.setattr(journal, "WRITE_EVERY", 0.0)
+    monkeypatch.setattr(driver, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint, "SECONDS_PER_WRITE", 0.0)
+    monkeypatch.setattr(monitor, "SECONDS_PER_REPORT", 0.0)
     path = tmp_path / "fit.checkpoint"
     with pytest.raises(CrashError):
         model(checkpoint=path, callback=crash_after(60)).fit(DATA.X, DATA.y)
@@ -183,7 +186,8 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(tmp_path, monkey
 
 
 def test_the_callback_sees_progress_and_can_stop(monkeypatch):
-    monkeypatch.setattr(trainer, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(driver, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(monitor, "SECONDS_PER_REPORT", 0.0)
     seen = []
 
     def callback(progress):
@@ -200,7 +204,8 @@ def test_the_callback_sees_progress_and_can_stop(monkeypatch):
 
 
 def test_verbose_prints_progress(capsys, monkeypatch):
-    monkeypatch.setattr(trainer, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(driver, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(monitor, "SECONDS_PER_REPORT", 0.0)
     model(verbose=10**6).fit(DATA.X, DATA.y)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("[plain inputs] step 1 of 360: train loss")

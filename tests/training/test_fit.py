@@ -9,11 +9,12 @@ from sklearn.exceptions import ConvergenceWarning
 from condensity import MDNRegressor, engines
 from condensity.compute import Compute
 from condensity.datasets.synthetic import make_cross, make_noisy_wave
-from condensity.engines.reference import trainer
-from condensity.engines.reference.trainer import TrainingRows
+from condensity.engines import driver
+from condensity.engines.types import TrainingRows
 from condensity.evaluation.diagnostics import baseline_log_density
 from condensity.training import fit as fitting
-from condensity.training.fit import spread_over
+from condensity.training import race
+from condensity.training.initialization import initial_means
 from condensity.training.settings import bin_edges
 
 SMALL = {"hidden_layer_sizes": (16,), "n_components": 4, "random_state": 0}
@@ -56,10 +57,10 @@ def test_held_out_likelihood_chooses_the_encoding():
 
 
 def test_dropping_a_candidate_early_changes_no_bit_of_the_other(monkeypatch):
-    monkeypatch.setattr(fitting, "RACE_MARGIN", 0.0)
+    monkeypatch.setattr(race, "RACE_MARGIN", 0.0)
     raced = MDNRegressor(**SMALL).fit(*table())
     assert sorted(each["dropped"] for each in raced.candidates_) == [False, True]
-    monkeypatch.setattr(fitting, "RACE_MARGIN", np.inf)
+    monkeypatch.setattr(race, "RACE_MARGIN", np.inf)
     both = MDNRegressor(**SMALL).fit(*table())
     np.testing.assert_array_equal(raced._fit.parameters, both._fit.parameters)
     assert not any(each["dropped"] for each in both.candidates_)
@@ -70,7 +71,7 @@ def test_how_fast_a_machine_is_decides_nothing(monkeypatch):
     """Work comes in slices of time; what is compared, dropped and kept must not depend on where they end."""
     fits = []
     for seconds in (0.0, 0.01, 10.0):
-        monkeypatch.setattr(trainer, "SLICE_SECONDS", seconds)
+        monkeypatch.setattr(driver, "SLICE_SECONDS", seconds)
         fits.append(MDNRegressor(**SMALL).fit(*table()))
     for other in fits[1:]:
         np.testing.assert_array_equal(other._fit.parameters, fits[0]._fit.parameters)
@@ -271,7 +272,7 @@ def test_tiny_tables_of_several_outputs_get_one_linear_normal():
 def test_components_of_several_outputs_start_along_their_main_axis():
     rng = np.random.default_rng(0)
     y = rng.normal(size=(500, 1)) * [1.0, -1.0, 0.5] + 0.01 * rng.normal(size=(500, 3))
-    centers = spread_over(TrainingRows(np.zeros((500, 1)), y, np.ones(500)), 5)
+    centers = initial_means(TrainingRows(np.zeros((500, 1)), y, np.ones(500)), 5)
     np.testing.assert_allclose(centers, centers[:, :1] * [1.0, -1.0, 0.5], atol=0.05)
     assert np.ptp(centers[:, 0]) > 2.0
 

@@ -6,11 +6,13 @@ from scipy.special import logsumexp
 
 from condensity import JointGMMRegressor, MDNRegressor, em
 from condensity.datasets.synthetic import make_cross, make_inverse_wave, make_noisy_wave, make_ring, make_two_branch
-from condensity.engines.reference.network import Network, forward, row_log_density, soft_clamp
+from condensity.engines.reference.network import forward, row_log_density, soft_clamp
+from condensity.engines.types import Network
 from condensity.estimators import gmm_base
 from condensity.estimators.gmm_base import FittedGaussianInit
 from condensity.training import predict
-from condensity.training.gaussian_init import of_original_rows, offset_of, start_at_gaussian_init, undo_clamp
+from condensity.training.gaussian_init import head_offset, merge_copies, undo_clamp
+from condensity.training.initialization import initialize_silent
 
 #: Forty epochs are enough for a shape and too few to converge.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -38,10 +40,10 @@ def test_the_first_network_is_the_conditioned_mixture(d, q):
     """float32 offsets: 1e-5; log weights below −20 are lifted, which the density does not see."""
     base, z = base_over(d, q)
     network = Network(d, (8,), 3, "silu", ((-6.9,) * q, 2.0), q)
-    theta = start_at_gaussian_init(network, np.random.default_rng(0))
+    theta = initialize_silent(network, np.random.default_rng(0))
     x, y = z[:, :d], z[:, d:]
     dist = em.conditional(base.parameters, range(d), range(d, d + q), x)
-    got = row_log_density(forward(theta, network, x, offset_of(base, network, x)), y)[0]
+    got = row_log_density(forward(theta, network, x, head_offset(base, network, x)), y)[0]
     np.testing.assert_allclose(got, dist.logpdf(y[:, 0] if q == 1 else y), atol=2e-5)
     np.testing.assert_allclose(predict(theta[None], network, x, [base]).cov(), dist.cov(), atol=1e-5)
 
@@ -49,7 +51,7 @@ def test_the_first_network_is_the_conditioned_mixture(d, q):
 def test_a_diagonal_network_starts_from_the_deviations():
     base, z = base_over(2, 2)
     network = Network(2, (8,), 3, "silu", None, 2, coupled=False)
-    theta = start_at_gaussian_init(network, np.random.default_rng(0))
+    theta = initialize_silent(network, np.random.default_rng(0))
     dist = em.conditional(base.parameters, range(2), range(2, 4), z[:, :2])
     np.testing.assert_allclose(predict(theta[None], network, z[:, :2], [base]).std(), dist.std(), rtol=1e-5)
 
@@ -76,9 +78,9 @@ def test_no_base_knows_the_rows_that_judge_it(monkeypatch, n, n_members):
 
 def test_densities_of_copies_are_averaged():
     copies = np.log([[0.1, np.nan, 0.4], [0.3, np.nan, np.nan]])
-    np.testing.assert_allclose(of_original_rows(copies.ravel(), 2), np.log([0.2, np.nan, 0.4]))
+    np.testing.assert_allclose(merge_copies(copies.ravel(), 2), np.log([0.2, np.nan, 0.4]))
     far = np.array([-1e4, -1e4 - 1.0])
-    assert of_original_rows(far, 2)[0] == pytest.approx(logsumexp(far) - np.log(2))
+    assert merge_copies(far, 2)[0] == pytest.approx(logsumexp(far) - np.log(2))
 
 
 def test_it_is_no_worse_than_its_mixture_on_fresh_rows():
@@ -136,8 +138,9 @@ def test_going_on_keeps_the_mixture():
 
 
 def test_a_broken_off_fit_goes_on_to_the_same_bits(tmp_path, monkeypatch):
-    monkeypatch.setattr("condensity.training.journal.WRITE_EVERY", 0.0)
-    monkeypatch.setattr("condensity.engines.reference.trainer.SLICE_SECONDS", 0.005)
+    monkeypatch.setattr("condensity.training.checkpoint.SECONDS_PER_WRITE", 0.0)
+    monkeypatch.setattr("condensity.engines.driver.SLICE_SECONDS", 0.005)
+    monkeypatch.setattr("condensity.monitor.SECONDS_PER_REPORT", 0.0)
     data = make_two_branch(800, random_state=0)
     all_rows = MDNRegressor(**{**SMALL, "max_iter": 200}).fit(data.X, data.y)
     calls = []

@@ -14,7 +14,7 @@ So Σ is never formed, nor inverted, and nothing is squared that need not be.
 import numpy as np
 from scipy.special import logsumexp
 
-from condensity.engines.reference.sampling import choose_components
+from condensity.random import choose_components
 
 HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
 

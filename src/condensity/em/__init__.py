@@ -1,8 +1,8 @@
-"""Gaussian mixtures on standardised rows: starts → EM, with or without gaps → parameters → conditionals of any columns."""
+"""Gaussian mixtures on standardised rows: starts → EM, with or without missing values → parameters → conditionals."""
 
 from condensity.em.fit import GMMFit, fit_gmm, in_threads
 from condensity.em.joint import (
-    LARGEST_COVARIANCES,
+    MAX_COVARIANCE_BYTES,
     JointFit,
     Settings,
     conditional,
@@ -14,10 +14,9 @@ from condensity.em.joint import (
 )
 from condensity.em.start import kmeans_start
 from condensity.em.steps import COVARIANCE_TYPES, CovarianceSpec, GaussianMixtureParameters, factors_of, log_density
-from condensity.em.watch import Watch
 
 __all__ = [
-    "COVARIANCE_TYPES", "LARGEST_COVARIANCES", "CovarianceSpec", "GMMFit", "GaussianMixtureParameters", "JointFit", "Settings", "Watch",
+    "COVARIANCE_TYPES", "MAX_COVARIANCE_BYTES", "CovarianceSpec", "GMMFit", "GaussianMixtureParameters", "JointFit", "Settings",
     "conditional", "conditional_terms", "covariance_bytes", "factors_of", "fit_gmm", "fit_joint", "held_out_scores",
     "in_threads", "kmeans_start", "log_density", "n_parameters",
 ]  # fmt: skip

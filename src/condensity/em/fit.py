@@ -1,10 +1,12 @@
-"""Fit Gaussian mixtures by EM: starts, side by side where there are threads, each to its maximum, the best one kept."""
+"""Fit of Gaussian mixtures by EM: several starts, in parallel where there are threads, the best maximum kept."""
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from condensity import engines
 from condensity.compute import AUTO, Compute
@@ -17,14 +19,15 @@ from condensity.em.steps import (
     expect,
     group_by_missing,
 )
-from condensity.em.watch import Watch
+from condensity.engines.types import SufficientStatistics
+from condensity.monitor import Monitor, Progress
 
-#: Tables of so many rows share out their rows among the threads, smaller ones their starts.
+#: Tables from this number of rows on distribute their rows over the threads, smaller ones their starts.
 MANY_ROWS = 50_000
 
 
 class GMMFit(NamedTuple):
-    """How a fit ended.
+    """Parameters of a Gaussian mixture, and a record of their fit.
 
     Attributes
     ----------
@@ -37,7 +40,7 @@ class GMMFit(NamedTuple):
     status : {"converged", "max_iter", "interrupted", "stopped"}
         Converged: the objectives of two iterations in a row differed by less than tol. Stopped: by the callback.
     start_objectives : list of float
-        What each start came to.
+        Final objective of each start.
     """
 
     parameters: GaussianMixtureParameters
@@ -49,51 +52,51 @@ class GMMFit(NamedTuple):
 
     @property
     def converged(self) -> bool:
-        """Whether the objective had settled."""
+        """Whether the objective had converged."""
         return self.status == "converged"
 
 
 def fit_gmm(
-    x,
-    n_components,
-    rng,
+    x: npt.ArrayLike,
+    n_components: int,
+    rng: np.random.Generator,
     *,
-    sample_weight=None,
-    start=None,
-    spec=None,
-    max_iter=200,
-    tol=1e-4,
-    n_init=1,
+    sample_weight: npt.ArrayLike | None = None,
+    start: GaussianMixtureParameters | None = None,
+    spec: CovarianceSpec | None = None,
+    max_iter: int = 200,
+    tol: float = 1e-4,
+    n_init: int = 1,
     compute: Compute = AUTO,
-    watch=None,
+    monitor: Monitor | None = None,
 ) -> GMMFit:
     """Fit a Gaussian mixture by EM.
 
     Parameters
     ----------
     x : ndarray (n, d)
-        Standardised rows, n ≥ 1; nan where there is a gap.
+        Standardised rows, n ≥ 1; nan where a value is missing.
     n_components : int
         K ≥ 1. Ignored when a start is given.
     rng : numpy Generator
-        The only source of chance; used for the starts.
+        The only source of randomness; used for the starts. Unused when a start is given.
     sample_weight : ndarray (n,), optional
         Not negative. Rows of weight 0 are left out; the others are scaled to mean 1, so that only ratios
         matter and the prior weighs as much against n rows as without weights. Integer weights therefore equal
         repeated rows when prior = 0, else up to the prior's strength (in `em_step`, which does not scale:
         always).
     start : GaussianMixtureParameters, optional
-        Where to begin, once; default: `kmeans_start`, n_init times.
-    form : CovarianceSpec, optional
+        Parameters to start from, once; default: `kmeans_start`, n_init times.
+    spec : CovarianceSpec, optional
     max_iter : int
-        At most so many iterations.
+        Iterations at most.
     tol : float
         Converged when the objective changes by less than this (nats per row) from one iteration to the next.
     n_init : int
         Number of starts; the fit of the best final objective is returned.
     compute : Compute
         The number of threads changes no bit of the result.
-    watch : Watch, optional
+    monitor : Monitor, optional
 
     Returns
     -------
@@ -106,7 +109,7 @@ def fit_gmm(
     numpy.linalg.LinAlgError
         If a covariance becomes singular, which needs prior = 0 and a ridge of about 0.
     """
-    spec, watch = spec or CovarianceSpec(), watch or Watch()
+    spec, monitor = spec or CovarianceSpec(), monitor or Monitor()
     x, weight = _weighted_rows(x, sample_weight)
     if start is None:
         starts = [
@@ -114,17 +117,17 @@ def fit_gmm(
         ]
     else:
         starts = [start]
-    parts = [part for part in group_by_missing(x, weight) if len(part.known)]
+    patterns = [pattern for pattern in group_by_missing(x, weight) if len(pattern.observed)]
     many = len(x) >= MANY_ROWS
     sums = engines.operation("gaussian_sums", compute if many else compute.one_thread)
-    climb = partial(_climb, parts, spec=spec, max_iter=max_iter, tol=tol, sums=sums, watch=watch)
-    fits = in_threads(climb, starts, 1 if many else compute.n_threads, watch)
+    climb = partial(_climb, patterns, spec=spec, max_iter=max_iter, tol=tol, sums=sums, monitor=monitor)
+    fits = in_threads(climb, starts, 1 if many else compute.n_threads, monitor)
     best = max(fits, key=lambda fit: fit.objective_path[-1])
     return best._replace(start_objectives=[fit.objective_path[-1] for fit in fits])
 
 
-def in_threads(function, items, n_threads, watch) -> list:
-    """What the function gives for every item; Ctrl-C makes all of them end early, through the watch."""
+def in_threads(function: Callable[[Any], Any], items: Sequence[Any], n_threads: int, monitor: Monitor) -> list:
+    """Results of a function for every item; at Ctrl-C all of them end early, through the monitor."""
     if n_threads == 1 or len(items) == 1:
         return [function(item) for item in items]
     with ThreadPoolExecutor(min(n_threads, len(items))) as pool:
@@ -132,14 +135,14 @@ def in_threads(function, items, n_threads, watch) -> list:
         try:
             return [future.result() for future in futures]
         except KeyboardInterrupt:
-            watch.ended = "interrupted"
+            monitor.stop("interrupted")
             return [future.result() for future in futures]
         except BaseException:
-            watch.ended = "stopped"  # before the error goes on, no thread is left at work
+            monitor.stop("stopped")  # no thread is left at work when the error is raised
             raise
 
 
-def _weighted_rows(x, sample_weight):
+def _weighted_rows(x: npt.ArrayLike, sample_weight: npt.ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
     """Drop rows of weight 0 and scale the other weights to mean 1."""
     x = np.asarray(x, dtype=float)
     if sample_weight is None:
@@ -153,28 +156,38 @@ def _weighted_rows(x, sample_weight):
     return x[present], weight[present] / weight[present].mean()
 
 
-def _climb(parts: list[MissingPattern], start, *, spec, max_iter, tol, sums, watch) -> GMMFit:
+def _climb(
+    patterns: list[MissingPattern],
+    start: GaussianMixtureParameters,
+    *,
+    spec: CovarianceSpec,
+    max_iter: int,
+    tol: float,
+    sums: Callable[..., SufficientStatistics],
+    monitor: Monitor,
+) -> GMMFit:
     """EM from one start."""
     path: list[float] = []
     parameters, status = start, "max_iter"
-    n_components = len(start.weights)
+    k = len(start.weights)
+    stage = f"{k} component{'' if k == 1 else 's'}"
     while len(path) < max_iter:
         try:
-            stepped, objective = em_step(parts, parameters, spec, sums)
+            stepped, objective = em_step(patterns, parameters, spec, sums)
         except KeyboardInterrupt:
-            watch.ended = "interrupted"
+            monitor.stop("interrupted")
         else:
             parameters = stepped
             path.append(objective)
             if len(path) > 1 and abs(path[-1] - path[-2]) < tol:
                 status = "converged"
                 break
-            watch.look(n_components, len(path), max_iter, objective)
-        if watch.ended:
-            status = watch.ended
+            monitor.report(Progress(stage, len(path), max_iter, len(path), -objective, np.nan))
+        if monitor.stop_reason:
+            status = monitor.stop_reason
             break
     n_iter = len(path)
-    last, objective = expect(parts, parameters, spec, sums)
+    last, objective = expect(patterns, parameters, spec, sums)
     path.append(objective)
-    log_likelihood = last.log_likelihood / sum(part.weight.sum() for part in parts)
+    log_likelihood = last.log_likelihood / sum(pattern.weight.sum() for pattern in patterns)
     return GMMFit(parameters, path, float(log_likelihood), n_iter, status, [objective])

@@ -1,22 +1,24 @@
-"""Joint Gaussian mixtures of (x, y) on standardised rows: fitted, judged on held-out rows, and conditioned."""
+"""Joint Gaussian mixtures of (x, y) on standardised rows: fit, scores on validation rows, conditionals."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from condensity import engines
 from condensity.compute import AUTO, Compute
 from condensity.distributions import Mixture
 from condensity.em.fit import GMMFit, fit_gmm
 from condensity.em.steps import CovarianceSpec, GaussianMixtureParameters, factors_of, group_by_missing, log_density
-from condensity.engines.reference.gaussians import gaussian_components
-from condensity.engines.reference.trainer import ROW_LOSS_CAP
+from condensity.engines.types import ROW_LOSS_CAP, GaussianComponents, History
+from condensity.monitor import Monitor
 
-#: Covariances may take this many bytes; the peak of a fit was 1.9 GB where they took .2 (d = 5000, one component, 60 s).
-LARGEST_COVARIANCES = 2**30
+#: Bytes of all covariances, at most; the peak of a fit was 1.9 GB where they took .2 (d = 5000, one component, 60 s).
+MAX_COVARIANCE_BYTES = 2**30
 
-#: Starts that end so many nats a row apart, in the objective, are worth a word.
+#: Starts whose objectives differ by more nats per row than this are mentioned in the outcome.
 START_SPREAD = 0.05
 
 
@@ -33,13 +35,13 @@ class Settings:
 
     @cached_property
     def spec(self) -> CovarianceSpec:
-        """What covariances may look like."""
+        """Constraints on covariances."""
         return CovarianceSpec(self.covariance_type, self.covariance_prior, self.reg_covar)
 
 
 @dataclass(frozen=True)
 class JointFit:
-    """A fitted joint mixture over the columns of (x, y), and how the fit went.
+    """A fitted joint mixture over the columns of (x, y), and a record of the fit.
 
     Attributes
     ----------
@@ -48,7 +50,7 @@ class JointFit:
     outcome : str
         How it ended, in a sentence with numbers.
     n_iter : int
-    history : dict of lists
+    history : History
         'objective': penalised mean log likelihood before every iteration and at the end.
     held_out_log_density : ndarray (n,)
         log p(y | x) of rows that were held out in the choice of K; nan elsewhere.
@@ -61,20 +63,28 @@ class JointFit:
     converged: bool
     outcome: str
     n_iter: int
-    history: dict
+    history: History
     held_out_log_density: np.ndarray
     log_likelihood: float
     ended_by_user: bool = False
     log_scale_bounds: None = field(default=None, repr=False)
 
 
-def covariance_bytes(n_components, d) -> int:
-    """Memory that the covariances of d columns take."""
+def covariance_bytes(n_components: int, d: int) -> int:
+    """Memory of the covariances of K components over d columns."""
     return 8 * n_components * d**2
 
 
 def fit_joint(
-    settings: Settings, z, weight, n_components, rng, *, start=None, compute: Compute = AUTO, watch=None
+    settings: Settings,
+    z: np.ndarray,
+    weight: np.ndarray,
+    n_components: int,
+    rng: np.random.Generator,
+    *,
+    start: GaussianMixtureParameters | None = None,
+    compute: Compute = AUTO,
+    monitor: Monitor | None = None,
 ) -> JointFit:
     """Fit a joint mixture of n_components by EM.
 
@@ -82,15 +92,15 @@ def fit_joint(
     ----------
     settings : Settings
     z : ndarray (n, d + q)
-        Standardised rows (x, y); nan where there is a gap.
+        Standardised rows (x, y); nan where a value is missing.
     weight : ndarray (n,)
         With mean one.
     n_components : int
     rng : numpy Generator
     start : GaussianMixtureParameters, optional
-        Where EM begins; otherwise greedy k-means++.
-    compute, watch
-        As in `fit_gmm`.
+        Otherwise greedy k-means++.
+    compute : Compute
+    monitor : Monitor, optional
 
     Raises
     ------
@@ -100,7 +110,7 @@ def fit_joint(
     try:
         fit = fit_gmm(
             z, n_components, rng, sample_weight=weight, start=start, spec=settings.spec, max_iter=settings.max_iter,
-            tol=settings.tol, n_init=settings.n_init, compute=compute, watch=watch,
+            tol=settings.tol, n_init=settings.n_init, compute=compute, monitor=monitor,
         )  # fmt: skip
     except np.linalg.LinAlgError:
         raise ValueError(
@@ -120,10 +130,17 @@ def fit_joint(
     )
 
 
-def conditional(parameters, given, target, x, *, compute: Compute = AUTO) -> Mixture:
-    """Mixture of the columns `target`, given values x (n, len(given)) of others: exact, gaps integrated out.
+def conditional(
+    parameters: GaussianMixtureParameters,
+    given: Sequence[int],
+    target: Sequence[int],
+    x: npt.ArrayLike,
+    *,
+    compute: Compute = AUTO,
+) -> Mixture:
+    """Mixture of the columns `target`, given values x of others: exact, missing values integrated out.
 
-    With a = what is given, b = `target` and the Cholesky factor of Σ_k in the order (a, b),
+    With a = `given`, b = `target` and the Cholesky factor of Σ_k in the order (a, b),
 
         L = [[L_a, 0], [L_ba, L_b]],   z = L_a⁻¹ (x − μ_a),   b | x, k ~ N(μ_b + L_ba z, L_b L_bᵀ),
         log π_k(x) = log w_k − ½ zᵀz − Σ_j log L_a,jj − logsumexp of the same over the components,
@@ -134,39 +151,54 @@ def conditional(parameters, given, target, x, *, compute: Compute = AUTO) -> Mix
     ----------
     parameters : GaussianMixtureParameters
     given, target : sequence of int
-        Columns; disjoint. Without any given, the answer is the marginal, the same in every row.
-    x : ndarray (n, len(given))
+        Columns; disjoint. With none given, the marginal, the same in every row.
+    x : array-like (n, len(given))
+        Standardised; nan where a value is missing.
+    compute : Compute
 
     Raises
     ------
     ValueError
         If x does not have one column for each given one.
     """
-    x, given, target = np.asarray(x, dtype=float), np.asarray(given, dtype=int), list(target)
-    if x.ndim != 2 or x.shape[1] != len(given):
+    x, columns = np.asarray(x, dtype=float), np.asarray(given, dtype=int)
+    if x.ndim != 2 or x.shape[1] != len(columns):
         raise ValueError(
-            f"x must have shape (n, {len(given)}), a column for each of given={list(given)}; got {x.shape}."
+            f"x must have shape (n, {len(columns)}), a column for each of given={list(columns)}; got {x.shape}."
         )
     evaluate = engines.operation("gaussian_conditional", compute)
-    parts = group_by_missing(x)
-    pieces = [_condition(parameters, given[part.known], target, part.x, evaluate) for part in parts]
+    patterns = group_by_missing(x)
+    pieces = [_condition(parameters, columns[each.observed], target, each.x, evaluate) for each in patterns]
     if len(pieces) == 1:
         return Mixture.from_factors(*pieces[0])
-    whole = [np.empty((len(x), *piece.shape[1:])) for piece in pieces[0]]
-    for part, piece in zip(parts, pieces, strict=True):
-        for result, some in zip(whole, piece, strict=True):
-            result[part.rows] = some
-    return Mixture.from_factors(*whole)
+    results = [np.empty((len(x), *array.shape[1:])) for array in pieces[0]]
+    for pattern, piece in zip(patterns, pieces, strict=True):
+        for result, array in zip(results, piece, strict=True):
+            result[pattern.rows] = array
+    return Mixture.from_factors(*results)
 
 
-def conditional_terms(parameters, given, target, x, *, compute: Compute = AUTO):
-    """Log weights (n, K), means (n, K, q) and Cholesky factors (K, q, q) that `conditional` is made of, for x without gaps."""
+def conditional_terms(
+    parameters: GaussianMixtureParameters,
+    given: Sequence[int],
+    target: Sequence[int],
+    x: np.ndarray,
+    *,
+    compute: Compute = AUTO,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Log weights (n, K), means (n, K, q) and Cholesky factors (K, q, q) of `conditional`, for x without missing values."""
     evaluate = engines.operation("gaussian_conditional", compute)
-    log_weights, means, factors = _condition(parameters, np.asarray(given, dtype=int), list(target), x, evaluate)
+    log_weights, means, factors = _condition(parameters, np.asarray(given, dtype=int), target, x, evaluate)
     return log_weights, means, factors[0]
 
 
-def _condition(parameters, given, target, x, evaluate):
+def _condition(
+    parameters: GaussianMixtureParameters,
+    given: np.ndarray,
+    target: Sequence[int],
+    x: np.ndarray,
+    evaluate: Callable[..., tuple[np.ndarray, np.ndarray]],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Log weights (n, K), means (n, K, q) and factors (n, K, q, q), every row's the same, given complete x."""
     n, a = x.shape
     ordered = parameters.over([*given, *target])
@@ -177,33 +209,41 @@ def _condition(parameters, given, target, x, evaluate):
         log_weights = np.broadcast_to(np.log(ordered.weights), (n, len(offsets)))
         means = np.broadcast_to(offsets, (n, *offsets.shape))
     else:
-        known = gaussian_components(ordered.weights, ordered.means[:, :a], factors[:, :a, :a])
-        log_weights, means = evaluate(known, slopes, offsets, x)
+        of_given = GaussianComponents.from_factors(ordered.weights, ordered.means[:, :a], factors[:, :a, :a])
+        log_weights, means = evaluate(of_given, slopes, offsets, x)
     return log_weights, means, np.broadcast_to(rest, (n, *rest.shape))
 
 
-def held_out_scores(fit_parameters, spec, z, n_inputs, *, joint=False, compute: Compute = AUTO):
-    """Log p(y | x), or log p(x, y), of what each held-out row (n, d + q) knows, (n,); nan where y is not known at all.
+def held_out_scores(
+    parameters: GaussianMixtureParameters,
+    spec: CovarianceSpec,
+    z: np.ndarray,
+    n_inputs: int,
+    *,
+    joint: bool = False,
+    compute: Compute = AUTO,
+) -> np.ndarray:
+    """Log p(y | x), or log p(x, y), of the observed columns of held-out rows z (n, d + q), (n,); nan where y is missing.
 
     A row counts for −`ROW_LOSS_CAP` at least (for every column, if joint), so that one wild row cannot choose K.
     """
-    log_joint = log_density(fit_parameters, z, spec, compute=compute)
+    log_joint = log_density(parameters, z, spec, compute=compute)
     if joint:
         return np.maximum(log_joint, -ROW_LOSS_CAP * z.shape[1])
-    inputs = fit_parameters.over(list(range(n_inputs)))
+    inputs = parameters.over(list(range(n_inputs)))
     log_conditional = log_joint - log_density(inputs, z[:, :n_inputs], spec, compute=compute)
-    known = ~np.isnan(z[:, n_inputs:]).all(axis=1)
-    return np.where(known, np.maximum(log_conditional, -ROW_LOSS_CAP), np.nan)
+    has_target = ~np.isnan(z[:, n_inputs:]).all(axis=1)
+    return np.where(has_target, np.maximum(log_conditional, -ROW_LOSS_CAP), np.nan)
 
 
-def n_parameters(n_components, d, covariance_type) -> int:
+def n_parameters(n_components: int, d: int, covariance_type: str) -> int:
     """Free parameters of a mixture of K components over d columns."""
     of_covariance = {"full": d * (d + 1) // 2, "tied": d * (d + 1) // 2, "diag": d, "spherical": 1}[covariance_type]
     n_covariances = 1 if covariance_type == "tied" else n_components
     return n_components - 1 + n_components * d + n_covariances * of_covariance
 
 
-def _describe(fit: GMMFit, n_components) -> str:
+def _describe(fit: GMMFit, n_components: int) -> str:
     components = f"{n_components} component{'' if n_components == 1 else 's'}"
     ending = {
         "converged": f"converged after {fit.n_iter} iterations.",

@@ -1,4 +1,4 @@
-"""One iteration of expectation–maximisation for Gaussian mixtures, on tables with or without gaps.
+"""One iteration of expectation–maximisation for Gaussian mixtures, on tables with or without missing values.
 
 Letters: n rows x_i with weights v_i, d columns, K components with weights w_k, means μ_k and covariances Σ_k.
 
@@ -19,49 +19,68 @@ means no prior, ν₀ = 0: maximum likelihood. EM climbs the penalised mean log 
 exactly when the ridge is 0. The ridge is added after the maximum, and may cost the sum in braces at most
 Σ_k ½ (N_k + ν₀) Σ_j [log(1 + ridge/λ_j) − ridge/(λ_j + ridge)], with λ_j the eigenvalues of Σ_k without it.
 
-Gaps (nan) are integrated out. Rows that know the same columns o go through the E step together, over those columns alone;
-what they say of the others, m, follows from the component's regression of m on o:
+Missing values (nan) are integrated out. Rows with the same observed columns o go through the E step together, over those
+columns alone; the moments of the missing columns m follow from the component's regression of m on o:
 
     E[u_m | u_o] = B_k u_o,   Cov[u_m | u_o] = C_k,   with B_k = Σ_mo Σ_oo⁻¹,   C_k = Σ_mm − B_k Σ_om
 
-so that sums over o become sums over all columns by a product with [I; B_k], plus N_k C_k in the gaps.
+so that sufficient statistics over o become those over all columns by a product with [I; B_k], plus N_k C_k for the missing.
 
 References
 ----------
 Dempster, Laird & Rubin (1977), "Maximum likelihood from incomplete data via the EM algorithm".
-Ghahramani & Jordan (1994), "Supervised learning from incomplete data via an EM approach": the gaps.
+Ghahramani & Jordan (1994), "Supervised learning from incomplete data via an EM approach": missing values.
 Fraley & Raftery (2007), "Bayesian regularization for normal mixture estimation": the inverse-Wishart MAP.
 """
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from condensity import engines
 from condensity.compute import AUTO, Compute
-from condensity.engines.reference.gaussians import SufficientStatistics, gaussian_components
+from condensity.engines.types import GaussianComponents, SufficientStatistics
 
-#: Smallest N_k, in rows. A component that no row wants keeps its mean, has the prior's covariance (without
-#: prior: the ridge) and a weight of 1e-12 / n: positive, so that its log is finite, and too small to be seen.
-SMALLEST_COUNT = 1e-12
+#: Smallest N_k, in rows. A component without responsibility keeps its mean, has the prior's covariance (without
+#: prior: the ridge) and a weight of 1e-12 / n: positive, so that its log is finite, and negligible.
+MIN_COUNT = 1e-12
 
 #: ν₀, the degrees of freedom that the inverse-Wishart prior adds to N_k. They shrink every covariance by N_k / (N_k + ν₀), so
 #: they must be few: 2 cost .003 nats at n = 1000 and .027 at n = 250 (nine problems), and .05 on forty components of blobs. But
 #: not 0: a component without rows would have an infinite covariance; so it has s₀/ν₀, a third of a standard deviation squared.
 PRIOR_DEGREES = 0.1
 
+#: Operation `gaussian_sums` of an engine.
+GaussianSums = Callable[..., SufficientStatistics]
+
 COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
 
 
 class GaussianMixtureParameters(NamedTuple):
-    """Weights (K,), means (K, d) and covariances (K, d, d) of a Gaussian mixture, whatever their form."""
+    """Weights (K,), means (K, d) and covariances (K, d, d) of a Gaussian mixture, of any covariance type.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from condensity.em import GaussianMixtureParameters
+    >>> mixture = GaussianMixtureParameters(np.array([0.4, 0.6]), np.zeros((2, 3)), np.array([np.eye(3)] * 2))
+    >>> mixture.over([0, 2]).means.shape
+    (2, 2)
+    """
 
     weights: np.ndarray
     means: np.ndarray
     covariances: np.ndarray
 
-    def check_loaded(self):
-        """Refuse what EM cannot have fitted."""
+    def check_loaded(self) -> None:
+        """Refuse parameters that EM cannot have fitted.
+
+        Raises
+        ------
+        ValueError, numpy.linalg.LinAlgError
+        """
         k, d = np.shape(self.means)
         if np.shape(self.weights) != (k,) or np.shape(self.covariances) != (k, d, d) or k < 1:
             raise ValueError("weights, means and covariances must be of as many components and columns")
@@ -69,15 +88,15 @@ class GaussianMixtureParameters(NamedTuple):
             raise ValueError("weights, means and covariances must be finite")
         np.linalg.cholesky(self.covariances)
 
-    def over(self, columns) -> "GaussianMixtureParameters":
-        """The marginal of some columns, in the order given."""
+    def over(self, columns: Sequence[int] | np.ndarray) -> "GaussianMixtureParameters":
+        """Marginal distribution of `columns`, in the order given."""
         return GaussianMixtureParameters(
             self.weights, self.means[:, columns], self.covariances[:, columns][:, :, columns]
         )
 
 
 class CovarianceSpec(NamedTuple):
-    """What covariances may look like: a key of `COVARIANCE_TYPES`, s₀ and the ridge."""
+    """Constraints on covariances: one of `COVARIANCE_TYPES`, s₀ and the ridge."""
 
     covariance_type: str = "full"
     prior: float = 0.01
@@ -85,7 +104,7 @@ class CovarianceSpec(NamedTuple):
 
     @property
     def independent(self) -> bool:
-        """Whether the columns of a component are."""
+        """Whether the columns of a component are independent."""
         return self.covariance_type in ("diag", "spherical")
 
     @property
@@ -95,42 +114,43 @@ class CovarianceSpec(NamedTuple):
 
 
 class MissingPattern(NamedTuple):
-    """Rows that know the same columns.
+    """Rows with the same missing columns.
 
     Attributes
     ----------
-    known : ndarray (a,) of int
+    observed : ndarray (a,) of int
+        The other columns.
     x : ndarray (m, a)
     weight : ndarray (m,)
     rows : ndarray (m,) of int or slice
-        Where they are in the table.
+        Their indices in the table.
     """
 
-    known: np.ndarray
+    observed: np.ndarray
     x: np.ndarray
     weight: np.ndarray
     rows: np.ndarray | slice
 
 
-def group_by_missing(x, weight=None) -> list[MissingPattern]:
-    """Rows of x (n, d) by what they know; weights (n,) default to 1. Complete rows come last, and are not copied if all are."""
+def group_by_missing(x: np.ndarray, weight: np.ndarray | None = None) -> list[MissingPattern]:
+    """Rows of x (n, d) grouped by their missing columns; weights (n,) default to 1. Complete rows come last."""
     weight = np.ones(len(x)) if weight is None else weight
-    gaps = np.isnan(x)
-    if not gaps.any():
+    missing = np.isnan(x)
+    if not missing.any():  # nothing is copied
         return [MissingPattern(np.arange(x.shape[1]), x, weight, slice(None))]
-    codes = np.packbits(gaps, axis=1)
+    codes = np.packbits(missing, axis=1)
     _, first, number = np.unique(codes, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(number.ravel(), kind="stable")
     starts = np.searchsorted(number.ravel()[order], np.arange(len(first) + 1))
-    parts = []
+    patterns = []
     for j in range(len(first) - 1, -1, -1):
-        rows, known = order[starts[j] : starts[j + 1]], np.flatnonzero(~gaps[first[j]])
-        parts.append(MissingPattern(known, x[np.ix_(rows, known)], weight[rows], rows))
-    return parts
+        rows, observed = order[starts[j] : starts[j + 1]], np.flatnonzero(~missing[first[j]])
+        patterns.append(MissingPattern(observed, x[np.ix_(rows, observed)], weight[rows], rows))
+    return patterns
 
 
 # ---------------------------------------------------------------------------------------------------------- densities
-def factors_of(parameters, independent=False):
+def factors_of(parameters: GaussianMixtureParameters, independent: bool = False) -> np.ndarray:
     """Cholesky factors L_k with L_k L_kᵀ = Σ_k (K, d, d); or standard deviations (K, d) of independent columns.
 
     Raises
@@ -153,31 +173,46 @@ def factors_of(parameters, independent=False):
         ) from error
 
 
-def _gaussians(parameters, spec):
-    return gaussian_components(parameters.weights, parameters.means, factors_of(parameters, spec.independent))
+def _gaussians(parameters: GaussianMixtureParameters, spec: CovarianceSpec) -> GaussianComponents:
+    return GaussianComponents.from_factors(
+        parameters.weights, parameters.means, factors_of(parameters, spec.independent)
+    )
 
 
-def log_density(parameters, x, spec=None, *, compute: Compute = AUTO):
-    """Log p of what each row of x (n, d) knows, (n,); 0 for a row of nothing but gaps."""
+def log_density(
+    parameters: GaussianMixtureParameters,
+    x: npt.ArrayLike,
+    spec: CovarianceSpec | None = None,
+    *,
+    compute: Compute = AUTO,
+) -> np.ndarray:
+    """Log density of the observed columns of each row of x (n, d), (n,), nan where missing; 0 for a row without values."""
     evaluate = engines.operation("gaussian_log_density", compute)
+    x, spec = np.asarray(x, dtype=float), spec or CovarianceSpec()
     result = np.zeros(len(x))
-    for part in group_by_missing(np.asarray(x, dtype=float)):
-        if len(part.known):
-            result[part.rows] = evaluate(_gaussians(parameters.over(part.known), spec or CovarianceSpec()), part.x)
+    for pattern in group_by_missing(x):
+        if len(pattern.observed):
+            marginal = _gaussians(parameters.over(pattern.observed), spec)
+            result[pattern.rows] = evaluate(marginal, pattern.x)
     return result
 
 
 # ---------------------------------------------------------------------------------------------------------- one iteration
-def em_step(parts, parameters, spec, sums=None):
+def em_step(
+    patterns: Sequence[MissingPattern],
+    parameters: GaussianMixtureParameters,
+    spec: CovarianceSpec,
+    sums: GaussianSums | None = None,
+) -> tuple[GaussianMixtureParameters, float]:
     """One E step and one M step.
 
     Parameters
     ----------
-    parts : list of MissingPattern
-        Standardised rows, not all of them nothing but gaps. Weights are used as given: an integer v_i is v_i copies of the
+    patterns : sequence of MissingPattern
+        Standardised rows, some of them with values. Weights are used as given: an integer v_i is v_i copies of the
         row, for the prior too.
     parameters : GaussianMixtureParameters
-    form : CovarianceSpec
+    spec : CovarianceSpec
     sums : callable, optional
         `gaussian_sums` of an engine; the reference if left out.
 
@@ -186,70 +221,87 @@ def em_step(parts, parameters, spec, sums=None):
     parameters : GaussianMixtureParameters
         After the step.
     objective_before : float
-        Penalised mean log likelihood of the parameters that came in.
+        Penalised mean log likelihood of the given parameters.
     """
-    expected, objective = expect(parts, parameters, spec, sums)
+    expected, objective = expect(patterns, parameters, spec, sums)
     return maximise(expected, parameters.means, spec), objective
 
 
-def expect(parts, parameters, spec, sums=None):
-    """The E step: expected `SufficientStatistics` over all columns, and the penalised mean log likelihood."""
+def expect(
+    patterns: Sequence[MissingPattern],
+    parameters: GaussianMixtureParameters,
+    spec: CovarianceSpec,
+    sums: GaussianSums | None = None,
+) -> tuple[SufficientStatistics, float]:
+    """E step: expected `SufficientStatistics` over all columns, and the penalised mean log likelihood."""
     sums = engines.operation("gaussian_sums", Compute("reference")) if sums is None else sums
-    whole, d = _gaussians(parameters, spec), parameters.means.shape[1]
-    found = []
-    for part in parts:
-        if not len(part.known):  # says nothing
+    joint, d = _gaussians(parameters, spec), parameters.means.shape[1]
+    statistics = []
+    for pattern in patterns:
+        if not len(pattern.observed):  # no information
             continue
-        if len(part.known) == d:
-            found.append(sums(whole, part.x, part.weight))
+        if len(pattern.observed) == d:
+            statistics.append(sums(joint, pattern.x, pattern.weight))
         else:
-            over = _gaussians(parameters.over(part.known), spec)
-            found.append(_over_all_columns(sums(over, part.x, part.weight), over, parameters, part.known, spec))
-    total = found[0] if len(found) == 1 else SufficientStatistics(*(sum(pieces) for pieces in zip(*found, strict=True)))
+            marginal = _gaussians(parameters.over(pattern.observed), spec)
+            of_observed = sums(marginal, pattern.x, pattern.weight)
+            statistics.append(_over_all_columns(of_observed, marginal, parameters, pattern.observed, spec))
+    total = statistics[0]
+    if len(statistics) > 1:
+        total = SufficientStatistics(*(sum(pieces) for pieces in zip(*statistics, strict=True)))
     mass = total.counts.sum()  # every row's responsibilities sum to one: the sum of all weights
-    return total, float((total.log_likelihood + _log_prior(whole, parameters, spec)) / mass)
+    return total, float((total.log_likelihood + _log_prior(joint, parameters, spec)) / mass)
 
 
-def _over_all_columns(sums, over, parameters, known, spec):
-    """Sums over known columns, carried to all: what is not known is as the component has it, given what is."""
+def _over_all_columns(
+    statistics: SufficientStatistics,
+    marginal: GaussianComponents,
+    parameters: GaussianMixtureParameters,
+    observed: np.ndarray,
+    spec: CovarianceSpec,
+) -> SufficientStatistics:
+    """Statistics over all columns from those over the observed ones.
+
+    Missing columns enter through their conditional mean and covariance given the observed ones.
+    """
     n_components, d = parameters.means.shape
-    missing = np.setdiff1d(np.arange(d), known)
-    covariances, counts = parameters.covariances, sums.counts[:, None]
+    missing = np.setdiff1d(np.arange(d), observed)
+    covariances, counts = parameters.covariances, statistics.counts[:, None]
     first = np.zeros((n_components, d))
-    first[:, known] = sums.first
+    first[:, observed] = statistics.first
     if spec.independent:
         second = np.zeros((n_components, d))
-        second[:, known] = sums.second
+        second[:, observed] = statistics.second
         second[:, missing] = counts * np.diagonal(covariances, axis1=1, axis2=2)[:, missing]
-        return SufficientStatistics(sums.counts, first, second, sums.log_likelihood)
-    inverse = over.inverse_factors
-    whitened = inverse @ covariances[:, known][:, :, missing]  # L_oo⁻¹ Σ_om
+        return statistics._replace(first=first, second=second)
+    inverse = marginal.inverse_factors
+    whitened = inverse @ covariances[:, observed][:, :, missing]  # L_oo⁻¹ Σ_om
     slopes = whitened.transpose(0, 2, 1) @ inverse
     rest = covariances[:, missing][:, :, missing] - whitened.transpose(0, 2, 1) @ whitened
-    first[:, missing] = np.einsum("kma,ka->km", slopes, sums.first)
-    carried = np.zeros((n_components, d, len(known)))
-    carried[:, known], carried[:, missing] = np.eye(len(known)), slopes
-    second = carried @ sums.second @ carried.transpose(0, 2, 1)
+    first[:, missing] = np.einsum("kma,ka->km", slopes, statistics.first)
+    extension = np.zeros((n_components, d, len(observed)))  # [I; B_k]
+    extension[:, observed], extension[:, missing] = np.eye(len(observed)), slopes
+    second = extension @ statistics.second @ extension.transpose(0, 2, 1)
     second[:, missing[:, None], missing] += counts[:, :, None] * rest
-    return SufficientStatistics(sums.counts, first, second, sums.log_likelihood)
+    return statistics._replace(first=first, second=second)
 
 
-def maximise(sums, means, spec):
-    """The M step from sums about the old means.
+def maximise(statistics: SufficientStatistics, means: np.ndarray, spec: CovarianceSpec) -> GaussianMixtureParameters:
+    """M step, from sufficient statistics about the old means (K, d).
 
     The mean moves by δ_k = first_k / N_k, and N_k S_k = second_k − N_k δ_k δ_kᵀ. The subtraction is harmless,
     because δ_k vanishes as EM converges. With the floor on N_k the result stays positive semi-definite.
     """
-    counts = np.maximum(sums.counts, SMALLEST_COUNT)
-    shift = sums.first / counts[:, None]
-    if sums.second.ndim == 2:
-        scatter = sums.second - counts[:, None] * shift * shift
+    counts = np.maximum(statistics.counts, MIN_COUNT)
+    shift = statistics.first / counts[:, None]
+    if statistics.second.ndim == 2:
+        scatter = statistics.second - counts[:, None] * shift * shift
     else:
-        scatter = sums.second - counts[:, None, None] * shift[:, :, None] * shift[:, None, :]
+        scatter = statistics.second - counts[:, None, None] * shift[:, :, None] * shift[:, None, :]
     return GaussianMixtureParameters(counts / counts.sum(), means + shift, _covariances(counts, scatter, spec))
 
 
-def _covariances(counts, scatter, spec):
+def _covariances(counts: np.ndarray, scatter: np.ndarray, spec: CovarianceSpec) -> np.ndarray:
     """MAP covariances (K, d, d) from the scatter N_k S_k, (K, d, d) or its diagonals (K, d)."""
     kind, identity = spec.covariance_type, np.eye(scatter.shape[1])
     if spec.independent:
@@ -265,7 +317,7 @@ def _covariances(counts, scatter, spec):
     return (symmetric + spec.prior * identity) / (counts + spec.degrees)[:, None, None] + spec.ridge * identity
 
 
-def _log_prior(gaussians, parameters, spec):
+def _log_prior(gaussians: GaussianComponents, parameters: GaussianMixtureParameters, spec: CovarianceSpec) -> float:
     """Log of the inverse-Wishart prior, up to a constant: −½ Σ_k [ν₀ log |Σ_k| + s₀ tr Σ_k⁻¹]."""
     if spec.prior == 0:
         return 0.0

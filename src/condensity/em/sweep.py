@@ -1,38 +1,52 @@
-"""The sweep over numbers of components: score each size on held-out rows, stop when it only gets worse."""
+"""Sweep over numbers of components: each size is scored on validation rows, until scores only get worse."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-#: Sizes tried, small to large; each needs `ROWS_PER_COMPONENT` rows a component.
+#: Sizes tried, small to large; each needs `ROWS_PER_COMPONENT` rows per component.
 SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48)
 ROWS_PER_COMPONENT = 6
-#: The sweep ends when a size is this many nats a row worse than the best so far.
-GIVE_UP = 0.25
+#: The sweep ends when a size is this many nats per row worse than the best so far.
+MAX_SCORE_LOSS = 0.25
 
 
 class Selection(NamedTuple):
-    """What a sweep came to.
+    """Result of a sweep.
 
     Attributes
     ----------
     best : int
         The size with the best score.
     table : dict of lists
-        'n_components' and 'score' (mean held-out log density, nats a row; larger is better), one entry a size tried.
+        'n_components' and 'score' (mean held-out log density, nats per row; larger is better), one entry per size tried.
     """
 
-    best: Any
+    best: int
     table: dict
 
 
-def candidate_sizes(n, sizes=SIZES) -> list:
-    """Those of the sizes that n rows can carry."""
+def candidate_sizes(n: int, sizes: Sequence[int] = SIZES) -> list[int]:
+    """Those of the sizes for which n rows suffice; [1] if none.
+
+    Examples
+    --------
+    >>> candidate_sizes(60)
+    [1, 2, 4, 8]
+    """
     return [k for k in sizes if k * ROWS_PER_COMPONENT <= n] or [1]
 
 
-def sweep(held_out_scores, sizes, *, at_once=1, patience=None, ended=lambda: False) -> Selection:
-    """Score sizes in order until one falls `GIVE_UP` behind, or patience ends; the best is chosen.
+def sweep(
+    held_out_scores: Callable[[list[int]], Sequence[float]],
+    sizes: Sequence[int],
+    *,
+    at_once: int = 1,
+    patience: int | None = None,
+    ended: Callable[[], bool] = lambda: False,
+) -> Selection:
+    """Score sizes in order until one falls `MAX_SCORE_LOSS` behind, or patience ends; the best is chosen.
 
     Parameters
     ----------
@@ -40,9 +54,9 @@ def sweep(held_out_scores, sizes, *, at_once=1, patience=None, ended=lambda: Fal
         Mean held-out log density with that many components, of `at_once` sizes at a time; larger is better.
     sizes : sequence of int
     at_once : int
-        How many sizes can be scored side by side. Changes nothing but the time: what comes after the end is thrown away.
+        Sizes scored in parallel. Changes nothing but the time: scores after the end are discarded.
     patience : int, optional
-        The sweep ends after so many sizes in a row that are no better than the best before them.
+        The sweep ends after this many sizes in a row that are no better than the best before them.
     ended : callable () -> bool, optional
         Whether to try no more sizes.
 
@@ -53,14 +67,14 @@ def sweep(held_out_scores, sizes, *, at_once=1, patience=None, ended=lambda: Fal
     """
     table: dict[str, list] = {"n_components": [], "score": []}
 
-    def far_behind(group):
+    def far_behind(group: list[int]) -> bool:
         for size, score in zip(group, held_out_scores(group), strict=True):
             if np.isnan(score):
                 raise ArithmeticError(f"the held-out score of {size} components is nan")
             table["n_components"].append(size)
             table["score"].append(float(score))
             best = int(np.argmax(table["score"]))
-            if score < table["score"][best] - GIVE_UP or len(table["score"]) - 1 - best == patience:
+            if score < table["score"][best] - MAX_SCORE_LOSS or len(table["score"]) - 1 - best == patience:
                 return True
         return False
 

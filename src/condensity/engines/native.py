@@ -1,4 +1,4 @@
-"""The compiled kernels, under the names and shapes of `condensity.engines.reference`.
+"""The compiled engine, under the names and shapes of `condensity.engines.reference`.
 
 Importing this module fails with ModuleNotFoundError where the extension was not built, and with ImportError where it was
 built from sources that do not fit this module. `SOURCE_HASH` identifies the C++ sources it was built from. The instruction
@@ -6,7 +6,9 @@ set is the best that the machine has, unless the environment variable CONDENSITY
 or `use_isa` names another.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -24,8 +26,24 @@ from condensity.engines._native import (
     solvers,
     use_isa,
 )
-from condensity.engines.reference.gaussians import SufficientStatistics
-from condensity.engines.reference.trainer import TrainingResult
+from condensity.engines.reference import ReferenceEngine
+from condensity.engines.types import (
+    GaussianComponents,
+    History,
+    Network,
+    Penalty,
+    Split,
+    SufficientStatistics,
+    TrainingPlan,
+    TrainingResult,
+    TrainingRows,
+)
+
+__all__ = [
+    "SOURCE_HASH", "NativeEngine", "Run", "available_isas", "gaussian_conditional", "gaussian_log_density", "gaussian_sums",
+    "isa", "kmeans", "log_density", "loss_and_gradient", "mixture_crps", "mixture_logcdf", "mixture_logpdf", "mixture_logsf",
+    "mixture_quantile", "mixture_sample", "solvers", "use_isa",
+]  # fmt: skip
 
 #: Of the extension that this module fits; see native/bindings.cpp.
 INTERFACE_VERSION = 1
@@ -35,28 +53,34 @@ if getattr(_native, "INTERFACE_VERSION", 0) != INTERFACE_VERSION:
         "build it again with `pip install .`, or `pip install -e .` in a checkout."
     )
 
-_KERNELS = (mixture_logpdf, mixture_logcdf, mixture_logsf, mixture_quantile, mixture_crps, mixture_sample)
-
 
 # -------------------------------------------------------------------------------------------------------- training
 class Run:
-    """The native twin of `reference.trainer.Run`, in float32 but for sums over rows; it shuffles with random numbers of its own.
+    """Native twin of `reference.trainer.Run`, in float32 but for sums over rows; shuffles with numbers of its own.
 
-    `save` gives the whole state as bytes; restoring these bytes into a run built from the same arguments resumes it bit for
-    bit. `load_optimizer_state` takes only parameters and solver from a run of the same network, on whatever rows.
+    `save` gives its whole state as bytes; restoring these bytes into a run built from the same arguments resumes it bit for
+    bit. `load_optimizer_state` takes parameters and solver only, from a run of the same network on whatever rows.
     """
 
-    def __init__(self, parameters, network, plan, rng, rows, splits, threads=1):
+    def __init__(
+        self,
+        parameters: np.ndarray,
+        network: Network,
+        plan: TrainingPlan,
+        rng: np.random.Generator,
+        rows: TrainingRows,
+        splits: Sequence[Split],
+        threads: int = 1,
+    ):
         with np.errstate(over="ignore"):
             seeds = rng.integers(2**64, dtype=np.uint64, size=len(splits)).tolist()
-        self._n_rows = len(rows.y)
+        self._n_rows, self._n_members, self.max_steps = len(rows.y), len(splits), plan.max_steps
         self._run = _native.TrainingRun(
             _describe(network), _plan(plan), *(_float32(part) for part in (parameters, *rows)),
             [_index(split.kept) for split in splits], [_index(split.held_out) for split in splits], seeds, threads,
         )  # fmt: skip
         self.advance, self.save = self._run.advance, self._run.save
         self.restore, self.load_optimizer_state = self._run.restore, self._run.load_optimizer_state
-        self._n_members, self.max_steps = len(splits), plan.max_steps
 
     @property
     def last_check(self) -> int:
@@ -70,12 +94,12 @@ class Run:
 
     @property
     def best_step(self) -> int:
-        """Step of the best parameters so far; 0 if none have been looked at."""
+        """Step of the best parameters so far; 0 before the first check."""
         return self._run.best_step
 
     @property
-    def history(self) -> dict:
-        """One entry a check, as in the reference."""
+    def history(self) -> History:
+        """One entry per check."""
         run = self._run
         return {
             "step": run.step.astype(int).tolist(),
@@ -83,8 +107,8 @@ class Run:
             "validation_nll": run.validation_nll.tolist(),
         }
 
-    def result(self, status=None) -> TrainingResult:
-        """What there is so far."""
+    def result(self, status: str | None = None) -> TrainingResult:
+        """Best parameters so far; `status` replaces the run's own."""
         run = self._run
         log_density = np.full(self._n_rows, np.nan, dtype=np.float32)
         log_density[run.held_out.astype(np.intp)] = run.held_out_log_density
@@ -99,59 +123,75 @@ class Run:
         )
 
 
-def loss_and_gradient(theta, network, x, y, row_weight, penalty, offset=None):
-    """The native twin of `reference.network.loss_and_gradient`, in float32."""
+def loss_and_gradient(
+    theta: np.ndarray,
+    network: Network,
+    x: np.ndarray,
+    y: np.ndarray,
+    row_weight: np.ndarray,
+    penalty: Penalty,
+    offset: np.ndarray | None = None,
+) -> tuple[float, np.ndarray]:
+    """Native twin of `reference.network.loss_and_gradient`, in float32."""
     arrays = (_float32(part) for part in (theta, x, y, row_weight, offset))
     return _native.loss_and_gradient(_describe(network), *arrays, _penalty(penalty))
 
 
-def log_density(theta, network, x, y, offset=None):
-    """The native twin of `reference.network.log_density`, in float32."""
+def log_density(
+    theta: np.ndarray, network: Network, x: np.ndarray, y: np.ndarray, offset: np.ndarray | None = None
+) -> np.ndarray:
+    """Native twin of `reference.network.log_density`, in float32."""
     arrays = (_float32(part) for part in (theta, x, y, np.ones(len(x)), offset))
     return -_native.negative_log_density(_describe(network), *arrays)
 
 
 # ------------------------------------------------------------------------------------------------------- Gaussians
-def gaussian_log_density(gaussians, x, threads=1):
-    """The native twin of `reference.gaussians.gaussian_log_density`."""
+def gaussian_log_density(gaussians: GaussianComponents, x: np.ndarray, threads: int = 1) -> np.ndarray:
+    """Native twin of `reference.gaussians.gaussian_log_density`."""
     return _native.gaussian_log_density(*_float64(*gaussians, x), threads)
 
 
-def gaussian_sums(gaussians, x, weight, threads=1) -> SufficientStatistics:
-    """The native twin of `reference.gaussians.gaussian_sums`; the same bits for any number of threads."""
+def gaussian_sums(
+    gaussians: GaussianComponents, x: np.ndarray, weight: np.ndarray, threads: int = 1
+) -> SufficientStatistics:
+    """Native twin of `reference.gaussians.gaussian_sums`; the same bits for any number of threads."""
     n_components, a = gaussians.means.shape
-    numbers = _native.gaussian_sums(*_float64(*gaussians, x, weight), threads)
-    of_component = numbers[:-1].reshape(n_components, -1)
+    flat = _native.gaussian_sums(*_float64(*gaussians, x, weight), threads)
+    of_component = flat[:-1].reshape(n_components, -1)
     second = of_component[:, 1 + a :]
     if gaussians.inverse_factors.ndim == 3:
-        second = second[:, _places(a)].reshape(n_components, a, a)
-    return SufficientStatistics(of_component[:, 0], of_component[:, 1 : 1 + a], second, float(numbers[-1]))
+        second = second[:, _positions(a)].reshape(n_components, a, a)
+    return SufficientStatistics(of_component[:, 0], of_component[:, 1 : 1 + a], second, float(flat[-1]))
 
 
 @lru_cache(maxsize=8)
-def _places(a):
-    """Where each entry of a symmetric (a, a) is in its lower triangle, row by row: (a²,)."""
+def _positions(a: int) -> np.ndarray:
+    """Position of each entry of a symmetric (a, a) in its lower triangle, row by row: (a²,)."""
     i, j = np.indices((a, a)).reshape(2, -1)
     high, low = np.maximum(i, j), np.minimum(i, j)
     return high * (high + 1) // 2 + low
 
 
-def gaussian_conditional(gaussians, slopes, offsets, x, threads=1):
-    """The native twin of `reference.gaussians.gaussian_conditional`."""
+def gaussian_conditional(
+    gaussians: GaussianComponents, slopes: np.ndarray, offsets: np.ndarray, x: np.ndarray, threads: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Native twin of `reference.gaussians.gaussian_conditional`."""
     return _native.gaussian_conditional(*_float64(*gaussians, slopes, offsets, x), threads)
 
 
-def kmeans(x, weight, uniforms, n_steps, threads=1):
-    """The native twin of `reference.kmeans.kmeans`."""
+def kmeans(
+    x: np.ndarray, weight: np.ndarray, uniforms: np.ndarray, n_steps: int, threads: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Native twin of `reference.kmeans.kmeans`."""
     centres, nearest = _native.kmeans(*_float64(x, weight, uniforms), n_steps)
     return centres, nearest.astype(np.intp)
 
 
-def _float64(*arrays):
+def _float64(*arrays: np.ndarray) -> list[np.ndarray]:
     return [np.ascontiguousarray(array, dtype=np.float64) for array in arrays]
 
 
-def _describe(network):
+def _describe(network: Network) -> Any:
     bounds = network.log_scale_bounds
     if bounds is not None:
         low, high = bounds
@@ -163,30 +203,42 @@ def _describe(network):
     )  # fmt: skip
 
 
-def _plan(plan):
+def _plan(plan: TrainingPlan) -> Any:
     return _native.TrainingPlan(**{**plan._asdict(), "penalty": _penalty(plan.penalty)})
 
 
-def _penalty(penalty):
+def _penalty(penalty: Penalty) -> Any:
     return _native.Penalty(**penalty._asdict())
 
 
-def _float32(array):
+def _float32(array: np.ndarray | None) -> np.ndarray | None:
     if array is None:  # rows without an offset
         return None
     with np.errstate(over="ignore"):  # an infinite row is as far as any: the kernels limit how far a row can pull
         return np.ascontiguousarray(array, dtype=np.float32)
 
 
-def _index(array):
+def _index(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array, dtype=np.uint32)
 
 
-#: What the native engine can do, the mixture kernels with `threads=`; `condensity.engines.resolve_engine` reads it.
-_GAUSSIANS = (gaussian_log_density, gaussian_sums, gaussian_conditional, kmeans)
-OPERATIONS = {**{kernel.__name__: kernel for kernel in (*_KERNELS, *_GAUSSIANS)}, "train": Run}
+class NativeEngine:
+    """Implementation of `condensity.engines.api.Engine` in C++; trained networks are evaluated by the reference."""
 
-__all__ = [
-    "OPERATIONS", "SOURCE_HASH", "Run", "available_isas", "isa", "log_density", "loss_and_gradient", "solvers", "use_isa",
-    *(kernel.__name__ for kernel in (*_KERNELS, *_GAUSSIANS)),
-]  # fmt: skip
+    name = "native"
+    row_dtype: type = np.float32
+    source_hash: str | None = SOURCE_HASH
+
+    mixture_logpdf = staticmethod(mixture_logpdf)
+    mixture_logcdf = staticmethod(mixture_logcdf)
+    mixture_logsf = staticmethod(mixture_logsf)
+    mixture_quantile = staticmethod(mixture_quantile)
+    mixture_crps = staticmethod(mixture_crps)
+    mixture_sample = staticmethod(mixture_sample)
+    train = staticmethod(Run)
+    predict_network = ReferenceEngine.predict_network
+    network_log_density = ReferenceEngine.network_log_density
+    gaussian_log_density = staticmethod(gaussian_log_density)
+    gaussian_sums = staticmethod(gaussian_sums)
+    gaussian_conditional = staticmethod(gaussian_conditional)
+    kmeans = staticmethod(kmeans)

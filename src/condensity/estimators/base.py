@@ -31,12 +31,12 @@ from condensity.data import (
 from condensity.data.scaling import Standardizer
 from condensity.distributions import Mixture, TransformedMixture
 from condensity.distributions.transforms import MonotoneMap, make_transform
-from condensity.engines.reference.trainer import TrainingRows
-from condensity.estimators.callbacks import begin_fit, look_through
+from condensity.engines.types import TrainingRows
+from condensity.estimators.callbacks import begin_fit, progress_hook
 from condensity.estimators.inputs import InputVerbs
 from condensity.estimators.saving import save_model
 from condensity.evaluation.diagnostics import Evidence, examine, gather_evidence
-from condensity.monitor import watcher
+from condensity.monitor import CheckpointSink, Monitor
 from condensity.random import as_generator
 from condensity.warning import warn_user
 
@@ -145,9 +145,9 @@ class AbstractDensityRegressor(InputVerbs, CallbackSupportMixin, RegressorMixin,
             context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
-    def _watcher(self):
-        """Whatever looks at a fit while it runs: lines on the terminal, the callback, scikit-learn's callbacks."""
-        return watcher(look_through(self, self.callback), self.verbose)
+    def _monitor(self, checkpoint: CheckpointSink | None = None) -> Monitor:
+        """Lines on the terminal, the callback, and scikit-learn's callbacks."""
+        return Monitor(self.callback, verbose=self.verbose, hook=progress_hook(self), checkpoint=checkpoint)
 
     def _goes_on(self):
         """Whether the next fit starts from what the last one learned."""

@@ -1,6 +1,9 @@
-"""scikit-learn's callbacks (`sklearn.callback`, from 1.9 on): the fit is a task, and every look at it a task within."""
+"""scikit-learn's callbacks (`sklearn.callback`, from 1.9 on): the fit is a task, and every report of progress a task within."""
+
+from collections.abc import Callable
 
 from condensity._sklearn_compat import begin_callbacks, callback_context
+from condensity.monitor import Progress
 
 
 def begin_fit(estimator, X, y):
@@ -12,17 +15,15 @@ def begin_fit(estimator, X, y):
     return context
 
 
-def look_through(estimator, callback):
-    """The caller's own callback, after those of scikit-learn, any of which may end the fit by returning True."""
+def progress_hook(estimator) -> Callable[[Progress], bool] | None:
+    """Pass progress to scikit-learn's callbacks, any of which may end the fit by returning True; None if there are none."""
     context = callback_context(estimator)
     if context is None:
-        return callback
+        return None
 
-    def look(progress):
+    def hook(progress: Progress) -> bool:
         task = context.subcontext(task_name=f"{progress.stage}, step {progress.n_steps} of {progress.max_steps}")
         task.call_on_fit_task_begin(estimator=estimator)
-        stop = task.call_on_fit_task_end(estimator=estimator)
-        own = None if callback is None else callback(progress)
-        return bool(stop or own)
+        return bool(task.call_on_fit_task_end(estimator=estimator))
 
-    return look
+    return hook

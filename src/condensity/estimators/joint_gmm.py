@@ -52,7 +52,7 @@ class JointGMMRegressor(AbstractJointRegressor):
     support_model : 'auto' or None
         Calibrate the density of the inputs by cross-fits, for `support`, `in_support` and `outside=` of `predict_dist`. None
         leaves these out; p(x) and p(x, y) are there in any case.
-    engine : {'auto', 'native', 'reference'}
+    engine : 'auto', 'native', 'reference', or the name of an engine of your own (`condensity.engines.register`)
     random_state : None, int, numpy Generator or RandomState
     n_jobs : int or None
         Threads, over numbers of components, starts, and rows of long tables; as in scikit-learn. Changes no bit of the result.
@@ -103,7 +103,7 @@ class JointGMMRegressor(AbstractJointRegressor):
         "categorical_features": ["array-like", StrOptions({"from_dtype"})],
         "y_transform": [StrOptions({"log", "logit", "auto"}), MonotoneMap, tuple, list, None],
         "support_model": [StrOptions({"auto"}), None],
-        "engine": [StrOptions({"auto", "native", "reference"})],
+        "engine": [str],
         "random_state": ["random_state", np.random.Generator],
         "n_jobs": [Integral, None],
         "warm_start": ["boolean"],
@@ -163,12 +163,12 @@ class JointGMMRegressor(AbstractJointRegressor):
         self.joint_ = self._describe_joint()
 
     def _check_size(self, n, d):
-        engines.resolve_engine(self.engine, operation="gaussian_sums")
+        engines.resolve("gaussian_sums", self.engine)
         needed = em.covariance_bytes(1 if self.n_components == "auto" else self.n_components, d + 1)
-        if needed > em.LARGEST_COVARIANCES:
+        if needed > em.MAX_COVARIANCE_BYTES:
             raise ValueError(
                 f"X has {d} columns, whose full covariances would take {needed / 2**30:,.1f} GiB (at most "
-                f"{em.LARGEST_COVARIANCES / 2**30:g} are allowed, as EM needs about eight times as much); use fewer columns, "
+                f"{em.MAX_COVARIANCE_BYTES / 2**30:g} are allowed, as EM needs about eight times as much); use fewer columns, "
                 "for example by sklearn.decomposition.PCA, or fewer components, or MDNRegressor."
             )
         if self.n_components != "auto" and self.n_components > n:
@@ -179,7 +179,7 @@ class JointGMMRegressor(AbstractJointRegressor):
 
     def _fit_standardised(self, rows, rng, validation, goes_on):
         z, n_inputs = np.column_stack([rows.x, rows.y]), rows.x.shape[1]
-        watch = em.Watch(self._watcher())
+        monitor = self._monitor()
         settings = self._settings()
         held_out = None if validation is None else np.column_stack([validation.x, validation.y])
         self.selection_ = None
@@ -190,12 +190,12 @@ class JointGMMRegressor(AbstractJointRegressor):
             start, n_components, log_density = None, self.n_components, None
         else:
             search = ComponentSearch(
-                settings, z, rows.weight, n_inputs, criterion=self.criterion, watch=watch, compute=self._compute()
+                settings, z, rows.weight, n_inputs, criterion=self.criterion, monitor=monitor, compute=self._compute()
             )
             splits = self._splits(len(z), held_out, rng)
             n_components, start, log_density, self.selection_ = search.best_size(splits, held_out, rng)
         fit = em.fit_joint(
-            settings, z, rows.weight, n_components, rng, start=start, watch=watch, compute=self._compute()
+            settings, z, rows.weight, n_components, rng, start=start, monitor=monitor, compute=self._compute()
         )
         return fit if log_density is None else replace(fit, held_out_log_density=log_density)
 

@@ -12,8 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from condensity import engines, training
 from condensity._sklearn_compat import Interval, StrOptions, check_parameters
 from condensity.distributions import MonotoneMap
-from condensity.engines.reference.network import ACTIVATIONS
-from condensity.engines.reference.optimizer import SOLVERS
+from condensity.engines.types import ACTIVATIONS, SOLVERS
 from condensity.estimators.base import AbstractDensityRegressor
 from condensity.estimators.gmm_base import gaussian_init_fitter
 from condensity.estimators.reverse import ReverseVerbs
@@ -87,7 +86,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
     support_model : 'auto' or None
         Fit a Gaussian mixture to the inputs as well, which knows where there is no data: `support`, `in_support`, `outside=` of
         `predict_dist`, and p(x), p(x, y), p(x | y). None leaves all that out.
-    engine : {'auto', 'native', 'reference'}
+    engine : 'auto', 'native', 'reference', or the name of an engine of your own (`condensity.engines.register`)
     random_state : None, int, numpy Generator or RandomState
     n_jobs : int or None
         Members that train at a time, as in scikit-learn: None is 1 unless in `joblib.parallel_config`, −1 all cores. The
@@ -154,7 +153,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         "categorical_features": ["array-like", StrOptions({"from_dtype"})],
         "y_transform": [StrOptions({"log", "logit", "auto"}), MonotoneMap, tuple, list, None],
         "support_model": [StrOptions({"auto"}), None],
-        "engine": [StrOptions({"auto", "native", "reference"})],
+        "engine": [str],
         "random_state": ["random_state", np.random.Generator],
         "n_jobs": [Integral, None],
         "warm_start": ["boolean"],
@@ -263,7 +262,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         return cls(**{**blog, **overrides})
 
     def _check_size(self, n, d):
-        engines.resolve_engine(self.engine, operation="train")
+        engines.resolve("train", self.engine)
         self._check_sequences()
         if self.n_components != "auto" and self.n_components > n:
             warn_user(
@@ -302,7 +301,9 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         x = self._standardised_inputs(self._check_inputs(X))
         parts = [
             self._restored(part)
-            for part in training.predict_members(self._fit.parameters, self._fit.network, x, self._fit.gaussian_inits)
+            for part in training.predict_members(
+                self._fit.parameters, self._fit.network, x, self._fit.gaussian_inits, compute=self._compute()
+            )
         ]
         means, variances = (np.array([getattr(part, verb)() for part in parts]) for verb in ("mean", "var"))
         return variances.mean(axis=0), means.var(axis=0)
@@ -349,19 +350,18 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
                 "X_val and y_val have no use with early_stopping=False; leave them out, or set it to True."
             )
         earlier = self._fit if goes_on else None
-        journal = training.Journal(self.checkpoint, self._fingerprint(rows, validation, earlier), self._watcher())
+        fingerprint = self._fingerprint(rows, validation, earlier)
+        checkpoint = None if self.checkpoint is None else training.Checkpoint(self.checkpoint, fingerprint)
         fit = training.fit_mdn(
             self._settings(),
             rows,
             rng,
             validation,
             compute=self._compute(),
-            journal=journal,
+            monitor=self._monitor(checkpoint),
             earlier=earlier,
             fit_gaussian_init=self._gaussian_init_fitter(),
         )
-        if not fit.ended_by_user:
-            journal.close()
         self._solver_state = None
         units = self._log_units_of_y(rows.y)
         self.oof_score_samples_ = self._in_given_order(fit.held_out_log_density.astype(np.float64) - units)
@@ -374,7 +374,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         return gaussian_init_fitter(self.n_components, self.validation_fraction, self._compute())
 
     def _row_dtype(self):
-        return np.float32 if engines.engine_of("train", self.engine) == "native" else np.float64
+        return engines.resolve("train", self.engine).row_dtype
 
     def _settings(self):
         return training.Settings(**{field.name: getattr(self, field.name) for field in fields(training.Settings)})
@@ -383,16 +383,19 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         """Of everything that decides the bits of a fit, so that a checkpoint is never used for another."""
         if self.checkpoint is None:
             return ""
-        if engines.engine_of("train", self.engine) != "native":
-            raise ValueError("checkpoint needs the native engine; the reference engine cannot be resumed.")
-        digest = hashlib.sha256(f"{engines.native.SOURCE_HASH} {self._settings()}".encode())
+        engine = engines.resolve("train", self.engine)
+        if engine.source_hash is None:
+            raise ValueError(f"checkpoint needs the native engine; the {engine.name} engine cannot be resumed.")
+        digest = hashlib.sha256(f"{engine.source_hash} {self._settings()}".encode())
         for part in (*rows, *(validation or ()), None if earlier is None else earlier.parameters):
             if part is not None:
                 digest.update(np.ascontiguousarray(part).tobytes())
         return digest.hexdigest()
 
     def _predict_standardised(self, x):
-        return training.predict(self._fit.parameters, self._fit.network, x, self._fit.gaussian_inits)
+        return training.predict(
+            self._fit.parameters, self._fit.network, x, self._fit.gaussian_inits, compute=self._compute()
+        )
 
 
 #: Strength of the regularised variant's L2. The post gives no number; this one is large enough to be seen in its figures.

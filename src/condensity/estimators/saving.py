@@ -14,7 +14,7 @@ from condensity.data.scaling import Standardizer
 from condensity.data.schema import Category
 from condensity.distributions.transforms import Log, Logit
 from condensity.em.joint import JointFit
-from condensity.engines.reference.network import Network
+from condensity.engines.types import Network
 from condensity.estimators.gmm_base import FittedGaussianInit
 from condensity.evaluation.diagnostics import Finding
 from condensity.persistence import ModelFileError

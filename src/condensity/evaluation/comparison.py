@@ -6,7 +6,7 @@ import numpy as np
 
 from condensity.data import take_rows
 from condensity.data.splitting import N_FOLDS, fold_splits
-from condensity.engines.reference.trainer import ROW_LOSS_CAP
+from condensity.engines.types import ROW_LOSS_CAP
 from condensity.estimators.joint_gmm import JointGMMRegressor
 from condensity.evaluation.diagnostics import Finding
 from condensity.warning import collected_warnings

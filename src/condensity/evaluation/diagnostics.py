@@ -9,8 +9,7 @@ import numpy as np
 
 from condensity.data import OUTLIER_DISTANCE
 from condensity.data.scaling import QUANTILE_ROWS, TIED_SHARE, resolution
-from condensity.engines.reference.mixture import HALF_LOG_2PI
-from condensity.engines.reference.trainer import ROW_LOSS_CAP
+from condensity.engines.types import HALF_LOG_2PI, ROW_LOSS_CAP
 
 #: Training rows that are looked at, and points along each input; inputs beyond the first few are left out.
 SAMPLE_ROWS, GRID_POINTS, MOST_INPUTS = 256, 65, 20

@@ -1,7 +1,7 @@
 """Fitted models as ONNX graphs: features in, the mixture out. Needs the extra [onnx].
 
 What a graph computes is what the modules that it follows compute, in float64: `table.schema`, `scaling`, the forward pass of
-`kernels.reference.network`, conditioning as in `em.joint`, p-values as in `support`.
+`engines.reference.network`, conditioning as in `em.joint`, p-values as in `support`.
 """
 
 import json
@@ -15,10 +15,9 @@ from condensity import em, persistence
 from condensity.data.scaling import DEPARTURE
 from condensity.data.schema import MISSING
 from condensity.distributions.transforms import Log
-from condensity.engines.reference.mixture import HALF_LOG_2PI
-from condensity.engines.reference.network import unpack_layers
+from condensity.engines.types import HALF_LOG_2PI, unpack_layers
 from condensity.estimators.joint_gmm import JointGMMRegressor
-from condensity.training.gaussian_init import SMALLEST_LOGIT, offset_of_shapes
+from condensity.training.gaussian_init import MIN_LOG_WEIGHT, shape_offset
 from condensity.training.predict import INPUT_LIMIT
 
 #: Operators as of ONNX 1.14.
@@ -301,11 +300,11 @@ def _factors(graph, scales, regression_coefficients, q) -> str:
 
 
 def _offset(graph, base, network, x) -> str:
-    """What the base adds to the head, as `training.residual.offset_of`."""
+    """Offset of the head, as `training.gaussian_init.head_offset`."""
     log_weights, means, _ = _conditional(graph, base.parameters, base.n_inputs, x)
     k, q = network.n_components, network.n_outputs
-    same = offset_of_shapes(em.factors_of(base.parameters)[:, base.n_inputs :, base.n_inputs :], network)
-    head = graph.add("Concat", graph.add("Max", log_weights, SMALLEST_LOGIT), graph.reshape(means, k * q), axis=1)
+    same = shape_offset(em.factors_of(base.parameters)[:, base.n_inputs :, base.n_inputs :], network)
+    head = graph.add("Concat", graph.add("Max", log_weights, MIN_LOG_WEIGHT), graph.reshape(means, k * q), axis=1)
     rows = graph.add("Mul", graph.columns(head, 0, 1), 0.0)  # a column of zeros with as many rows
     return graph.add("Concat", head, graph.add("Add", rows, same[None]), axis=1)
 

@@ -1,17 +1,20 @@
-"""Mixture density networks on standardised rows: settings → networks and plans → runs → parameters, and how it went."""
+"""Mixture density networks on standardised rows: settings → networks and plans → runs → parameters, with an outcome."""
 
-from condensity.training.fit import MDNFit, fit_mdn, train_one_epoch
+from condensity.training.checkpoint import Checkpoint
+from condensity.training.fit import fit_mdn
 from condensity.training.gaussian_init import GaussianInit, GaussianInitFitter, Terms
-from condensity.training.journal import Journal
+from condensity.training.incremental import SolverState, train_one_epoch
 from condensity.training.predict import predict, predict_members
+from condensity.training.result import MDNFit
 from condensity.training.settings import Settings
 
 __all__ = [
+    "Checkpoint",
     "GaussianInit",
     "GaussianInitFitter",
-    "Journal",
     "MDNFit",
     "Settings",
+    "SolverState",
     "Terms",
     "fit_mdn",
     "predict",

@@ -1,18 +1,88 @@
-"""The file from which a fit can go on after a crash: always whole, never code."""
+"""Checkpoint file from which a fit can be resumed after a crash: always whole, never code."""
 
 import hashlib
 import io
+import time
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from condensity.engines.api import ResumableRun
+from condensity.monitor import CheckpointSink
 from condensity.persistence import write_atomically
 
 DIGEST_SIZE = hashlib.sha256().digest_size
 
+#: Seconds between two writes of the file, at least.
+SECONDS_PER_WRITE = 1.0
 
-def write(path: Path, fingerprint: str, seed: int, states: list) -> None:
+
+class Checkpoint(CheckpointSink):
+    """States of the runs of a fit, in a file.
+
+    Parameters
+    ----------
+    path : path-like
+        If it exists, the fit is resumed from it.
+    fingerprint : str
+        Of data and hyper-parameters: a checkpoint of others is refused.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or of another fit.
+
+    Examples
+    --------
+    >>> checkpoint = Checkpoint("fit.checkpoint", "digest of data and hyper-parameters")
+    >>> generator = checkpoint.generator(np.random.default_rng(0))
+    >>> checkpoint.close()
+    """
+
+    def __init__(self, path: str | PathLike, fingerprint: str):
+        self._path, self._fingerprint = Path(path), fingerprint
+        self._seed: int | None = None
+        self._states: list[bytes] = []
+        self._runs: list[ResumableRun] = []
+        self._last_write = time.perf_counter()
+        if self._path.exists():
+            self._seed, self._states = read(self._path, fingerprint)
+
+    def generator(self, rng: np.random.Generator) -> np.random.Generator:
+        """Source of all randomness in the fit, seeded by `rng` or, when the fit is resumed, as it was at first."""
+        drawn = int(rng.integers(2**63))
+        self._seed = drawn if self._seed is None else self._seed
+        return np.random.default_rng(self._seed)
+
+    def begin(self, run: ResumableRun) -> None:
+        """Register the next run of the fit; it is brought to the state in the file, if there is one."""
+        self._runs.append(run)
+        if len(self._runs) <= len(self._states):
+            run.restore(self._states[len(self._runs) - 1])
+        else:
+            self._states.append(run.save())
+
+    def write_if_due(self, run: ResumableRun) -> None:
+        """Write, unless the last write was less than `SECONDS_PER_WRITE` ago."""
+        if time.perf_counter() - self._last_write > SECONDS_PER_WRITE:
+            self.write(run)
+
+    def write(self, run: ResumableRun) -> None:
+        """Write the file, with the present state of this run and the last ones of the others."""
+        number = next(i for i, each in enumerate(self._runs) if each is run)
+        self._states[number] = run.save()
+        if self._seed is not None:
+            write(self._path, self._fingerprint, self._seed, self._states)
+        self._last_write = time.perf_counter()
+
+    def close(self) -> None:
+        """Remove the file: the fit is complete."""
+        self._path.unlink(missing_ok=True)
+
+
+def write(path: Path, fingerprint: str, seed: int, states: list[bytes]) -> None:
     """Write the states of the runs, atomically: no crash leaves half a file."""
     parts: dict[str, Any] = {f"state{i}": np.frombuffer(state, dtype=np.uint8) for i, state in enumerate(states)}
     content = io.BytesIO()
@@ -21,8 +91,8 @@ def write(path: Path, fingerprint: str, seed: int, states: list) -> None:
     write_atomically(path, hashlib.sha256(body).digest() + body)
 
 
-def read(path: Path, fingerprint: str):
-    """The seed and the states of the runs of the fit that was broken off.
+def read(path: Path, fingerprint: str) -> tuple[int, list[bytes]]:
+    """Seed and states of the runs of a fit that was broken off.
 
     Raises
     ------

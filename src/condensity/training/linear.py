@@ -1,20 +1,20 @@
-"""What is fitted where there are too few rows for a network: one normal with a linear mean."""
+"""One normal with a linear mean, fitted where there are too few rows for a network."""
 
 import numpy as np
 
 from condensity.data import OUTLIER_DISTANCE
-from condensity.engines.reference.network import Network, unpack_layers
-from condensity.training.settings import SMALLEST_SCALE
+from condensity.engines.types import Network, TrainingRows, unpack_layers
+from condensity.training.settings import MIN_SCALE
 
-#: Fewer rows than this cannot carry a network at all.
+#: Fewer rows than this do not suffice for any network.
 MIN_ROWS_FOR_NETWORK = 20
 
 
-def fit_linear_gaussian(rows):
-    """Ridge with a unit prior on the standardised coefficients, as (theta, network, outcome).
+def fit_linear_gaussian(rows: TrainingRows) -> tuple[np.ndarray, Network, str]:
+    """Ridge regression with a unit prior on the standardised coefficients, as (θ, network, outcome).
 
-    A single normal cannot set a wild row aside as a mixture does: one in 16 cost 12 nats. Those that were warned of are
-    left out. With several outputs, the residuals' covariance is shrunk to its diagonal as if by one more row a column.
+    A single normal cannot set an outlier aside as a mixture does: one in 16 rows cost 12 nats. Those of the warning are left
+    out. With several outputs, the residuals' covariance is shrunk to its diagonal as if by one more row a column.
     """
     n_given = len(rows.y)
     rows = rows.take((np.abs(rows.y) <= OUTLIER_DISTANCE).all(axis=1))
@@ -27,7 +27,7 @@ def fit_linear_gaussian(rows):
     effective = np.trace(np.linalg.solve(gram + prior, gram))
     residual = rows.y - x @ coefficients
     moments = (residual * rows.weight[:, None]).T @ residual
-    variances = np.maximum(np.diag(moments) / max(n - effective, 1.0), SMALLEST_SCALE**2)
+    variances = np.maximum(np.diag(moments) / max(n - effective, 1.0), MIN_SCALE**2)
     covariance = moments * n / (max(n - effective, 1.0) * (n + q))
     np.fill_diagonal(covariance, variances)
     theta = np.zeros(network.n_parameters)
@@ -37,7 +37,10 @@ def fit_linear_gaussian(rows):
     inverse = np.linalg.inv(np.linalg.cholesky(covariance))  # D⁻¹ (I + C)
     bias[1 + q : 1 + 2 * q] = -np.log(np.diag(inverse))
     bias[1 + 2 * q :] = (inverse / np.diag(inverse)[:, None])[np.tril_indices(q, -1)]
-    outcome = f"Fitted one normal with a linear mean: {n_given} rows are too few for a network (fewer than {MIN_ROWS_FOR_NETWORK})."
+    outcome = (
+        f"Fitted one normal with a linear mean: {n_given} rows are too few for a network "
+        f"(fewer than {MIN_ROWS_FOR_NETWORK})."
+    )
     if n < n_given:
         outcome += f" Left out as outliers: {n_given - n}."
     return theta, network, outcome

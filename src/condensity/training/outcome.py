@@ -1,16 +1,17 @@
-"""How a fit went, in a sentence with numbers. Each function gives (converged, sentence) of a candidate and its last run."""
+"""Outcome of a fit, in a sentence with numbers: (converged, sentence) of a candidate and its last run."""
 
-from condensity.engines.reference.trainer import TrainingResult, steps_per_epoch
+from condensity.engines.types import TrainingPlan, TrainingResult, steps_per_epoch
+from condensity.training.race import Candidate
 from condensity.training.settings import MAX_GRADIENT_NORM
 
 
-def epochs(n_steps, plan, n) -> int:
+def epochs(n_steps: int, plan: TrainingPlan, n: int) -> int:
     """Passes over n rows, at least one."""
     return max(1, -(-n_steps // steps_per_epoch(n, plan.batch_size)))
 
 
-def of_stopped_run(candidate, run: TrainingResult, n):
-    """A run with held-out rows."""
+def of_stopped_run(candidate: Candidate, run: TrainingResult, n: int) -> tuple[bool, str]:
+    """Outcome of a run with validation rows."""
     passes = epochs(run.n_steps, candidate.plan, candidate.n_kept)
     who = "Stopped" if len(run.parameters) == 1 else f"{len(run.parameters)} networks stopped together"
     if run.status == "patience":
@@ -29,8 +30,8 @@ def of_stopped_run(candidate, run: TrainingResult, n):
     return converged, f"{ending}; the parameters of step {run.best_step}, the best, were kept.{_clipping(run)}"
 
 
-def of_gaussian_init_alone(candidate, loss):
-    """Networks that found nothing on held-out rows beyond the mixtures that they stand on."""
+def of_gaussian_init_alone(candidate: Candidate, loss: float) -> str:
+    """Outcome where networks improve on their mixtures on no validation rows."""
     return (
         f"The joint mixture of {candidate.network.n_components} components, from which training began, was not improved on: "
         f"held-out NLL {loss:.4f} without the network, {candidate.training.best_loss:.4f} at its best step. "
@@ -38,8 +39,8 @@ def of_gaussian_init_alone(candidate, loss):
     )
 
 
-def of_refit(candidate, run: TrainingResult, n):
-    """A run on all rows, for as long as held-out rows chose."""
+def of_refit(candidate: Candidate, run: TrainingResult, n: int) -> tuple[bool, str]:
+    """Outcome of a run on all rows, its length chosen on validation rows."""
     chooser, passes = candidate.training, epochs(run.n_steps, candidate.plan, n)
     converged, choice = of_stopped_run(candidate, chooser, n)
     if len(candidate.splits) > 1:
@@ -55,8 +56,8 @@ def of_refit(candidate, run: TrainingResult, n):
     return converged, text + _clipping(run)
 
 
-def of_full_run(candidate, run: TrainingResult, n):
-    """A run without held-out rows: converged when the training loss had stopped falling before the end."""
+def of_full_run(candidate: Candidate, run: TrainingResult, n: int) -> tuple[bool, str]:
+    """Outcome of a run without validation rows: converged if the training loss had stopped falling before the end."""
     if run.status in ("interrupted", "stopped"):
         return of_stopped_run(candidate, run, n)
     passes, plan, losses = epochs(run.n_steps, candidate.plan, n), candidate.plan, run.history["train_loss"]
@@ -73,15 +74,15 @@ def of_full_run(candidate, run: TrainingResult, n):
 LEVEL = 0.01
 
 
-def _levelled_off(plan, run):
-    """Whether the held-out curve was level at the end of a schedule that runs out."""
+def _levelled_off(plan: TrainingPlan, run: TrainingResult) -> bool:
+    """Whether the validation curve was level at the end of a schedule that runs out."""
     curve = run.history["validation_nll"]
     if not plan.horizon or len(curve) < 10:
         return False
     return min(curve[: -max(1, len(curve) // 10)]) - min(curve) < LEVEL
 
 
-def _clipping(run) -> str:
+def _clipping(run: TrainingResult) -> str:
     if not run.n_clipped:
         return ""
     return f" {run.n_clipped} of {run.n_steps} gradients were longer than {MAX_GRADIENT_NORM:g} and were cut: look for outliers."

@@ -1,23 +1,22 @@
-"""From hyper-parameters, possibly 'auto', to a network and a plan. Every default that depends on the data is here."""
+"""Networks and plans from hyper-parameters, possibly 'auto'; every default that depends on the data."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from condensity.data.scaling import resolution
-from condensity.engines.reference.network import Network, Penalty
-from condensity.engines.reference.trainer import ROW_LOSS_CAP, TrainingPlan, TrainingRows, steps_per_epoch
+from condensity.engines.types import ROW_LOSS_CAP, Network, Penalty, TrainingPlan, TrainingRows, steps_per_epoch
 
 HINGE = 0.3
 LOGNORMAL = 0.02
 #: σ in units of the target's scale, unless its ties say that it is rounded more coarsely than that.
-SMALLEST_SCALE = 1e-3
-LARGEST_LOG_SCALE = 2.0
+MIN_SCALE = 1e-3
+MAX_LOG_SCALE = 2.0
 
 MAX_GRADIENT_NORM = 100.0
 
-#: Solvers that are 'auto' about gradients: they cut long ones, and rows of wild loss count by its logarithm.
-ROBUST = ("adamw", "schedule_free_adamw")
+#: Solvers with a limit on the length of a gradient, and a logarithmic cap on the loss of a row.
+ROBUST_SOLVERS = ("adamw", "schedule_free_adamw")
 
 #: Decoupled decay a step is this times the rate, 2 to 3 · 10⁻⁴ for both; see docs/decisions.md.
 DECAY = {"adamw": 0.1, "schedule_free_adamw": 0.01}
@@ -25,10 +24,10 @@ DECAY = {"adamw": 0.1, "schedule_free_adamw": 0.01}
 #: Data-dependent noise for noise=1 (Rothfuss et al. 2019, arXiv:1907.08982): c n^(−1/(4 + d + q)), c for inputs and targets.
 NOISE = (0.2, 0.1)
 
-#: Bins a column for the piecewise-linear encoding, and from how many rows on twice as many.
-BINS, MANY_ROWS = 32, 5000
-#: Rows from which on 'auto' tries the encoding; it never does for a single column.
-ENCODING_ROWS = 150
+#: Bins per column for the piecewise-linear encoding; twice that from `MANY_ROWS` on.
+MAX_BINS, MANY_ROWS = 32, 5000
+#: Rows needed for 'auto' to try the encoding; it never does for a single column.
+MIN_ROWS_FOR_ENCODING = 150
 
 
 @dataclass(frozen=True)
@@ -57,12 +56,12 @@ class Settings:
     refit: bool
 
 
-def encodings_to_try(settings: Settings, rows: TrainingRows) -> list:
-    """Encodings among which held-out likelihood decides."""
+def encodings_to_try(settings: Settings, rows: TrainingRows) -> list[str | None]:
+    """Encodings among which validation likelihood decides: 'piecewise' or None, each."""
     if settings.numeric_encoding != "auto":
         return [settings.numeric_encoding]
     n, d = rows.x.shape
-    tried = d > 1 and n >= ENCODING_ROWS and settings.early_stopping
+    tried = d > 1 and n >= MIN_ROWS_FOR_ENCODING and settings.early_stopping
     return [None, "piecewise"] if tried else [None]
 
 
@@ -79,8 +78,8 @@ def make_network(settings: Settings, rows: TrainingRows, encoding: str | None) -
         n_components = 5 if q > 3 else 20 if n >= 5000 and q == 1 and d == 1 else 10
     bounds = settings.scale_bounds
     if isinstance(bounds, str):
-        low = [float(np.log(max(SMALLEST_SCALE, resolution(column) / 2))) for column in rows.y.T]
-        bounds = (tuple(low), LARGEST_LOG_SCALE)
+        low = [float(np.log(max(MIN_SCALE, resolution(column) / 2))) for column in rows.y.T]
+        bounds = (tuple(low), MAX_LOG_SCALE)
     elif bounds is not None:
         bounds = (float(np.log(bounds[0])), float(np.log(bounds[1])))
     edges = bin_edges(rows.x) if encoding == "piecewise" else None
@@ -89,7 +88,7 @@ def make_network(settings: Settings, rows: TrainingRows, encoding: str | None) -
 
 
 def require_same_network(settings: Settings, rows: TrainingRows, network: Network) -> None:
-    """Refuse hyper-parameters that ask for another network than the one that a fit goes on with.
+    """Refuse hyper-parameters that ask for another network than that of an earlier fit.
 
     Raises
     ------
@@ -110,20 +109,20 @@ def require_same_network(settings: Settings, rows: TrainingRows, network: Networ
         raise ValueError("The fitted network has another activation, or other columns of X or y; fit a new model.")
 
 
-def bin_edges(x) -> tuple:
-    """Edges of at most `BINS` bins a column, between quantiles (Gorishniy et al. 2022, arXiv:2203.05556).
+def bin_edges(x: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Edges of at most `MAX_BINS` bins for each column of x (n, d), between quantiles (Gorishniy et al. 2022, arXiv:2203.05556).
 
     A column of few values has a bin between each two of them.
     """
-    bins = BINS if len(x) < MANY_ROWS else 2 * BINS
+    bins = MAX_BINS if len(x) < MANY_ROWS else 2 * MAX_BINS
     return tuple(_column_edges(column, bins) for column in x.T)
 
 
-def _column_edges(column, bins):
+def _column_edges(column: np.ndarray, bins: int) -> np.ndarray:
     distinct = np.unique(column)
     if len(distinct) <= bins + 1:
         return distinct
-    # Whole values of the column, so that a change of unit changes no bit; rounded, so that both engines see the same bins.
+    # Whole values of the column, so that a change of unit changes no bit; rounded, so that all engines have the same bins.
     return np.unique(np.quantile(column, np.linspace(0, 1, bins + 1), method="inverted_cdf"))
 
 
@@ -142,9 +141,9 @@ def make_plan(settings: Settings, rows: TrainingRows, n_kept: int, n_held_out: i
     batch_size = n_kept if batch_size == "full" else min(int(batch_size), n_kept)
     per_epoch = steps_per_epoch(n_kept, batch_size)
     max_steps = _budget(n, d, per_epoch) if settings.max_iter == "auto" else int(settings.max_iter) * per_epoch
-    robust = solver in ROBUST
+    robust = solver in ROBUST_SOLVERS
     horizon = max_steps if solver == "adamw" else 0
-    # Looking costs a third of training, row by row: at most about a sixth of the time goes into it.
+    # A check costs a third of a training step per row: at most about a sixth of the time goes into checks.
     check_every = max(25, min(horizon // 60, 500), -(-2 * n_held_out // batch_size))
     spread = settings.noise * n ** (-1.0 / (4 + d + q))
     return TrainingPlan(
@@ -170,7 +169,7 @@ def make_plan(settings: Settings, rows: TrainingRows, n_kept: int, n_held_out: i
     )
 
 
-def _rate(solver, n):
+def _rate(solver: str, n: int) -> float:
     if solver == "schedule_free_adamw":
         return 0.01 if n < 500 else 0.02
     if solver == "adamw":
@@ -178,13 +177,13 @@ def _rate(solver, n):
     return 0.005
 
 
-def _batch(n, d):
+def _batch(n: int, d: int) -> int:
     if d == 1:
         return 64 if n < 2000 else 128 if n < 5000 else 256
     return 16 if n < 500 else 32 if n < 2000 else 128 if n < 20_000 else 256
 
 
-def _budget(n, d, per_epoch):
+def _budget(n: int, d: int, per_epoch: int) -> int:
     """Steps at most. For a single column, where a schedule-free average needs no horizon, this is only a cap."""
     if d == 1:
         return per_epoch * max(60, -(-3000 // per_epoch))

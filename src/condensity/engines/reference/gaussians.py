@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians over rows of a table: densities, the sums of an E step, conditionals. NumPy float64, to be read.
+"""Gaussian mixtures over rows of a table: densities, the sufficient statistics of an E step, conditionals. NumPy float64.
 
 Letters: n rows x_i with weights v_i, a columns, K components with weights w_k and Σ_k = L_k L_kᵀ (Cholesky).
 
@@ -10,83 +10,17 @@ are narrow and far from 0, as it does where log N is expanded into quadratic fea
 Rows are taken in blocks: no (K, rows, a) array exceeds a few MB.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterator
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
-LOG_2PI = np.log(2.0 * np.pi)
+from condensity.engines.types import GaussianComponents, SufficientStatistics
 
 #: Numbers in one (K, rows, a) block: 2^18 float64 are 2 MB, which a core's second-level cache just holds.
 BLOCK_SIZE = 2**18
 
-#: Triangles of more columns than this are inverted one by one by LAPACK, others all at once.
-SIDE_BY_SIDE = 32
 
-
-class GaussianComponents(NamedTuple):
-    """K weighted normals over a columns, ready to be evaluated.
-
-    Attributes
-    ----------
-    log_constants : ndarray (K,)
-        log w_k − Σ_j log L_k,jj − ½ a log 2π; −inf for a component of weight 0.
-    means : ndarray (K, a)
-    inverse_factors : ndarray (K, a, a) or (K, a)
-        L_k⁻¹, lower triangles; or 1/σ, where the columns of a component are independent.
-    """
-
-    log_constants: np.ndarray
-    means: np.ndarray
-    inverse_factors: np.ndarray
-
-
-class SufficientStatistics(NamedTuple):
-    """Sums over rows; those of two parts of a table add up to those of the whole.
-
-    Attributes
-    ----------
-    counts : ndarray (K,)
-        Σ_i v_i γ_ik
-    first : ndarray (K, a)
-        Σ_i v_i γ_ik u_ik, with u_ik = x_i − μ_k about the *current* mean
-    second : ndarray (K, a, a) or (K, a)
-        Σ_i v_i γ_ik u_ik u_ikᵀ, or its diagonal where the columns of a component are independent
-    log_likelihood : float
-        Σ_i v_i log p(x_i)
-    """
-
-    counts: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
-    log_likelihood: float
-
-
-def gaussian_components(weights, means, factors) -> GaussianComponents:
-    """From weights (K,), means (K, a) and Cholesky factors (K, a, a), or standard deviations (K, a)."""
-    with np.errstate(divide="ignore"):  # weight 0: −inf is the answer
-        log_weights = np.log(weights)
-    edge = factors if factors.ndim == 2 else np.diagonal(factors, axis1=1, axis2=2)
-    inverse = 1.0 / factors if factors.ndim == 2 else inverse_triangles(factors)
-    return GaussianComponents(log_weights - np.log(edge).sum(axis=1) - 0.5 * edge.shape[1] * LOG_2PI, means, inverse)
-
-
-def inverse_triangles(factors):
-    """Inverses of lower triangles (K, a, a), by forward substitution."""
-    a = factors.shape[1]
-    if a == 1:
-        return 1.0 / factors
-    if a > SIDE_BY_SIDE:
-        return np.array([solve_triangular(factor, np.eye(a), lower=True) for factor in factors])
-    inverse = np.zeros_like(factors)
-    for i in range(a):
-        inverse[:, i, i] = 1.0
-        inverse[:, i, :i] -= np.einsum("kj,kjl->kl", factors[:, i, :i], inverse[:, :i, :i])
-        inverse[:, i] /= factors[:, i, i, None]
-    return inverse
-
-
-def gaussian_terms(gaussians, x):
+def gaussian_terms(gaussians: GaussianComponents, x: np.ndarray) -> np.ndarray:
     """Log w_k + log N(x_i | μ_k, Σ_k) for every row and component, (n, K), for x (n, a)."""
     result = np.empty((len(x), len(gaussians.means)))
     for rows, _, _, terms in _blocks(gaussians, x):
@@ -94,7 +28,7 @@ def gaussian_terms(gaussians, x):
     return result
 
 
-def gaussian_log_density(gaussians, x):
+def gaussian_log_density(gaussians: GaussianComponents, x: np.ndarray) -> np.ndarray:
     """Log p(x_i) = logsumexp_k [log w_k + log N(x_i | μ_k, Σ_k)], (n,), for x (n, a)."""
     result = np.empty(len(x))
     for rows, _, _, terms in _blocks(gaussians, x):
@@ -102,8 +36,8 @@ def gaussian_log_density(gaussians, x):
     return result
 
 
-def gaussian_sums(gaussians, x, weight) -> SufficientStatistics:
-    """The E step: expected sums over rows x (n, a) with weights (n,), moments about the current means."""
+def gaussian_sums(gaussians: GaussianComponents, x: np.ndarray, weight: np.ndarray) -> SufficientStatistics:
+    """E step: expected sufficient statistics of rows x (n, a) with weights (n,), about the current means."""
     counts, first, second = (np.zeros_like(part) for part in gaussians)
     log_likelihood = 0.0
     for rows, residuals, _, terms in _blocks(gaussians, x):
@@ -120,8 +54,10 @@ def gaussian_sums(gaussians, x, weight) -> SufficientStatistics:
     return SufficientStatistics(counts, first, second, float(log_likelihood))
 
 
-def gaussian_conditional(gaussians, slopes, offsets, x):
-    """Weights and means of other columns, given rows x (n, a).
+def gaussian_conditional(
+    gaussians: GaussianComponents, slopes: np.ndarray, offsets: np.ndarray, x: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Log weights and means of other columns, given rows x (n, a).
 
     Parameters
     ----------
@@ -147,8 +83,8 @@ def gaussian_conditional(gaussians, slopes, offsets, x):
     return log_weights, means
 
 
-def _blocks(gaussians, x):
-    """Walk over blocks of m rows: slice, residuals and z (K, m, a), log w_k N(x | μ_k, Σ_k) (m, K)."""
+def _blocks(gaussians: GaussianComponents, x: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]:
+    """Blocks of m rows: slice, residuals and z (K, m, a), log w_k N(x | μ_k, Σ_k) (m, K)."""
     constants, means, inverse = gaussians
     size = max(1, BLOCK_SIZE // max(1, means.size))
     for start in range(0, len(x), size):
@@ -158,7 +94,7 @@ def _blocks(gaussians, x):
         yield rows, residuals, z, (constants[:, None] - 0.5 * np.einsum("kmi,kmi->km", z, z)).T
 
 
-def _normalise(terms):
+def _normalise(terms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Log p(x_i) (m,) and responsibilities γ (m, K) from log w_k N(x_i | μ_k, Σ_k), by one exponential."""
     largest = terms.max(axis=1, keepdims=True)
     shares = np.exp(terms - largest)

@@ -1,4 +1,4 @@
-"""Greedy k-means++ and Lloyd's steps on a few thousand rows: where EM begins. NumPy float64, to be read.
+"""Greedy k-means++ and Lloyd's steps on a few thousand rows: the start of EM. NumPy float64.
 
 Arthur & Vassilvitskii (2007), "k-means++: the advantages of careful seeding", with the greedy choice of their section 7.
 """
@@ -7,7 +7,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 
-def kmeans(x, weight, uniforms, n_steps):
+def kmeans(x: np.ndarray, weight: np.ndarray, uniforms: np.ndarray, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
     """Centres of clusters, and the cluster of every row.
 
     A centre is drawn among the rows, with a probability in proportion to weight and squared distance to the NEAREST centre
@@ -42,11 +42,11 @@ def kmeans(x, weight, uniforms, n_steps):
     return centres, _nearest(x, centres)
 
 
-def _nearest(x, centres):
+def _nearest(x: np.ndarray, centres: np.ndarray) -> np.ndarray:
     return np.argmin(cdist(x, centres, "sqeuclidean"), axis=1)
 
 
-def _plus_plus(x, weight, uniforms):
+def _plus_plus(x: np.ndarray, weight: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
     chosen = _draw_rows(weight, uniforms[0, :1])
     nearest = cdist(x, x[chosen], "sqeuclidean")[:, 0]
     for draws in uniforms[1:]:
@@ -59,7 +59,7 @@ def _plus_plus(x, weight, uniforms):
     return x[chosen]
 
 
-def _draw_rows(weight, uniform):
+def _draw_rows(weight: np.ndarray, uniform: np.ndarray) -> np.ndarray:
     """Row numbers with probability proportional to the weight; rows of weight 0 never come."""
     cumulative = np.cumsum(weight)
     # side="right" skips rows of weight 0; the minimum is for rounding past the last positive one.

@@ -6,13 +6,15 @@ Letters: n rows, K components, g points a row. For row i and point y
     log F(y) = logsumexp_k [ log π_ik + log Φ(z) ],    log S(y) = logsumexp_k [ log π_ik + log Φ(−z) ]
 
 Everything stays in log space, so nothing underflows at 10⁴ σ, where the density itself is e^(−5·10⁷). Weights may sum to
-less than one (a gated mixture); the functions are then those of the known part.
+less than one (a gated mixture); the functions are then those of the part that is there.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 from scipy.special import log_ndtr, logsumexp, ndtri_exp
 
-HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
+from condensity.engines.types import HALF_LOG_2PI
 
 #: Components e^-40 times lighter than the tail asked for cannot move its quantile by more than rounding, so they do not
 #: widen the bracket. Far out a lighter one may own the tail: against log p = -690 a weight of e^-60 is a heavy one.
@@ -26,7 +28,7 @@ COMPLETE = 1e-12
 MAX_ROOT_ITERATIONS = 4000
 
 
-def mixture_logpdf(log_weights, means, scales, y):
+def mixture_logpdf(log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Log density log p(y) of row-wise mixtures.
 
     Parameters
@@ -44,17 +46,19 @@ def mixture_logpdf(log_weights, means, scales, y):
     return logsumexp(terms, axis=2)
 
 
-def mixture_logcdf(log_weights, means, scales, y):
+def mixture_logcdf(log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Log distribution function log F(y); shapes as `mixture_logpdf`."""
     return _log_probability(log_weights, means, scales, y, +1.0)
 
 
-def mixture_logsf(log_weights, means, scales, y):
+def mixture_logsf(log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Log survival function log S(y) = log P(Y > y); shapes as `mixture_logpdf`."""
     return _log_probability(log_weights, means, scales, y, -1.0)
 
 
-def _log_probability(log_weights, means, scales, y, sign):
+def _log_probability(
+    log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray, y: np.ndarray, sign: float
+) -> np.ndarray:
     """Log P(sign·Y ≤ sign·y), by the smaller of the two tails.
 
     Near probability one the direct sum is good to 5e-11 only and may come out positive; there log(mass − other tail)
@@ -74,7 +78,9 @@ def _log_probability(log_weights, means, scales, y, sign):
     return direct
 
 
-def mixture_quantile(log_weights, means, scales, log_lower, log_upper):
+def mixture_quantile(
+    log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray, log_lower: np.ndarray, log_upper: np.ndarray
+) -> np.ndarray:
     """The y with log F(y) = log_lower and log S(y) = log_upper, per row and level.
 
     The caller gives both tails, so that neither end loses digits. The smaller tail is solved for, by Chandrupatla's
@@ -103,7 +109,14 @@ def mixture_quantile(log_weights, means, scales, log_lower, log_upper):
     return result.reshape(n, m)
 
 
-def _solve_quantiles(log_weights, means, scales, rows, lower, upper):
+def _solve_quantiles(
+    log_weights: np.ndarray,
+    means: np.ndarray,
+    scales: np.ndarray,
+    rows: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+) -> np.ndarray:
     """Solve for a flat list of (row, level) pairs; see `mixture_quantile`."""
     sign = np.where(lower <= upper, 1.0, -1.0)  # +1: match log F in the lower half; −1: match log S in the upper half
     target = np.minimum(lower, upper)
@@ -115,7 +128,7 @@ def _solve_quantiles(log_weights, means, scales, rows, lower, upper):
     margin = 4.0 * np.finfo(float).eps * np.maximum(np.abs(low), np.abs(high))
     margin += 1e-12 * scales[rows].max(axis=1)
 
-    def excess(y, active):
+    def excess(y: np.ndarray, active: np.ndarray) -> np.ndarray:
         w, mu, s = log_weights[rows[active]], means[rows[active]], scales[rows[active]]
         with np.errstate(over="ignore"):
             z = sign[active, None] * (y[:, None] - mu) / s
@@ -124,7 +137,13 @@ def _solve_quantiles(log_weights, means, scales, rows, lower, upper):
     return chandrupatla(excess, low - margin, high + margin)
 
 
-def chandrupatla(function, low, high, *, max_iterations=MAX_ROOT_ITERATIONS):
+def chandrupatla(
+    function: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    low: np.ndarray,
+    high: np.ndarray,
+    *,
+    max_iterations: int = MAX_ROOT_ITERATIONS,
+) -> np.ndarray:
     """Roots of many increasing functions at once: of the two neighbouring floats around each, the one with the smaller value.
 
     Chandrupatla (1997), "A new hybrid quadratic/bisection algorithm", Advances in Engineering Software 28: inverse

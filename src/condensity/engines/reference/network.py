@@ -1,7 +1,7 @@
 """The mixture density network: forward pass, loss, hand-written gradients. NumPy float64, standardised units.
 
 Letters: n rows, d inputs, q outputs, K components. The network is an MLP whose linear head gives, for each component, a
-logit a, q means m, q numbers r and, where the outputs of a component may depend on each other, q(q − 1)/2 couplings c:
+logit a, q means m, q numbers r and, where the outputs of a component may depend on each other, q(q − 1)/2 coefficients c:
 
     log π_k = a_k − logsumexp(a)        μ_k = m_k        log σ_ki = clamp(r_ki)
 
@@ -12,15 +12,15 @@ logit a, q means m, q numbers r and, where the outputs of a component may depend
     ∂NLL/∂a_k = π_k − γ_k        ∂NLL/∂log σ_ki = γ_k (1 − z_i²)        ∂NLL/∂c_kij = γ_k z_i u_j / σ_ki
     ∂NLL/∂μ_kj = −γ_k (z_j / σ_kj + Σ_{i>j} c_kij z_i / σ_ki)
 
-A row may bring an offset, which is added to a, m, r and c before all else: the network then learns what is missing from
-another mixture, whose a, m, r and c the offset holds. Gradients with respect to θ keep their form.
+A row may bring an offset, which is added to a, m, r and c before all else: the network then learns an additive correction
+to another mixture, whose a, m, r and c the offset holds. Gradients with respect to θ keep their form.
 
 With one output that is z = (y − μ) / σ. With several, D⁻¹(I + C) with D = diag(σ) is the Cholesky factor of the precision
 (Williams 1996), written so that −c are the regression coefficients of an output on those before it and σ the standard
 deviation that is left (Pourahmadi 1999): both keep their size when a component becomes narrow, as the factor does not.
 
-Two penalties act on every σ_ki(x), whatever its weight π_k(x): a component that nobody uses gets no gradient from the
-likelihood (γ_k → 0), and its σ would drift wherever the shared hidden layer takes it. That is the spike of the blog post.
+Two penalties act on every σ_ki(x), whatever its weight π_k(x): a component without responsibility gets no gradient from
+the likelihood (γ_k → 0), and its σ would drift wherever the shared hidden layer takes it. That is the spike of the blog post.
 
     penalty = mean_x Σ_ki [ hinge · ½ max(0, log σ_ki)² + lognormal · ½ (log σ_ki + 1)² ]
 
@@ -29,113 +29,18 @@ neural networks to model conditional multivariate densities", Neural Computation
 the modified Cholesky factor.
 """
 
-from itertools import pairwise
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.special import expit
 
-from condensity.engines.reference.mixture import HALF_LOG_2PI
+from condensity.engines.types import HALF_LOG_2PI, MixtureHead, Network, Penalty, regression_matrix, unpack_layers
 
 #: Centre of the log-normal prior on σ: e^-1 of a standard deviation of y (its width is 1 in log σ).
 LOG_SCALE_CENTER = -1.0
 
 
-class Network(NamedTuple):
-    """What the network looks like; its numbers live in one flat vector θ.
-
-    Attributes
-    ----------
-    n_inputs : int
-        d, columns of x.
-    hidden : tuple of int
-        Widths of the hidden layers; () is a linear model.
-    n_components : int
-        K.
-    activation : str
-        A key of `ACTIVATIONS`.
-    log_scale_bounds : (float or tuple of q floats, float) or None
-        Where the soft clamp holds log σ, low and high; None is a plain exponential.
-    n_outputs : int
-        q.
-    coupled : bool
-        Whether outputs of a component may depend on each other (full covariance) or not (diagonal).
-    edges : tuple of arrays, or None
-        Bin edges of every column, which the first layer then sees as `piecewise_linear_encoding` gives it.
-    """
-
-    n_inputs: int
-    hidden: tuple
-    n_components: int
-    activation: str
-    log_scale_bounds: tuple | None
-    n_outputs: int = 1
-    coupled: bool = True
-    edges: tuple | None = None
-
-    @property
-    def n_features(self) -> int:
-        """What the first layer sees: columns and their bins."""
-        return self.n_inputs + sum(max(len(edge) - 1, 0) for edge in self.edges or ())
-
-    @property
-    def n_regression_coefficients(self) -> int:
-        """Couplings of a component."""
-        return self.n_outputs * (self.n_outputs - 1) // 2 if self.coupled else 0
-
-    @property
-    def head_width(self) -> int:
-        """Numbers that the head gives for a row: a (K), m (K, q), r (K, q), c (K, couplings), one after the other."""
-        return self.n_components * (1 + 2 * self.n_outputs + self.n_regression_coefficients)
-
-    @property
-    def layer_shapes(self) -> list:
-        """Shapes (inputs, outputs) of the weight matrices, first to last."""
-        return list(pairwise([self.n_features, *self.hidden, self.head_width]))
-
-    @property
-    def n_parameters(self) -> int:
-        """Length of θ."""
-        return sum((rows + 1) * columns for rows, columns in self.layer_shapes)
-
-
-class MixtureHead(NamedTuple):
-    """Mixture of every row: log_weights (n, K), means and log_scales (n, K, q), couplings (n, K, q(q − 1)/2 or 0)."""
-
-    log_weights: np.ndarray
-    means: np.ndarray
-    log_scales: np.ndarray
-    regression_coefficients: np.ndarray
-
-
-class Penalty(NamedTuple):
-    """What is added to, and taken from, the plain likelihood.
-
-    Attributes
-    ----------
-    hinge, lognormal : float
-        Strengths of the two σ penalties; see the module's formula.
-    ceiling : float
-        A row's NLL above this many nats counts as ceiling · (1 + log(NLL / ceiling)): continuous with its slope, so that
-        an outlier at 10⁶ σ, whose plain gradient is 10¹², pulls no harder than a few dozen rows.
-    """
-
-    hinge: float = 0.0
-    lognormal: float = 0.0
-    loss_cap: float = np.inf
-
-
-def unpack_layers(theta, network) -> list:
-    """Views (W, b) into θ, layer by layer; writing to them writes to θ."""
-    layers, start = [], 0
-    for rows, columns in network.layer_shapes:
-        middle, end = start + rows * columns, start + (rows + 1) * columns
-        layers.append((theta[start:middle].reshape(rows, columns), theta[middle:end]))
-        start = end
-    return layers
-
-
-def matrix_mask(network) -> np.ndarray:
+def matrix_mask(network: Network) -> np.ndarray:
     """1.0 where θ holds an entry of a weight matrix, 0.0 where it holds a bias; (n_parameters,)."""
     mask = np.zeros(network.n_parameters)
     for weight, _ in unpack_layers(mask, network):
@@ -144,26 +49,30 @@ def matrix_mask(network) -> np.ndarray:
 
 
 # ------------------------------------------------------------------------------------------------------ activations
-def _tanh(u):
+def _tanh(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     h = np.tanh(u)
     return h, 1.0 - h * h
 
 
-def _silu(u):
+def _silu(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     s = expit(u)
     h = u * s
     return h, s + h * (1.0 - s)
 
 
-def _relu(u):
+def _relu(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.maximum(u, 0.0), (u > 0).astype(float)
 
 
 #: name -> function of u giving (activation, its derivative).
-ACTIVATIONS = {"tanh": _tanh, "silu": _silu, "relu": _relu}
+ACTIVATIONS: dict[str, Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]] = {
+    "tanh": _tanh,
+    "silu": _silu,
+    "relu": _relu,
+}
 
 
-def soft_clamp(r, bounds):
+def soft_clamp(r: np.ndarray, bounds: tuple | None) -> tuple[np.ndarray, np.ndarray]:
     """Log σ and d log σ / d r: slope about 1 between the bounds (low, high), smooth at both ends.
 
     clamp(r) = high − softplus(high − (low + softplus(r − low)))
@@ -176,8 +85,8 @@ def soft_clamp(r, bounds):
 
 
 # ---------------------------------------------------------------------------------------------------------- forward
-def piecewise_linear_encoding(x, edges):
-    """Columns (n, d) and behind them their bins: −1 below a bin, 1 above it, a line inside (Gorishniy et al. 2022)."""
+def piecewise_linear_encoding(x: np.ndarray, edges: Sequence[np.ndarray]) -> np.ndarray:
+    """Columns (n, d), then their bins: −1 below a bin, 1 above it, linear inside (Gorishniy et al. 2022)."""
     parts = [x]
     for column, edge in zip(x.T, edges, strict=True):
         if len(edge) > 1:
@@ -185,13 +94,15 @@ def piecewise_linear_encoding(x, edges):
     return np.concatenate(parts, axis=1)
 
 
-def forward(theta, network, x, offset=None) -> MixtureHead:
-    """Mixture of every row, from x (n, d) and what is added to the linear head's output, (n, head width)."""
+def forward(theta: np.ndarray, network: Network, x: np.ndarray, offset: np.ndarray | None = None) -> MixtureHead:
+    """Mixture of every row, from x (n, d) and the offset (n, head width) of the linear head's output."""
     *_, head, _ = _forward(theta, network, x, offset)
     return head
 
 
-def _forward(theta, network, x, offset):
+def _forward(
+    theta: np.ndarray, network: Network, x: np.ndarray, offset: np.ndarray | None
+) -> tuple[list[np.ndarray], list[np.ndarray], MixtureHead, np.ndarray]:
     """Layer inputs, activation slopes, the `MixtureHead`, and the clamp's slope."""
     layers, activation = unpack_layers(theta, network), ACTIVATIONS[network.activation]
     inputs, slopes = [piecewise_linear_encoding(x, network.edges) if network.edges else x], []
@@ -217,15 +128,7 @@ def _forward(theta, network, x, offset):
     return inputs, slopes, head, clamp_slope
 
 
-def regression_matrix(regression_coefficients, n_outputs):
-    """C, strictly lower triangular (n, K, q, q), from couplings (n, K, q(q − 1)/2) row by row; zeros where there are none."""
-    matrix = np.zeros((*regression_coefficients.shape[:2], n_outputs, n_outputs))
-    if regression_coefficients.shape[2]:
-        matrix[:, :, *np.tril_indices(n_outputs, -1)] = regression_coefficients
-    return matrix
-
-
-def row_log_density(head, y):
+def row_log_density(head: MixtureHead, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Log p(y | x) of every row, (n,), responsibilities γ (n, K), and u and z, each (n, K, q), for y (n, q)."""
     u = y[:, None, :] - head.means
     v = (
@@ -241,19 +144,29 @@ def row_log_density(head, y):
     return (top + np.log(total))[:, 0], share / total, u, z
 
 
-def log_density(theta, network, x, y, offset=None):
+def log_density(
+    theta: np.ndarray, network: Network, x: np.ndarray, y: np.ndarray, offset: np.ndarray | None = None
+) -> np.ndarray:
     """Log p(y | x) of every row, (n,)."""
     return row_log_density(forward(theta, network, x, offset), y)[0]
 
 
 # --------------------------------------------------------------------------------------------------------- gradient
-def cap_loss(row_nll, loss_cap):
-    """Row losses (n,) that grow only with the logarithm above the ceiling, and their slopes (n, 1)."""
+def cap_loss(row_nll: np.ndarray, loss_cap: float) -> tuple[np.ndarray, np.ndarray]:
+    """Losses (n,) of rows with NLL (n,), logarithmic above the cap, and their slopes (n, 1)."""
     ratio = np.maximum(row_nll / loss_cap, 1.0)
     return np.where(ratio > 1.0, loss_cap * (1.0 + np.log(ratio)), row_nll), 1.0 / ratio[:, None]
 
 
-def loss_and_gradient(theta, network, x, y, row_weight, penalty, offset=None):
+def loss_and_gradient(
+    theta: np.ndarray,
+    network: Network,
+    x: np.ndarray,
+    y: np.ndarray,
+    row_weight: np.ndarray,
+    penalty: Penalty,
+    offset: np.ndarray | None = None,
+) -> tuple[float, np.ndarray]:
     """(1/n) Σ_i w_i (NLL_i + penalty_i), and its gradient.
 
     Parameters
@@ -289,14 +202,16 @@ def loss_and_gradient(theta, network, x, y, row_weight, penalty, offset=None):
     if regression_coefficients.size:
         d_mean = d_mean - np.einsum("nkij,nki->nkj", regression_matrix(regression_coefficients, y.shape[1]), pull)
     d_log_scale = gamma * (1.0 - z * z) + penalty.hinge * above + penalty.lognormal * off_center
-    rows, columns = np.tril_indices(y.shape[1], -1) if regression_coefficients.size else ([], [])
-    d_coupling = pull[:, :, rows] * u[:, :, columns]
-    parts = (d_logit, d_mean, d_log_scale * clamp_slope, d_coupling)
+    rows, columns = np.tril_indices(y.shape[1] if regression_coefficients.size else 0, -1)
+    d_coefficients = pull[:, :, rows] * u[:, :, columns]
+    parts = (d_logit, d_mean, d_log_scale * clamp_slope, d_coefficients)
     delta = share * np.concatenate([part.reshape(n, -1) for part in parts], axis=1)
     return loss, _backward(theta, network, inputs, slopes, delta)
 
 
-def _backward(theta, network, inputs, slopes, delta):
+def _backward(
+    theta: np.ndarray, network: Network, inputs: list[np.ndarray], slopes: list[np.ndarray], delta: np.ndarray
+) -> np.ndarray:
     """Carry delta = ∂loss/∂(head output), (n, width of the head), back to a flat gradient."""
     gradient = np.empty_like(theta)
     layers, gradients = unpack_layers(theta, network), unpack_layers(gradient, network)
@@ -307,34 +222,3 @@ def _backward(theta, network, inputs, slopes, delta):
         if level:
             delta = (delta @ layers[level][0].T) * slopes[level - 1]
     return gradient
-
-
-# --------------------------------------------------------------------------------------------------- initialisation
-def initialize(network, y_quantiles, rng):
-    """Start θ so that the mixture is spread over y: hidden N(0, 1/fan-in), a quiet head, means at quantiles of y.
-
-    Parameters
-    ----------
-    y_quantiles : ndarray (K, q)
-        Quantiles (k − ½)/K of each standardised target.
-    rng : numpy Generator
-    """
-    theta = np.zeros(network.n_parameters)
-    layers = unpack_layers(theta, network)
-    for weight, _ in layers:
-        weight[...] = rng.standard_normal(weight.shape) / np.sqrt(weight.shape[0])
-    head_weight, head_bias = layers[-1]
-    head_weight *= 0.1
-    k, q = network.n_components, network.n_outputs
-    head_bias[k : k + k * q] = np.reshape(y_quantiles, -1)
-    head_bias[k + k * q : k + 2 * k * q] = np.log(max(1.5 / np.sqrt(k), 0.1))
-    return theta
-
-
-def initialize_xavier(network, rng):
-    """Start θ as the blog post did: Xavier-uniform matrices (Glorot & Bengio 2010), zero biases."""
-    theta = np.zeros(network.n_parameters)
-    for weight, _ in unpack_layers(theta, network):
-        limit = np.sqrt(6.0 / sum(weight.shape))
-        weight[...] = rng.uniform(-limit, limit, weight.shape)
-    return theta

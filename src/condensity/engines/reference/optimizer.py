@@ -1,15 +1,31 @@
-"""Update rules on one flat vector θ. Each has `query` (where to take the gradient), `step`, and `model` (what to keep).
+"""Update rules on one flat vector θ. Each has `query` (point of the gradient), `step`, and `model` (iterate to keep).
 
 All take the learning rate at every step, so that schedules live in the trainer. `decay_mask` is 1.0 on the entries that
 weight decay acts on (matrices, not biases).
 """
 
+from collections.abc import Callable
+from typing import Protocol
+
 import numpy as np
 
-EPSILON = 1e-8  # beside √v in units of the loss's gradient per standardised unit; float64 keeps it harmless
+EPSILON = 1e-8  # added to √v, in units of the loss's gradient per standardised unit; float64 keeps it harmless
 
-#: Limit of AdamW's averaging: about the last 200 steps.
-LONGEST_AVERAGE = 0.995
+#: Largest weight of the past in AdamW's average: about the last 200 steps.
+MAX_AVERAGING = 0.995
+
+
+class Solver(Protocol):
+    """An update rule and its state."""
+
+    def query(self) -> np.ndarray:
+        """Point at which the gradient is to be taken."""
+
+    def step(self, gradient: np.ndarray, rate: float) -> None:
+        """Take one step with the gradient at `query()`."""
+
+    def model(self) -> np.ndarray:
+        """Parameters to evaluate and keep."""
 
 
 class ScheduleFreeAdamW:
@@ -19,16 +35,24 @@ class ScheduleFreeAdamW:
     z ← z − η u ;  c = η² / Σ η² ;  x ← (1 − c) x + c z
     """
 
-    def __init__(self, theta, *, weight_decay, decay_mask, beta1=0.9, beta2=0.999):
+    def __init__(
+        self,
+        theta: np.ndarray,
+        *,
+        weight_decay: float,
+        decay_mask: np.ndarray,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+    ):
         self.beta1, self.beta2, self.decay = beta1, beta2, weight_decay * decay_mask
         self.z, self.x, self.v = theta.copy(), theta.copy(), np.zeros_like(theta)
         self.t, self.rate_square_sum = 0, 0.0
 
-    def query(self):
-        """Point at which the gradient is wanted."""
+    def query(self) -> np.ndarray:
+        """Point at which the gradient is to be taken."""
         return (1.0 - self.beta1) * self.z + self.beta1 * self.x
 
-    def step(self, gradient, rate):
+    def step(self, gradient: np.ndarray, rate: float) -> None:
         """Take one step with the gradient at `query()`."""
         point = self.query()
         self.t += 1
@@ -40,7 +64,7 @@ class ScheduleFreeAdamW:
         share = square / self.rate_square_sum if self.rate_square_sum > 0 else 0.0
         self.x = (1.0 - share) * self.x + share * self.z
 
-    def model(self):
+    def model(self) -> np.ndarray:
         """Parameters to evaluate and keep."""
         return self.x
 
@@ -51,25 +75,33 @@ class AdamW:
     θ ← θ − η (m̂ / (√v̂ + ε) + decay · θ) ;  model ← model + (1 − α) (θ − model),  α = min(.995, (t + 1) / (t + 10))
     """
 
-    def __init__(self, theta, *, weight_decay, decay_mask, beta1=0.9, beta2=0.999):
+    def __init__(
+        self,
+        theta: np.ndarray,
+        *,
+        weight_decay: float,
+        decay_mask: np.ndarray,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+    ):
         self.beta1, self.beta2, self.decay = beta1, beta2, weight_decay * decay_mask
         self.theta, self.average, self.m, self.v, self.t = theta.copy(), theta.copy(), 0.0 * theta, 0.0 * theta, 0
 
-    def query(self):
-        """Point at which the gradient is wanted."""
+    def query(self) -> np.ndarray:
+        """Point at which the gradient is to be taken."""
         return self.theta
 
-    def step(self, gradient, rate):
+    def step(self, gradient: np.ndarray, rate: float) -> None:
         """Take one step with the gradient at `query()`."""
         self.t += 1
         self.m = self.beta1 * self.m + (1.0 - self.beta1) * gradient
         self.v = self.beta2 * self.v + (1.0 - self.beta2) * gradient**2
         m, v = self.m / (1.0 - self.beta1**self.t), self.v / (1.0 - self.beta2**self.t)
         self.theta = self.theta - rate * (m / (np.sqrt(v) + EPSILON) + self.decay * self.theta)
-        share = 1.0 - min(LONGEST_AVERAGE, (self.t + 1.0) / (self.t + 10.0))
+        share = 1.0 - min(MAX_AVERAGING, (self.t + 1.0) / (self.t + 10.0))
         self.average = self.average + share * (self.theta - self.average)
 
-    def model(self):
+    def model(self) -> np.ndarray:
         """Parameters to evaluate and keep."""
         return self.average
 
@@ -77,15 +109,23 @@ class AdamW:
 class Adam:
     """Adam (Kingma & Ba 2015), with weight decay as L2 in the gradient."""
 
-    def __init__(self, theta, *, weight_decay, decay_mask, beta1=0.9, beta2=0.999):
+    def __init__(
+        self,
+        theta: np.ndarray,
+        *,
+        weight_decay: float,
+        decay_mask: np.ndarray,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+    ):
         self.beta1, self.beta2, self.decay = beta1, beta2, weight_decay * decay_mask
         self.theta, self.m, self.v, self.t = theta.copy(), np.zeros_like(theta), np.zeros_like(theta), 0
 
-    def query(self):
-        """Point at which the gradient is wanted."""
+    def query(self) -> np.ndarray:
+        """Point at which the gradient is to be taken."""
         return self.theta
 
-    def step(self, gradient, rate):
+    def step(self, gradient: np.ndarray, rate: float) -> None:
         """Take one step with the gradient at `query()`."""
         gradient = gradient + self.decay * self.theta
         self.t += 1
@@ -94,7 +134,7 @@ class Adam:
         m, v = self.m / (1.0 - self.beta1**self.t), self.v / (1.0 - self.beta2**self.t)
         self.theta = self.theta - rate * m / (np.sqrt(v) + EPSILON)
 
-    def model(self):
+    def model(self) -> np.ndarray:
         """Parameters to evaluate and keep."""
         return self.theta
 
@@ -105,23 +145,29 @@ class RMSProp:
     Weight decay is L2 in the gradient.
     """
 
-    def __init__(self, theta, *, weight_decay, decay_mask, decay=0.9):
+    def __init__(self, theta: np.ndarray, *, weight_decay: float, decay_mask: np.ndarray, decay: float = 0.9):
         self.smoothing, self.decay = decay, weight_decay * decay_mask
         self.theta, self.v = theta.copy(), np.ones_like(theta)
 
-    def query(self):
-        """Point at which the gradient is wanted."""
+    def query(self) -> np.ndarray:
+        """Point at which the gradient is to be taken."""
         return self.theta
 
-    def step(self, gradient, rate):
+    def step(self, gradient: np.ndarray, rate: float) -> None:
         """Take one step with the gradient at `query()`."""
         gradient = gradient + self.decay * self.theta
         self.v = self.smoothing * self.v + (1.0 - self.smoothing) * gradient**2
         self.theta = self.theta - rate * gradient / (np.sqrt(self.v) + EPSILON)
 
-    def model(self):
+    def model(self) -> np.ndarray:
         """Parameters to evaluate and keep."""
         return self.theta
 
 
-SOLVERS = {"schedule_free_adamw": ScheduleFreeAdamW, "adamw": AdamW, "adam": Adam, "rmsprop": RMSProp}
+#: By the names of `condensity.engines.types.SOLVERS`.
+SOLVERS: dict[str, Callable[..., Solver]] = {
+    "schedule_free_adamw": ScheduleFreeAdamW,
+    "adamw": AdamW,
+    "adam": Adam,
+    "rmsprop": RMSProp,
+}

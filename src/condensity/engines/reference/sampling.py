@@ -10,16 +10,17 @@ gives the draws i and h + i. The words' upper 52 bits are u and the two picks, t
 
 import numpy as np
 
-GOLDEN_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+from condensity.random import choose_components
 
-#: A mass this close to one is rounding: such a row is complete, and every draw is a number.
-COMPLETE = 1e-12
+GOLDEN_GAMMA = np.uint64(0x9E3779B97F4A7C15)
 
 #: Draws in one block of rows, so that temporaries stay near 10 MB.
 BLOCK = 2**17
 
 
-def mixture_sample(log_weights, means, scales, n_samples, key):
+def mixture_sample(
+    log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray, n_samples: int, key: int
+) -> np.ndarray:
     """Draw from every row; NaN with probability 1 − mass.
 
     Parameters
@@ -50,8 +51,8 @@ def mixture_sample(log_weights, means, scales, n_samples, key):
     return result
 
 
-def stream(key, words):
-    """The numbered words of a stream, 64 random bits each."""
+def stream(key: int, words: np.ndarray) -> np.ndarray:
+    """Words of a stream by their numbers (…), 64 random bits each."""
     with np.errstate(over="ignore"):  # modulo 2⁶⁴
         z = np.uint64(key) + (words + np.uint64(1)) * GOLDEN_GAMMA
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -59,28 +60,15 @@ def stream(key, words):
     return z ^ (z >> np.uint64(31))
 
 
-def uniform(bits, n_bits):
-    """Integers of so many bits as multiples of 2^(−n_bits) in [0, 1)."""
+def uniform(bits: np.ndarray, n_bits: int) -> np.ndarray:
+    """Integers of `n_bits` bits as multiples of 2^(−n_bits) in [0, 1)."""
     return bits.astype(float) * 2.0**-n_bits
 
 
-def choose_components(weights, picks):
-    """Component of each uniform number in [0, 1) by the cumulative weights, (n, s); K where it lies beyond the row's mass.
-
-    A complete row ends at its last component that has weight, so that no rounding can pick an absent one, or none.
-    """
-    cumulative = np.cumsum(weights, axis=1)
-    complete = np.abs(cumulative[:, -1:] - 1.0) < COMPLETE
-    nothing_follows = np.cumsum(weights[:, ::-1], axis=1)[:, ::-1] - weights <= 0.0
-    cumulative = np.where(complete & nothing_follows, np.inf, cumulative)
-    chosen = np.zeros(picks.shape, dtype=np.intp)
-    for k in range(weights.shape[1]):
-        chosen += picks >= cumulative[:, [k]]
-    return chosen
-
-
-def _place(weights, means, scales, picks, normal):
-    """μ + σ · normal of the component picked."""
+def _place(
+    weights: np.ndarray, means: np.ndarray, scales: np.ndarray, picks: np.ndarray, normal: np.ndarray
+) -> np.ndarray:
+    """μ + σ · normal of the component picked, (n, s)."""
     chosen = choose_components(weights, picks)
     component = np.minimum(chosen, means.shape[1] - 1)
     draws = np.take_along_axis(means, component, 1) + np.take_along_axis(scales, component, 1) * normal

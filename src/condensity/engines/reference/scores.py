@@ -5,7 +5,7 @@ Letters: n rows, K components, g points a row. For independent draws Y and Y′ 
     CRPS(y) = E|Y − y| − ½ E|Y − Y′| = Σ_k π_k A(y − μ_k, σ_k) − ½ Σ_jk π_j π_k A(μ_j − μ_k, √(σ_j² + σ_k²))
 
 with A(m, s) = E|N(m, s²)| = 2sφ(m/s) + m(2Φ(m/s) − 1) (Grimit et al. 2006). Summed like that, two numbers of the size of the
-distances are subtracted, and a narrow mixture beside a far point or with far means keeps few digits. Therefore
+distances are subtracted, and a narrow mixture far from the point or with far means keeps few digits. Therefore
 
     A(m, s) = |m| + 2s ψ(|m|/s),     ψ(z) = φ(z) − z Φ(−z) ≥ 0, falling from φ(0) to 0,
 
@@ -25,7 +25,7 @@ BLOCK = 2**17
 PSI_IS_ZERO = 39.0
 
 
-def mixture_crps(log_weights, means, scales, y):
+def mixture_crps(log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Continuous ranked probability score at the points y; a loss, lower is better.
 
     Parameters
@@ -56,7 +56,7 @@ def mixture_crps(log_weights, means, scales, y):
     return result
 
 
-def _crps_of_points(weights, points, y):
+def _crps_of_points(weights: np.ndarray, points: np.ndarray, y: np.ndarray) -> np.ndarray:
     """∫ (Σ_k π_k 1{μ_k ≤ x} − 1{y ≤ x})² dx, (n, g): interval by interval between neighbouring means, and from them to y."""
     order = np.argsort(points, axis=1)
     points, weights = np.take_along_axis(points, order, 1), np.take_along_axis(weights, order, 1)
@@ -70,7 +70,7 @@ def _crps_of_points(weights, points, y):
     return total
 
 
-def _spread_at_points(weights, means, scales, y):
+def _spread_at_points(weights: np.ndarray, means: np.ndarray, scales: np.ndarray, y: np.ndarray) -> np.ndarray:
     """2 Σ_k π_k σ_k ψ(|y − μ_k|/σ_k), (n, g)."""
     total = np.zeros(y.shape)
     for k in range(means.shape[1]):
@@ -79,7 +79,7 @@ def _spread_at_points(weights, means, scales, y):
     return total
 
 
-def _spread_of_pairs(weights, means, scales):
+def _spread_of_pairs(weights: np.ndarray, means: np.ndarray, scales: np.ndarray) -> np.ndarray:
     """Σ_jk π_j π_k s_jk ψ(|μ_j − μ_k|/s_jk), (n,); pairs j < k count twice."""
     total = np.zeros(len(means))
     for j in range(means.shape[1]):
@@ -89,7 +89,7 @@ def _spread_of_pairs(weights, means, scales):
     return total
 
 
-def _psi(difference, scale):
+def _psi(difference: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """ψ(|difference| / scale) = φ(z) − z Φ(−z), the mean excess of a standard normal over z."""
     with np.errstate(over="ignore"):
         z = np.minimum(np.abs(difference) / scale, PSI_IS_ZERO)

@@ -1,0 +1,227 @@
+"""Successive halving: candidates trained in step on validation splits, those that fall behind dropped early."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from condensity import engines
+from condensity.compute import Compute
+from condensity.engines.api import TrainingRun
+from condensity.engines.driver import run_to_end, run_until
+from condensity.engines.types import (
+    Network,
+    Split,
+    TrainingPlan,
+    TrainingResult,
+    TrainingRows,
+    all_rows,
+    held_out_loss,
+)
+from condensity.monitor import Monitor
+from condensity.training.gaussian_init import (
+    GaussianInit,
+    GaussianInitFitter,
+    fit_gaussian_inits,
+    rows_with_offsets,
+)
+from condensity.training.initialization import initial_parameters, initialize_silent
+from condensity.training.result import ENDED_BY_USER, MDNFit
+from condensity.training.settings import Settings, for_all_rows, make_network, make_plan, require_same_network
+
+#: Candidates that are this many nats behind at this share of their schedule, but not before so many steps, are dropped; see
+#: docs/decisions.md.
+RACE_SHARE, RACE_MARGIN, MIN_RACE_STEPS = 1 / 10, 0.05, 500
+
+
+@dataclass
+class Candidate:
+    """A network, the plan of its training, and its run.
+
+    Attributes
+    ----------
+    encoding : {'piecewise'} or None
+    network : Network
+    plan : TrainingPlan
+    splits : list of m Split
+    run : TrainingRun
+    n_copies : int
+        Of the table, each with the offsets of another mixture.
+    ended : TrainingResult or None
+    race_loss : float
+        Validation NLL at the step at which candidates were compared.
+    dropped : bool
+    """
+
+    encoding: str | None
+    network: Network
+    plan: TrainingPlan
+    splits: list[Split]
+    run: TrainingRun
+    n_copies: int = 1
+    ended: TrainingResult | None = None
+    race_loss: float = np.inf
+    dropped: bool = False
+
+    @property
+    def race_step(self) -> int:
+        """Step at which it is compared with others."""
+        return max(MIN_RACE_STEPS, round(RACE_SHARE * self.plan.max_steps))
+
+    @property
+    def n_kept(self) -> int:
+        """Rows that a member trains on."""
+        return len(self.splits[0].kept)
+
+    @property
+    def training(self) -> TrainingResult:
+        """Result of the run, so far if it has not ended."""
+        return self.run.result() if self.ended is None else self.ended
+
+    def loss_by(self, step: int) -> float:
+        """Lowest validation NLL of the checks up to a step."""
+        history = self.run.history
+        pairs = zip(history["step"], history["validation_nll"], strict=True)
+        return min((loss for at, loss in pairs if at <= step and not np.isnan(loss)), default=np.inf)
+
+
+class CandidateRace:
+    """Training of all candidates of a fit on the same rows.
+
+    Parameters
+    ----------
+    settings : Settings
+    rows : TrainingRows
+    rng : numpy Generator
+    monitor : Monitor
+    compute : Compute
+    earlier : MDNFit or None
+        Its parameters and network are the start.
+    fit_gaussian_init : callable or None
+
+    Attributes
+    ----------
+    table : TrainingRows
+        The rows, then the caller's validation rows, if any.
+    gaussian_inits : list of GaussianInit or None
+        Mixture that each member corrects.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        rows: TrainingRows,
+        rng: np.random.Generator,
+        monitor: Monitor,
+        compute: Compute,
+        earlier: MDNFit | None,
+        fit_gaussian_init: GaussianInitFitter | None,
+    ):
+        self.settings, self.rows, self.rng, self.monitor = settings, rows, rng, monitor
+        self.compute, self.earlier, self.fit_gaussian_init = compute, earlier, fit_gaussian_init
+        self.table = rows
+        self.gaussian_inits: list[GaussianInit] | None = None
+        self.n_copies = 1
+
+    def train_candidates(self, encodings: Sequence[str | None], splits: list[Split]) -> list[Candidate]:
+        """Train a member on each split, all in step; of several candidates, those that fall behind are dropped early."""
+        self.gaussian_inits = self._initial_gaussian_inits(splits)
+        networks = [self._make_network(encoding) for encoding in encodings]
+        if self.gaussian_inits is not None:
+            n = len(self.table.y)
+            self.table, splits = rows_with_offsets(self.table, splits, self.gaussian_inits, networks[0])
+            self.n_copies = len(self.table.y) // n
+        candidates = [self._prepare(*pair, splits) for pair in zip(encodings, networks, strict=True)]
+        if len(candidates) > 1:
+            n_begun = self._drop_slow(candidates)
+            if n_begun is not None:
+                return candidates[:n_begun]
+        for candidate in candidates:
+            if candidate.ended is None and not candidate.dropped:
+                candidate.ended = self._advance(candidate)
+            if candidate.training.status in ENDED_BY_USER:
+                break
+        return candidates
+
+    def _drop_slow(self, candidates: list[Candidate]) -> int | None:
+        """Train all to the step of their comparison and drop those behind; how many were begun, if the user ended the fit."""
+        for number, candidate in enumerate(candidates, start=1):
+            candidate.ended = self._advance(candidate, candidate.race_step)
+            if candidate.training.status in ENDED_BY_USER:
+                return number
+            candidate.race_loss = candidate.loss_by(candidate.race_step)
+        best = min(candidate.race_loss for candidate in candidates)
+        for candidate in candidates:  # also one that has ended meanwhile: the speed of a machine must not decide
+            candidate.dropped = candidate.race_loss > best + RACE_MARGIN
+        return None
+
+    def train_on_all_rows(self, candidate: Candidate) -> tuple[TrainingResult, list[GaussianInit] | None]:
+        """One network on all rows, for as many epochs as were best, and the mixture that it corrects."""
+        n, rows, gaussian_inits = len(self.rows.y), self.rows, None
+        if self.gaussian_inits is not None:
+            gaussian_inits = self.gaussian_inits[:1] if self.earlier else self.gaussian_inits_of_all_rows()
+            rows, _ = rows_with_offsets(rows, [all_rows(n)], gaussian_inits, candidate.network)
+        plan = for_all_rows(candidate.plan, candidate.training.best_step, candidate.n_kept, n)
+        start_run = engines.operation("train", self.compute.one_thread)
+        parameters = self._initial_parameters(candidate.network, 1)
+        run = start_run(parameters, candidate.network, plan, self.rng, rows, [all_rows(n)])
+        self.monitor.checkpoint.begin(run)
+        training = run_to_end(run, partial(self.monitor.after_slice, "all rows"))
+        self.monitor.checkpoint.write(run)
+        return training, gaussian_inits
+
+    def score_gaussian_inits(self, candidate: Candidate) -> tuple[np.ndarray, float]:
+        """Log density of validation rows under the members' mixtures alone, (n,), nan elsewhere; and its loss."""
+        theta, table = initialize_silent(candidate.network, np.random.default_rng(0)), self.table
+        log_density_of = engines.operation("network_log_density", self.compute.one_thread)
+        log_density = np.full(len(table.y), np.nan)
+        for split in candidate.splits:
+            out = table.take(split.held_out)
+            log_density[split.held_out] = log_density_of(theta, candidate.network, out.x, out.y, out.offset)
+        scored = ~np.isnan(log_density)
+        return log_density, held_out_loss(log_density[scored], table.weight[scored])
+
+    def gaussian_inits_of_all_rows(self) -> list[GaussianInit]:
+        """A mixture of all rows, fitted from the first member's."""
+        if self.fit_gaussian_init is None or self.gaussian_inits is None:
+            raise TypeError("there are no mixtures to start from.")
+        return [self.fit_gaussian_init(self.rows, self.rng, self.gaussian_inits[0])]
+
+    def _initial_gaussian_inits(self, splits: list[Split]) -> list[GaussianInit] | None:
+        """The mixture that each member corrects; None if networks are initialised without one."""
+        if self.earlier is not None:
+            earlier = self.earlier.gaussian_inits
+            return None if earlier is None else [earlier[j % len(earlier)] for j in range(len(splits))]
+        if self.fit_gaussian_init is None:
+            return None
+        gaussian_inits = fit_gaussian_inits(self.fit_gaussian_init, self.table, splits, self.rng)
+        self.settings = replace(self.settings, n_components=gaussian_inits[0].n_components)
+        return gaussian_inits
+
+    def _prepare(self, encoding: str | None, network: Network, splits: list[Split]) -> Candidate:
+        plan = make_plan(self.settings, self.rows, len(splits[0].kept), max(len(split.held_out) for split in splits))
+        parameters = self._initial_parameters(network, len(splits))
+        start_run = engines.operation("train", self.compute)
+        run = start_run(parameters, network, plan, self.rng, self.table, splits)
+        self.monitor.checkpoint.begin(run)
+        return Candidate(encoding, network, plan, splits, run, self.n_copies)
+
+    def _advance(self, candidate: Candidate, step: int | None = None) -> TrainingResult | None:
+        """Train a candidate to its end, or to a step; its result if it has ended."""
+        between = partial(self.monitor.after_slice, "piecewise encoding" if candidate.encoding else "plain inputs")
+        ended = run_to_end(candidate.run, between) if step is None else run_until(candidate.run, step, between)
+        self.monitor.checkpoint.write(candidate.run)
+        return ended
+
+    def _make_network(self, encoding: str | None) -> Network:
+        if self.earlier is None:
+            return make_network(self.settings, self.rows, encoding)
+        require_same_network(self.settings, self.rows, self.earlier.network)
+        return self.earlier.network
+
+    def _initial_parameters(self, network: Network, n_members: int) -> np.ndarray:
+        """Initial θ of every member, (m, n_parameters)."""
+        if self.earlier is not None:
+            return self.earlier.parameters[np.arange(n_members) % len(self.earlier.parameters)]
+        return initial_parameters(self.settings, self.rows, network, n_members, self.rng)
