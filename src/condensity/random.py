@@ -9,7 +9,7 @@ import numpy as np
 COMPLETE = 1e-12
 
 
-def as_generator(random_state, stream=None) -> np.random.Generator:
+def as_generator(random_state: object, stream: str | None = None) -> np.random.Generator:
     """Turn None, an integer, a Generator or a RandomState into a Generator.
 
     An integer gives the same numbers every time; None gives fresh ones; a Generator or RandomState is advanced, so two

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from condensity.compute import Compute, current
 from condensity.engines.api import OPERATIONS, Engine
@@ -119,7 +120,7 @@ def _resolve(operation: str, name: str) -> Engine:
     return _ENGINES[name]
 
 
-def operation(name: str, compute: Compute | None = None) -> Callable:
+def operation(name: str, compute: Compute | None = None) -> Callable[..., Any]:
     """An operation such as "train", bound to its engine and its number of threads.
 
     Parameters

@@ -6,7 +6,7 @@ All numbers are in standardised units.
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -142,7 +142,7 @@ class TrainingPlan(NamedTuple):
 
 
 #: 'step', 'train_loss' (mean over members and the steps since the last check) and 'validation_nll', one entry per check.
-History = dict[str, list]
+History = dict[str, list[Any]]
 
 
 class TrainingResult(NamedTuple):
@@ -217,13 +217,13 @@ class Network(NamedTuple):
     """
 
     n_inputs: int
-    hidden: tuple
+    hidden: tuple[int, ...]
     n_components: int
     activation: str
-    log_scale_bounds: tuple | None
+    log_scale_bounds: tuple[Any, Any] | None
     n_outputs: int = 1
     coupled: bool = True
-    edges: tuple | None = None
+    edges: tuple[np.ndarray, ...] | None = None
 
     @property
     def n_features(self) -> int:

@@ -30,6 +30,7 @@ the modified Cholesky factor.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from scipy.special import expit
@@ -72,7 +73,7 @@ ACTIVATIONS: dict[str, Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]] = 
 }
 
 
-def soft_clamp(r: np.ndarray, bounds: tuple | None) -> tuple[np.ndarray, np.ndarray]:
+def soft_clamp(r: np.ndarray, bounds: tuple[Any, Any] | None) -> tuple[np.ndarray, np.ndarray]:
     """Log σ and d log σ / d r: slope about 1 between the bounds (low, high), smooth at both ends.
 
     clamp(r) = high − softplus(high − (low + softplus(r − low)))
