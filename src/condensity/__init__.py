@@ -11,10 +11,12 @@ _MODULES = ("datasets", "export", "plots", "report", "scorers", "scores", "selec
 #: Public class or function → the module that defines it.
 _HOMES = {
     "AbstractDensityRegressor": "condensity.estimators.base",
+    "Distribution": "condensity.distributions",
     "JointGMMRegressor": "condensity.estimators.joint_gmm",
     "MDNRegressor": "condensity.estimators.mdn",
     "Mixture": "condensity.distributions",
     "ModelFileError": "condensity.persistence",
+    "MonotoneMap": "condensity.distributions",
     "TransformedMixture": "condensity.distributions",
     "WeightedDraws": "condensity.inverse",
     "load": "condensity.estimators.loading",

@@ -5,7 +5,9 @@ from condensity import report as report
 from condensity import scorers as scorers
 from condensity import scores as scores
 from condensity import selection as selection
+from condensity.distributions import Distribution as Distribution
 from condensity.distributions import Mixture as Mixture
+from condensity.distributions import MonotoneMap as MonotoneMap
 from condensity.distributions import TransformedMixture as TransformedMixture
 from condensity.estimators.base import AbstractDensityRegressor as AbstractDensityRegressor
 from condensity.estimators.joint_gmm import JointGMMRegressor as JointGMMRegressor

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from condensity import Mixture, TransformedMixture
+from condensity import Mixture, TransformedMixture, scores
 from condensity.distributions import Distribution
 from condensity.distributions.transforms import FunctionTransform, Log, Logit
 
@@ -79,3 +79,9 @@ def test_parts_of_different_kinds_are_refused_in_a_sentence():
         Mixture.mix([base, TransformedMixture(base, Log())])
     with pytest.raises(ValueError, match=r"got TransformedMixture \('log'\), TransformedMixture \('logit'\)\.$"):
         Mixture.concatenate([TransformedMixture(base, Log()), TransformedMixture(base, Logit())])
+
+
+def test_scores_take_every_kind(logged):
+    dist = logged.predict_dist(X)
+    for score in (scores.log_score, scores.crps, scores.energy_score, scores.interval_score):
+        assert np.isfinite(score(dist, Y)).all()

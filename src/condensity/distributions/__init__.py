@@ -1,7 +1,8 @@
 """Distributions: n rows, each over q outputs, with every verb once in `Distribution`.
 
 `mixture` and `transformed` are the kinds; their formulas are in `normals`, `mapped` and `lognormal`, on the mathematics of
-`gaussian` and `normal_shape`. `algebra` and `base` have the verbs, `guards` what they refuse, `transforms` the monotone maps.
+`gaussian` and `normal_shape`. `algebra`, `pointwise` and `base` have the verbs, `guards` their refusals, `transforms` the
+monotone maps.
 """
 
 from condensity.distributions.base import Distribution

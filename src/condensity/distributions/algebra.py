@@ -14,7 +14,7 @@ AnyDistribution = TypeVar("AnyDistribution", bound="DistributionAlgebra")
 
 
 class DistributionAlgebra(ABC):
-    """n immutable rows of one kind of distribution, each with K components over q outputs; closed under what follows."""
+    """n immutable rows of one kind of distribution, each with K components over q outputs; closed under these operations."""
 
     __slots__ = ()
 
@@ -183,7 +183,7 @@ class DistributionAlgebra(ABC):
         Raises
         ------
         ValueError
-            Where a row's mass is 0: nothing is known there.
+            Where a row's mass is 0.
 
         Examples
         --------

@@ -17,7 +17,7 @@ Output = int | np.integer | str
 #: Rows of a distribution: an integer, a slice, a boolean mask or an array of integers.
 RowIndex = int | np.integer | slice | Sequence[int] | Sequence[bool] | np.ndarray
 
-#: Bytes of a result at most: more does not fit into the memory of most machines, and Linux only says so by killing.
+#: Larger results do not fit into the memory of most machines, and Linux kills the process without an error.
 MAX_RESULT_BYTES = 2**35
 
 
@@ -137,8 +137,8 @@ def position(output: Any, q: int, output_names: Sequence[str] | None) -> int:
     if isinstance(output, str):
         if output_names and output in output_names:
             return output_names.index(output)
-        known = f"known: {', '.join(output_names)}" if output_names else "the outputs have no names, use positions"
-        raise ValueError(f"there is no output {output!r}; {known}.")
+        choices = f"known: {', '.join(output_names)}" if output_names else "the outputs have no names, use positions"
+        raise ValueError(f"there is no output {output!r}; {choices}.")
     if not isinstance(output, (int, np.integer)) or isinstance(output, bool):
         raise ValueError(f"an output is given by its name or position; got {output!r}.")
     if not -q <= output < q:
@@ -155,7 +155,7 @@ def positions(outputs: Any, q: int, output_names: Sequence[str] | None) -> list[
     return chosen
 
 
-def known_values(
+def given_values(
     given: Mapping[Output, npt.ArrayLike], n: int, q: int, output_names: Sequence[str] | None
 ) -> tuple[list[int], np.ndarray]:
     """Positions of a outputs given, and their values (n, a), NaN where one is not given; see `DistributionAlgebra.condition`.

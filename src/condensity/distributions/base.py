@@ -23,7 +23,7 @@ class Distribution(PointwiseVerbs):
     Levels p: a scalar gives (n,); (m,) is always a list of levels and gives (n, m), also when m = n; (n, m) is row-wise.
 
     Where `mass` is below 1, the rest means 'unknown': `pdf`, `logpdf`, `cdf`, `logcdf` are those of the known part, `sample`
-    draws NaN with probability 1 − mass, and all else asks for `normalized()`. A verb without an exact answer raises
+    draws NaN with probability 1 − mass, and all other numbers need `normalized()`. A verb without an exact result raises
     `ValueError`; `has` tells beforehand.
 
     Examples
@@ -40,7 +40,7 @@ class Distribution(PointwiseVerbs):
     component_columns: ClassVar[tuple[str, str]] = ("center", "width")
 
     def has(self, verb: str) -> bool:
-        """Whether a verb has an exact answer for this kind, transform and number of outputs, where mass is 1.
+        """Whether a verb has an exact result for this kind, transform and number of outputs, where mass is 1.
 
         Parameters
         ----------

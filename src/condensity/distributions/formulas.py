@@ -60,7 +60,7 @@ class DistributionFormulas(ABC):
         """Weights, centers and widths of the components."""
 
     def refusal(self, verb: str) -> str | None:
-        """Why this kind has no exact answer to a verb, in a sentence; None where it has one."""
+        """Reason in a sentence why this kind has no exact result for a verb; None where it has one."""
         return None
 
     def std(self) -> np.ndarray:

@@ -203,7 +203,7 @@ def marginal(means: np.ndarray, factors: np.ndarray, outputs: list[int]) -> tupl
 
 
 def _in_order(factors: np.ndarray, outputs: list[int]) -> np.ndarray:
-    """Triangles (n, K, m, m) of the outputs listed; the leading block as it is, where that is what is asked for."""
+    """Triangles (n, K, m, m) of the outputs listed; the leading block as it is, where it holds them in order."""
     m = len(outputs)
     if outputs == list(range(m)):
         return factors[:, :, :m, :m]
@@ -218,7 +218,7 @@ def condition(
     rest: list[int],
     values: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distribution of some outputs given others; what is in neither list is integrated out.
+    """Distribution of some outputs given others; outputs in neither list are integrated out.
 
     Parameters
     ----------
@@ -263,7 +263,7 @@ def condition_by_pattern(
     rest: list[int],
     values: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`condition`, in each row, on what is not missing; rows that miss the same outputs go together.
+    """`condition`, in each row, on the values that are not missing; rows that miss the same outputs go together.
 
     Parameters
     ----------

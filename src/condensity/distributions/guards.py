@@ -27,7 +27,7 @@ VERBS = ONE_OUTPUT | COMPLETE | {
 
 
 def check(verb: str, formulas: DistributionFormulas, n_outputs: int, mass: np.ndarray) -> None:
-    """Refuse a verb that has no exact answer for these formulas, n_outputs and mass (n,).
+    """Refuse a verb that has no exact result for these formulas, n_outputs and mass (n,).
 
     Raises
     ------
@@ -40,13 +40,13 @@ def check(verb: str, formulas: DistributionFormulas, n_outputs: int, mass: np.nd
 
 
 def refusal(verb: str, formulas: DistributionFormulas, n_outputs: int) -> str | None:
-    """Why a verb is not available with these formulas and n_outputs, whatever the mass; None where it is."""
+    """Reason why a verb is not available with these formulas and n_outputs, whatever the mass; None where it is."""
     sentence = formulas.refusal(verb)
     return one_output(verb, n_outputs) if sentence is None and verb in ONE_OUTPUT else sentence
 
 
 def one_output(verb: str, n_outputs: int) -> str | None:
-    """Why a verb for one output is not available with n_outputs; None where they are one."""
+    """Reason why a verb for one output is not available with n_outputs; None where there is one."""
     if n_outputs == 1:
         return None
     return (
@@ -56,7 +56,7 @@ def one_output(verb: str, n_outputs: int) -> str | None:
 
 
 def incomplete(verb: str, mass: np.ndarray) -> str | None:
-    """Why a verb that needs complete rows is not available where some mass (n,) is below 1; None elsewhere."""
+    """Reason why a verb that needs complete rows is not available where a mass (n,) is below 1; None elsewhere."""
     if verb not in COMPLETE or is_complete(mass):
         return None
     return (

@@ -1,4 +1,4 @@
-"""`Log`, and what mixtures of lognormals have in closed form."""
+"""`Log`, and the closed forms of mixtures of lognormals."""
 
 from dataclasses import dataclass
 
@@ -54,7 +54,7 @@ class LognormalFormulas(MappedFormulas):
     closed = frozenset({"mode", "modes", "entropy", "crps", "energy_score", "cov"})
 
     def refusal(self, verb: str) -> str | None:
-        """Why there is no exact answer to a verb, as for any map; modes are those of one output."""
+        """Reason why a verb has no exact result, as for any map; modes are those of one output."""
         if verb in {"mode", "modes"}:
             return guards.one_output(verb, self.base.n_outputs)
         return super().refusal(verb)

@@ -21,7 +21,7 @@ REFUSED = {
     "to_scipy": "to_scipy is known without y_transform only; base.to_scipy has it for u.",
 }
 
-#: Exact only where the map's `closed_forms` say so.
+#: Exact only by the `closed_forms` of a map.
 CLOSED_FORM_ONLY = frozenset({"mode", "modes", "entropy", "crps", "energy_score"})
 
 
@@ -44,7 +44,7 @@ class MappedFormulas(DistributionFormulas):
         self.base, self.transform = base, transform
 
     def refusal(self, verb: str) -> str | None:
-        """Why there is no exact answer to a verb: regions and values have none, and others need a closed form of the map."""
+        """Reason why a verb has no exact result: regions and values have none, and others need a closed form of the map."""
         several = self.base.n_outputs > 1
         if verb in REFUSED:
             return REFUSED[verb]
@@ -71,7 +71,7 @@ class MappedFormulas(DistributionFormulas):
         """Log of P(Y ≤ y), (n, g), at points y (n, g)."""
         formulas = self.base.formulas
         below = formulas.logcdf if self.transform.increasing else formulas.logsf
-        with np.errstate(divide="ignore"):  # where nothing is known, the mass is 0
+        with np.errstate(divide="ignore"):  # the mass may be 0
             log_mass = np.log(self.base.mass)[:, None]
         return self._beyond(y, below(self._forward(y, self._inside(y))), below=-np.inf, above=log_mass)
 
@@ -92,7 +92,7 @@ class MappedFormulas(DistributionFormulas):
         return (y > low) & (y < high)
 
     def _forward(self, y: np.ndarray, inside: np.ndarray) -> np.ndarray:
-        """The u of points: 0 for those outside, whose answer does not depend on it, and NaN for NaN."""
+        """The u of points: 0 for those outside, whose result does not depend on it, and NaN for NaN."""
         with np.errstate(all="ignore"):
             u = np.where(inside, self.transform.forward(np.where(inside, y, 0.5)), 0.0)
         return np.where(np.isnan(y), np.nan, u)

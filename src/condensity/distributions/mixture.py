@@ -24,8 +24,8 @@ from condensity.distributions.parameters import (
 class Mixture(Distribution):
     """n rows, each a mixture of K normal components over q outputs. Immutable.
 
-    The closed type of the library: models return it, and slicing, concatenating, mixing, rescaling, marginalising and
-    conditioning it give another. Everything is float64, in data units, computed in log space.
+    Slicing, concatenating, mixing, rescaling, marginalising and conditioning a mixture give another. Everything is float64, in
+    data units, computed in log space.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Mixture(Distribution):
     covariances : array-like (n, K, q, q)
         Instead of scales: symmetric and positive definite.
     output_names : sequence of str, optional
-        q different names, by which `marginal` and `condition` know the outputs.
+        q different names, which `marginal` and `condition` take in place of positions.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Mixture(Distribution):
         Standard deviations also where covariances were given.
     covariances : ndarray (n, K, q, q), read-only
     mass : ndarray (n,), read-only
-        Sum of the weights; see `Distribution` for what is answered where it is below 1.
+        Sum of the weights; `Distribution` tells which verbs need it to be 1.
     n_outputs, n_components : int
     output_names : list of str or None
 
@@ -59,7 +59,7 @@ class Mixture(Distribution):
 
     Notes
     -----
-    Verbs are those of `Distribution`, where the shapes of points and levels are told too.
+    Verbs are those of `Distribution`, whose notes give the shapes of points and levels.
 
     Examples
     --------
@@ -207,7 +207,7 @@ class Mixture(Distribution):
     def condition(self, given: Mapping[arguments.Output, npt.ArrayLike]) -> Self:
         """Distribution of the other outputs given values of some, a number or (n,) each, in data units."""
         self._check("condition")
-        keys, values = arguments.known_values(given, len(self), self.n_outputs, self._output_names)
+        keys, values = arguments.given_values(given, len(self), self.n_outputs, self._output_names)
         if not keys:
             return self
         rest = [j for j in range(self.n_outputs) if j not in keys]

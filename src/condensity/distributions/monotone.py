@@ -66,7 +66,7 @@ class MonotoneMap(ABC):
         return type(self).__name__.lower()
 
     def closed_forms(self, base: Mixture) -> DistributionFormulas | None:
-        """Formulas of y where u is distributed as `base`; None leaves what has no general form to quadrature, or refuses it."""
+        """Formulas of y where u is distributed as `base`; None: moments by quadrature, no verb without a general form."""
         return None
 
     def check(self, y: np.ndarray) -> None:

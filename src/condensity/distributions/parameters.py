@@ -187,6 +187,6 @@ def _finite(name: str, value: Any, layouts: list[str], *, log: bool = False) -> 
         raise ValueError(f"{name} must have shape {' or '.join(layouts)} with {sizes}; got {array.shape}.")
     finite = np.isfinite(array) | np.isneginf(array) if log else np.isfinite(array)
     if not finite.all():
-        place = tuple(np.argwhere(~finite)[0])
-        raise ValueError(f"{name} must be finite; row {place[0]}, component {place[1]} is {array[place]!r}.")
+        first = tuple(np.argwhere(~finite)[0])
+        raise ValueError(f"{name} must be finite; row {first[0]}, component {first[1]} is {array[first]!r}.")
     return array

@@ -171,7 +171,7 @@ def _of_functions(
     *,
     y: np.ndarray,
 ) -> FunctionTransform:
-    """Map made of functions, whose direction the targets (n, q) tell."""
+    """Map made of functions, rising or falling as they do on the targets (n, q)."""
     values = np.unique(y[~np.isnan(y)])
     ends = np.asarray(forward(values[[0, -1]]), dtype=float)
     return FunctionTransform(forward, inverse, derivative, bool(ends[1] >= ends[0]))

@@ -93,7 +93,7 @@ class AbstractJointRegressor(AbstractDensityRegressor):
         sizes = {np.size(value) for value in given.values() if np.ndim(value)} if isinstance(given, Mapping) else set()
         d = self.joint_.n_outputs
         n = max(sizes, default=1)
-        keys, values = arguments.known_values(given, n, d, self.joint_.output_names)
+        keys, values = arguments.given_values(given, n, d, self.joint_.output_names)
         rest = [j for j in range(d) if j not in keys]
         return self._given(keys, values, rest)
 

@@ -82,7 +82,7 @@ def _modes_of_block(log_weights: np.ndarray, means: np.ndarray, factors: np.ndar
     height, _, metric, curvature = ascent.evaluate(rows, x)
     is_mode = curvature[:, 0] > SADDLE
     height, is_mode = height.reshape(n, n_starts), is_mode.reshape(n, n_starts)
-    is_mode |= height == height.max(axis=1, keepdims=True)  # the highest point is a mode, whatever rounding says
+    is_mode |= height == height.max(axis=1, keepdims=True)  # the highest point is a mode, whatever the rounding
     points, metric = x.reshape(n, n_starts, q), metric.reshape(n, n_starts, q, q)
     kept = _distinct(points, metric, height, is_mode)
     points = np.ldexp(points, exponents)

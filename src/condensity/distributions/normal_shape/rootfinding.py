@@ -110,7 +110,7 @@ def newton_in_brackets(
         root[active[going]] = x[going]
         with np.errstate(invalid="ignore"):
             target = x + move
-            # A step that falls out by little means a root at that end: ask the end's neighbour, which settles it.
+            # A step that falls out by little means a root at that end: the end's neighbour settles it.
             graze = 1e-3 * np.abs(move)
             target = np.where((target <= low) & (target > low - graze), np.nextafter(low, high), target)
             target = np.where((target >= high) & (target < high + graze), np.nextafter(high, low), target)

@@ -10,14 +10,14 @@ monotone, and their exact ranges are their two values at the ends. Sums of them 
 
 **The certificate.** A cell [a, b] is settled if
 
-1. p″ has one sign, so that p′ is monotone: one root if p′ changes sign between the ends, else none (in deep gaps,
+1. p″ has one sign, so that p′ is monotone: one root if p′ changes sign between the ends, else none (in deep valleys,
    because every |z_k| ≥ 1 there, which holds even where the terms underflow); or
 2. p′ has the same sign at both ends and a bound of its smallest size in between is above zero.
 
 The bound of p″ is the better of the sum of ranges and of the two lines through p″(a) and p″(b) with the extreme slopes
 that p‴ allows; the bound of p′ is made of lines from p′(a), p′(b) and the range of p″. A cell that is not settled is
 halved. The bounds close in with the cube of the width, so that few cells need more than a few halvings.
-Left of the leftmost mean the density rises, right of the rightmost it falls, so only the cells between are asked.
+Left of the leftmost mean the density rises, right of the rightmost it falls, so only the cells between are examined.
 
 **The floor.** Where two stationary points nearly meet, p′ is within rounding error of zero on a whole neighbourhood (10⁻⁸ σ
 around a double root, 10⁻⁵ σ around a triple one, as with two equal components exactly 2σ apart). A cell on which p′
@@ -25,7 +25,7 @@ is provably below its own rounding error, or that is four floats wide, is taken 
 neighbouring points whose slope nowhere rises above rounding error is not counted. No width enters: what is dropped could
 not be told from rounding at this precision.
 
-Everything is a ratio to the largest term at the point, computed in log space, so that gaps where the density underflows have
+Everything is a ratio to the largest term at the point, computed in log space, so that valleys where the density underflows have
 the slope that the nearest components give them, never the 0 that would invent modes.
 """
 
@@ -96,11 +96,11 @@ def stationary_points(
 
     Notes
     -----
-    The count is certified up to waves whose slope is below rounding error; see the module's text. An inflection point with
+    The count is certified up to waves whose slope is below rounding error; see the module's docstring. An inflection point with
     zero slope is no stationary point here: the density is monotone through it.
     """
     n, k = means.shape
-    # The first grid is examined in tiles; besides it, the roots, at most 2K − 1 a row, take about 14 arrays (K, roots).
+    # The first grid is examined in tiles; in addition, the roots, at most 2K − 1 per row, take about 14 arrays (K, roots).
     blocks = row_blocks(n, 14 * k * (2 * k + NODES.size))
     points = stack_rows([_stationary_block(log_weights[b], means[b], scales[b]) for b in blocks], n)
     kinds = np.where(np.isnan(points), 0, np.where(np.arange(points.shape[1]) % 2 == 0, 1, -1))
@@ -283,7 +283,7 @@ def _solve(terms: Terms, left: np.ndarray, right: np.ndarray, rises: np.ndarray)
 
 
 def _slope_and_bend(terms: Terms, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """p′, its rounding error, its positive part, that part's derivative, and p″ at one point a row, in common units (r,)."""
+    """p′, its rounding error, its positive part, that part's derivative, and p″ at one point per row, in common units (r,)."""
     z = standardised(terms, x)
     square = z * z
     size = terms.log_heights - 0.5 * square
