@@ -44,7 +44,13 @@ def four_models(
 
 
 def odd_data_sets(n_samples: int, random_state: int) -> Iterator[DataSet]:
-    """The four odd sets: `n_samples` rows to fit, TEST_ROWS fresh rows with the next seed to test."""
+    """The four odd sets: `n_samples` rows to fit, TEST_ROWS fresh rows with the next seed to test.
+
+    Parameters
+    ----------
+    n_samples : int
+    random_state : int
+    """
     split = (
         f"{n_samples} rows drawn with seed {random_state} to fit, "
         f"{TEST_ROWS} fresh rows with seed {random_state + 1} to test."
@@ -61,7 +67,15 @@ def odd_data_sets(n_samples: int, random_state: int) -> Iterator[DataSet]:
 
 
 def demo_studies(n_samples: int, random_state: int, progress: Callable[[str], object]) -> list[Study]:
-    """The four models, fitted to each of the four odd sets and measured."""
+    """The four models, fitted to each of the four odd sets and measured.
+
+    Parameters
+    ----------
+    n_samples : int
+        Rows to fit, per set.
+    random_state : int
+    progress : callable (str)
+    """
     studies = []
     for data in odd_data_sets(n_samples, random_state):
         models = four_models("joint GMM, 40", random_state, n_components=40)

@@ -56,12 +56,12 @@ def table_studies(
     ValueError
         For anything wrong with the file, the columns, the values or the number of rows.
     """
-    data = table_data_set(file, targets, features, categories, weights, along, random_state)
+    data = _table_data_set(file, targets, features, categories, weights, along, random_state)
     models = demo.four_models("joint GMM", random_state, categories=data.categories)
     return studies_of(data, fit_all(data, models, progress), along=along)
 
 
-def table_data_set(
+def _table_data_set(
     file: str,
     targets: Sequence[str],
     features: Sequence[str] | None,
@@ -100,7 +100,18 @@ def table_data_set(
 def saved_model_studies(
     model_file: str, file: str, weights: str | None = None, along: str | None = None
 ) -> list[Study]:
-    """A saved model, measured on all rows of a table; parameters and errors as for `table_studies`."""
+    """A saved model, measured on all rows of a table; errors as for `table_studies`.
+
+    Parameters
+    ----------
+    model_file : str
+    file : str
+        Path of a CSV, Parquet or Arrow file, or '-' for stdin.
+    weights : str, optional
+        The column of sample weights.
+    along : str, optional
+        The column on the x axis.
+    """
     model = load(model_file)
     columns = ModelColumns(model)
     with on_disk(file) as path:

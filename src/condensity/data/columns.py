@@ -3,16 +3,16 @@
 None of these libraries is imported: a table brings its own.
 """
 
-import datetime
 import numbers
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from condensity.data.frame import column_names, holds_objects, is_frame, library_of, take_column
+from condensity.data.refusals import refuse_dates, refuse_repeated, refuse_text, refuse_value, require_numbers
 
 #: Text with more levels than this, and in more than this share of the rows its own, is an identifier and not a category.
 IDENTIFIER_LEVELS, IDENTIFIER_SHARE = 50, 0.5
@@ -56,7 +56,15 @@ class _Column(NamedTuple):
 
 
 def label_of(names: Sequence | None, j: int, *, capital: bool = False) -> str:
-    """Column j as messages call it, by its name if it has one."""
+    """Column j as messages call it, by its name if it has one.
+
+    Parameters
+    ----------
+    names : sequence or None
+    j : int
+    capital : bool
+        For the beginning of a sentence.
+    """
     return f"{'Column' if capital else 'column'} {j if names is None else repr(names[j])}"
 
 
@@ -88,7 +96,15 @@ def read_table(name: str, table: Any, categorical_features: npt.ArrayLike = "fro
 
 
 def read_numbers(name: str, table: Any, categorical_features: npt.ArrayLike = "from_dtype") -> RawTable:
-    """Read any table as float64, arrays of numbers too; parameters and errors as for `read_table`.
+    """Read any table as float64, arrays of numbers too; errors as for `read_table`.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name, for messages.
+    table : table or array-like (n, d)
+    categorical_features : 'from_dtype' or array-like of str, int or bool
+        As for `read_table`.
 
     Examples
     --------
@@ -104,7 +120,7 @@ def read_numbers(name: str, table: Any, categorical_features: npt.ArrayLike = "f
 def _read_frame(name: str, table: Any, chosen: set[int]) -> RawTable:
     """A table with named columns; those at the positions chosen are categories whatever they hold."""
     names = column_names(table)
-    _refuse_repeated(name, names)
+    refuse_repeated(name, names)
     columns = []
     for j, column in enumerate(names):
         what = f"Column {column!r} of {name}"
@@ -133,21 +149,21 @@ def read_target(name: str, values: Any) -> Any:
     Raises
     ------
     ValueError
-        For text, dates and the like.
+        For text, dates and durations.
     """
     if is_frame(values):
         table = _read_frame(name, values, set())
         for j in table.categories:
-            _refuse_text(f"{label_of(table.names, j, capital=True)} of {name}", "text or categories")
+            refuse_text(f"{label_of(table.names, j, capital=True)} of {name}", "text or categories")
         return table.values
     what = f"Input {name}"
     if library_of(values) in _READERS:
         column = _READERS[library_of(values)](what, values)
         if column.levels:
-            _refuse_text(what, "text or categories")
+            refuse_text(what, "text or categories")
         return column.values
     if isinstance(values, (list, tuple)) or hasattr(values, "dtype"):
-        _require_numbers(what, values)
+        require_numbers(what, values)
     return values
 
 
@@ -156,18 +172,18 @@ def _read_array(name: str, table: Any, categorical_features: npt.ArrayLike) -> R
     named = categorical_features
     if isinstance(named, str) or np.size(named) == 0:
         if isinstance(table, (list, tuple)) or hasattr(table, "dtype"):
-            _require_numbers(f"Input {name}", table)
+            require_numbers(f"Input {name}", table)
         return None
     array = np.asarray(table, dtype=object if holds_objects(table) else None)
     if array.ndim != 2:
-        return None  # scikit-learn's checks say so
+        return None  # refused by scikit-learn's checks
     chosen = _chosen(named, array.shape[1], None)
     columns = []
     for j, values in enumerate(array.T):
         what = f"Column {j} of {name}"
         read = _from_array(what, values)
         if read.levels and j not in chosen:
-            _refuse_text(what, "text")
+            refuse_text(what, "text")
         columns.append(_as_category(read) if j in chosen and not read.levels else read)
     return _assemble(columns, None, len(array))
 
@@ -194,8 +210,8 @@ def _position(value: Any, d: int, names: list | None) -> int:
         return names.index(value)
     if isinstance(value, (int, np.integer)) and -d <= value < d:
         return int(value) % d
-    known = f"0 to {d - 1}" if names is None else ", ".join(map(repr, names[:12]))
-    raise ValueError(f"categorical_features names {value!r}, which is not a column of X; the columns are {known}.")
+    columns = f"0 to {d - 1}" if names is None else ", ".join(map(repr, names[:12]))
+    raise ValueError(f"categorical_features names {value!r}, which is not a column of X; the columns are {columns}.")
 
 
 def _assemble(columns: Sequence[_Column], names: list[str] | None, n: int) -> RawTable:
@@ -207,10 +223,10 @@ def _assemble(columns: Sequence[_Column], names: list[str] | None, n: int) -> Ra
 
 def _as_category(column: _Column) -> _Column:
     """Numbers as a category: every value is a level."""
-    known = ~np.isnan(column.values)
-    levels, codes = np.unique(column.values[known], return_inverse=True)
+    present = ~np.isnan(column.values)
+    levels, codes = np.unique(column.values[present], return_inverse=True)
     values = np.full(len(column.values), np.nan)
-    values[known] = codes
+    values[present] = codes
     return _Column(values, Levels(tuple(map(text_of, levels.tolist())), False))
 
 
@@ -272,7 +288,7 @@ def _from_array(what: str, values: np.ndarray) -> _Column:
     if kind in "iufb":
         return _Column(values.astype(float), None)
     if kind in "mM":  # NumPy counts durations among the integers
-        _refuse_dates(what, values.dtype)
+        refuse_dates(what, values.dtype)
     return _from_objects(what, values.tolist() if kind in "UST" else values, values.dtype)
 
 
@@ -281,7 +297,7 @@ _READERS = {"pandas": _from_pandas, "polars": _from_polars, "pyarrow": _from_arr
 
 # ---------------------------------------------------------------------------------------------- values one by one
 def _from_objects(what: str, values: Sequence | np.ndarray, dtype: object) -> _Column:
-    """Python values: numbers, or text, or an error that says what they are."""
+    """Python values: numbers, or text, or an error with their type."""
     place: dict[str, int] = {}
     result, n_texts, n_numbers = np.full(len(values), np.nan), 0, 0
     for i, value in enumerate(values):
@@ -294,7 +310,7 @@ def _from_objects(what: str, values: Sequence | np.ndarray, dtype: object) -> _C
             n_numbers += 1
             result[i] = float(value)
         else:
-            _refuse_value(what, value, dtype)
+            refuse_value(what, value, dtype)
     if n_texts and n_numbers:
         raise ValueError(
             f"{what} mixes text and numbers ({n_texts} and {n_numbers} of {len(values)} values); make it one or the other."
@@ -325,6 +341,12 @@ def _coded(codes: np.ndarray, levels: Sequence, ordered: bool) -> _Column:
 def text_of(level: object) -> str:
     """Text that identifies a level: whole numbers have the same whatever their type is.
 
+    Parameters
+    ----------
+    level : object
+
+    Examples
+    --------
     >>> text_of(1), text_of(1.0), text_of("1")
     ('1', '1', '1')
     """
@@ -343,15 +365,6 @@ def _sort_key(text: str) -> tuple[int, float, str]:
         return (1, 0.0, text)
 
 
-# ----------------------------------------------------------------------------------------------------- refusals
-def _refuse_repeated(name: str, names: list) -> None:
-    known = set()
-    for column in names:
-        if column in known:
-            raise ValueError(f"{name} has more than one column named {column!r}; give every column its own name.")
-        known.add(column)
-
-
 def _refuse_identifier(what: str, column: _Column) -> None:
     n, m = len(column.values), len(column.levels.texts) if column.levels else 0
     if m > IDENTIFIER_LEVELS and m > IDENTIFIER_SHARE * n:
@@ -359,42 +372,3 @@ def _refuse_identifier(what: str, column: _Column) -> None:
             f"{what} holds text with {m} different values in {n} rows: an identifier, which tells nothing. Drop it, "
             "or name it in categorical_features if it is a category after all."
         )
-
-
-def _refuse_value(what: str, value: object, dtype: object) -> NoReturn:
-    if isinstance(value, (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)):
-        _refuse_dates(what, dtype)
-    if isinstance(value, numbers.Complex):
-        raise ValueError(f"{what}: Complex data not supported ({dtype}); split it into real and imaginary parts.")
-    if isinstance(value, (list, tuple, set, dict, np.ndarray)):
-        raise ValueError(
-            f"{what} is nested: it holds {type(value).__name__}s ({dtype}). Split it into columns of its own."
-        )
-    raise TypeError(f"{what} holds {type(value).__name__} values; argument must be a string or a real number.")
-
-
-def _refuse_dates(what: str, dtype: object) -> NoReturn:
-    raise ValueError(
-        f"{what} holds dates or durations ({dtype}); numbers are needed. "
-        "Convert it, for example to days since a reference date, or drop it."
-    )
-
-
-def _refuse_text(what: str, dtype: object) -> NoReturn:
-    raise ValueError(
-        f"{what} holds {dtype} values that are not numbers; encode it (in a data frame, or by categorical_features, X may hold "
-        "categories) or drop it."
-    )
-
-
-def _require_numbers(what: str, values: Any) -> None:
-    """Refuse text, dates and durations in arrays, which conversion would turn into a riddle or into nanoseconds."""
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise ValueError(f"{what} is not rectangular: its rows have different lengths ({error}).") from None
-    kind, dtype = array.dtype.kind, getattr(values, "dtype", array.dtype)
-    if kind in "mM":
-        _refuse_dates(what, dtype)
-    if kind in "UST" or (kind == "O" and any(isinstance(value, str) for value in array.flat)):
-        _refuse_text(what, dtype)

@@ -16,6 +16,12 @@ LIBRARIES = ("pandas", "polars", "pyarrow")
 def library_of(table: object) -> str:
     """Name of the package that the type of a table comes from.
 
+    Parameters
+    ----------
+    table : object
+
+    Examples
+    --------
     >>> library_of(np.zeros((2, 3)))
     'numpy'
     """
@@ -23,7 +29,12 @@ def library_of(table: object) -> str:
 
 
 def is_frame(table: Any) -> bool:
-    """Whether it is a table with named columns: pandas, polars or Arrow."""
+    """Whether it is a table with named columns: pandas, polars or Arrow.
+
+    Parameters
+    ----------
+    table : object
+    """
     return library_of(table) in LIBRARIES and getattr(table, "ndim", len(np.shape(table))) == 2
 
 
@@ -61,13 +72,24 @@ def as_table(name: str, values: Any) -> Any:
 
 
 def holds_objects(values: object) -> bool:
-    """Whether values may be of several types: lists, and arrays of Python objects."""
+    """Whether values may be of several types: lists, and arrays of Python objects.
+
+    Parameters
+    ----------
+    values : object
+    """
     return isinstance(values, (list, tuple)) or getattr(values, "dtype", None) == np.dtype(object)
 
 
 def column_names(table: Any) -> list:
     """Names of the columns of a pandas, polars or Arrow table, of whatever type they are.
 
+    Parameters
+    ----------
+    table : pandas, polars or Arrow table
+
+    Examples
+    --------
     >>> import pandas as pd
     >>> column_names(pd.DataFrame({"size": [1.0], 7: [2.0]}))
     ['size', 7]
@@ -78,6 +100,12 @@ def column_names(table: Any) -> list:
 def column_labels(table: Any) -> list[str]:
     """Names of the columns as text; of an array 'x' for a single column, else 'x0', 'x1', …
 
+    Parameters
+    ----------
+    table : table or ndarray (n, d)
+
+    Examples
+    --------
     >>> column_labels(np.zeros((4, 2)))
     ['x0', 'x1']
     """
@@ -88,7 +116,13 @@ def column_labels(table: Any) -> list[str]:
 
 
 def take_column(table: Any, j: int) -> Any:
-    """Column j (n,), in the library's own type: a series, an Arrow array, or an ndarray."""
+    """Column j (n,), in the library's own type: a series, an Arrow array, or an ndarray.
+
+    Parameters
+    ----------
+    table : table or ndarray (n, d)
+    j : int
+    """
     if hasattr(table, "iloc"):
         return table.iloc[:, j]
     return table.column(j) if hasattr(table, "column_names") else table[:, j]

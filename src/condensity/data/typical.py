@@ -12,6 +12,12 @@ from condensity.data.schema import MISSING
 def median(values: np.ndarray) -> float:
     """Median of the values (n,) that are not missing; NaN if all are.
 
+    Parameters
+    ----------
+    values : ndarray (n,)
+
+    Examples
+    --------
     >>> median(np.array([1.0, np.nan, 3.0]))
     2.0
     """
@@ -22,6 +28,13 @@ def median(values: np.ndarray) -> float:
 def mode(codes: np.ndarray) -> float:
     """Most frequent code among those (n,) that are not missing, the smallest of several; NaN if all are.
 
+    Parameters
+    ----------
+    codes : ndarray (n,)
+        Whole numbers from 0, NaN where a value is missing.
+
+    Examples
+    --------
     >>> mode(np.array([2.0, np.nan, 0.0, 2.0]))
     2.0
     """
@@ -45,8 +58,8 @@ def column_of_levels(table: Any, raw: RawTable, j: int, codes: np.ndarray) -> An
     -------
     series, Arrow array or ndarray (m,)
     """
-    known, first = np.unique(raw.values[:, j], return_index=True, equal_nan=True)
-    return take_rows(take_column(table, j), first[np.searchsorted(known, codes)])
+    codes_in_table, first = np.unique(raw.values[:, j], return_index=True, equal_nan=True)
+    return take_rows(take_column(table, j), first[np.searchsorted(codes_in_table, codes)])
 
 
 def typical_rows(table: Any, raw: RawTable, count: int) -> Any:
@@ -104,6 +117,14 @@ class OccurringLevels(NamedTuple):
 def occurring_levels(raw: RawTable, j: int) -> OccurringLevels:
     """Levels of category j that occur, with their codes and counts.
 
+    Parameters
+    ----------
+    raw : RawTable
+    j : int
+        Position of the category.
+
+    Examples
+    --------
     >>> import pandas as pd
     >>> from condensity.data import read_numbers
     >>> towns = pd.DataFrame({"town": ["Bé", None, "Aa", "Bé"]})

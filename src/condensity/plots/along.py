@@ -94,6 +94,11 @@ def _rows_along(X: Any, raw: RawTable, column: int, grid: np.ndarray) -> Any:
 def find_column(X: Any, along: int | str) -> int:
     """Position of the column `along`, given as a position or a name.
 
+    Parameters
+    ----------
+    X : table or ndarray (n, d)
+    along : int or str
+
     Raises
     ------
     ValueError

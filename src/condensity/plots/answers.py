@@ -19,7 +19,12 @@ class Target(NamedTuple):
 
 
 def categories_of(model: Any) -> npt.ArrayLike:
-    """Columns that a model was told are categories, as `categorical_features`."""
+    """Columns that a model was told are categories, as `categorical_features`.
+
+    Parameters
+    ----------
+    model : estimator
+    """
     return getattr(model, "categorical_features", "from_dtype")
 
 
@@ -60,6 +65,12 @@ def pick_target(y: Any, output: int | str | None = None) -> Target:
 def find_output(names: list[str], output: int | str | None) -> int:
     """Position of an output among the names of all.
 
+    Parameters
+    ----------
+    names : list of str
+    output : int, str or None
+        Position or name.
+
     Raises
     ------
     ValueError
@@ -82,20 +93,46 @@ def find_output(names: list[str], output: int | str | None) -> int:
 
 
 def pick_output(dist: Distribution, output: int | str | None = None) -> Distribution:
-    """The distribution of one output; `dist` itself where there is one only. Raises as `find_output`."""
+    """The distribution of one output; `dist` itself where there is one only. Raises as `find_output`.
+
+    Parameters
+    ----------
+    dist : Distribution
+    output : int or str, optional
+        Position or name; needed for several.
+    """
     return dist if dist.n_outputs == 1 else dist.marginal(position_of(dist, output))
 
 
 def position_of(dist: Distribution, output: int | str | None) -> int:
-    """Position of an output of a distribution. Raises as `find_output`."""
+    """Position of an output of a distribution. Raises as `find_output`.
+
+    Parameters
+    ----------
+    dist : Distribution
+    output : int, str or None
+        Position or name; needed for several.
+    """
     return find_output(dist.output_names or [f"y{j}" for j in range(dist.n_outputs)], output)
 
 
 def components_of(dist: Distribution, output: int | str | None = None) -> ComponentSummary:
-    """Weights, centers and widths (n, K), in data units, of the components of one output. Raises as `find_output`."""
+    """Weights, centers and widths (n, K), in data units, of the components of one output. Raises as `find_output`.
+
+    Parameters
+    ----------
+    dist : Distribution
+    output : int or str, optional
+        Position or name; needed for several.
+    """
     return pick_output(dist, output).component_summary()
 
 
 def relative_weights(parts: ComponentSummary) -> np.ndarray:
-    """Weights over the heaviest at the same x, (n, K): of 40 none is near 1, yet some carry the density."""
+    """Weights over the heaviest at the same x, (n, K): of 40 none is near 1, yet some carry the density.
+
+    Parameters
+    ----------
+    parts : ComponentSummary
+    """
     return parts.weights / parts.weights.max(axis=1, keepdims=True)

@@ -16,19 +16,37 @@ FAINTEST, THINNEST, THICKEST = 0.16, 0.7, 2.6
 
 
 def undrawn(line: Along) -> str:
-    """A remark on rows that have no value in the column of the x axis."""
+    """A remark on rows that have no value in the column of the x axis.
+
+    Parameters
+    ----------
+    line : Along
+    """
     missing = int(np.isnan(line.values).sum())
     return f"{missing} of {line.values.size} rows: no {line.label}" if missing else ""
 
 
 def remark(ax: Any, *texts: str) -> None:
-    """Those of the texts that are not empty, as a quiet remark in the corner."""
+    """Those of the texts that are not empty, as a quiet remark in the corner.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    *texts : str
+    """
     if any(texts):
         annotate_corner(ax, "\n".join(filter(None, texts)))
 
 
 def mark_spread(ax: Any, spread: float) -> None:
-    """A dotted line at the standard deviation of y."""
+    """A dotted line at the standard deviation of y.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    spread : float
+        In units of y.
+    """
     ax.axhline(spread, color=QUIET, linewidth=1.0, linestyle=(0, (1, 2)), zorder=1)
     ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
     ax.text(1.0, spread, "sd(y)", transform=ax.get_yaxis_transform(), ha="right", va="center",
@@ -36,21 +54,45 @@ def mark_spread(ax: Any, spread: float) -> None:
 
 
 def scatter(ax: Any, x: np.ndarray, y: np.ndarray, *, color: str, alpha: float) -> None:
-    """Dots, at most `MAX_POINTS` of them: an even selection of the rows, the same for every layer."""
+    """Dots, at most `MAX_POINTS` of them: an even selection of the rows, the same for every layer.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    x, y : ndarray (n,)
+        In data units; NaN is not drawn.
+    color : str
+    alpha : float
+        Opacity, 0 to 1.
+    """
     step = max(1, -(-len(x) // MAX_POINTS))
     size = float(np.clip(3000 / max(len(x) // step, 1), 3.0, 18.0))
     ax.scatter(x[::step], y[::step], s=size, color=color, alpha=alpha, linewidths=0, zorder=2)
 
 
 def frame_data(ax: Any, line: Along, y: np.ndarray) -> tuple[float, float]:
-    """Limits from the data, so that all charts of one data set share a frame; returns those of y."""
+    """Limits from the data, so that all charts of one data set share a frame; returns those of y.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    line : Along
+    y : ndarray (n,)
+        In data units.
+    """
     low, high = padded_range(y, 0.12)
     ax.set(xlim=line.limits, ylim=(low, high))
     return low, high
 
 
 def log_limits(values: np.ndarray) -> tuple[float, float]:
-    """Limits of a logarithmic axis around positive values: over a decade, so that a flat line looks flat."""
+    """Limits of a logarithmic axis around positive values: over a decade, so that a flat line looks flat.
+
+    Parameters
+    ----------
+    values : ndarray
+        Positive, any shape.
+    """
     if values.size == 0:
         return 0.1, 10.0
     low, high = np.log10(values.min()), np.log10(values.max())
@@ -63,6 +105,14 @@ def component_lines(ax: Any, grid: np.ndarray, parts: ComponentSummary, heights:
 
     The root keeps a component of a tenth of the weight visible, `FAINTEST` one of no weight at all.
     Lines break at NaN in the grid.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    grid : ndarray (g,)
+    parts : ComponentSummary
+        Of one output at the g grid points.
+    heights : ndarray (g, K)
     """
     from matplotlib.collections import LineCollection
 

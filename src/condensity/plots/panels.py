@@ -208,7 +208,18 @@ def weights_panel(
     output: int | str | None = None,
     x_label: str | None = None,
 ) -> Any:
-    """The component weights πₖ(x), from 0. Parameters and result as for `means_panel`.
+    """The component weights πₖ(x), from 0.
+
+    Parameters
+    ----------
+    model : fitted estimator, or a pipeline or search that ends in one
+    X : table or array-like (n, d)
+    ax, along, output, x_label
+        As for `data_panel`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Examples
     --------
@@ -242,9 +253,20 @@ def scales_panel(
 ) -> Any:
     """The component scales σₖ(x), logarithmic; with y, a dotted line marks the standard deviation of y.
 
-    Parameters and result as for `means_panel`. A component far above the dotted line is wider than the data can justify; it
-    does harm only where its line is strong. With a transformed target σₖ is half the distance between the component's 16 % and
-    84 % quantiles.
+    A component far above the dotted line is wider than the data can justify; it does harm only where its line is strong. With
+    a transformed target σₖ is half the distance between the component's 16 % and 84 % quantiles.
+
+    Parameters
+    ----------
+    model : fitted estimator, or a pipeline or search that ends in one
+    X : table or array-like (n, d)
+    y : table or array-like (n,) or (n, q), optional
+    ax, along, output, x_label
+        As for `data_panel`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
 
     Examples
     --------

@@ -220,6 +220,14 @@ def inverse_panel(
 def inverse_values(y: npt.ArrayLike, count: int = 5) -> list[float]:
     """Outputs for inverse slices: `count` evenly spaced quantiles of y (n,), equal ones once.
 
+    Parameters
+    ----------
+    y : array-like (n,)
+        Without missing values.
+    count : int
+
+    Examples
+    --------
     >>> inverse_values([0.0, 1.0, 2.0, 3.0, 4.0], 2)
     [1.0, 3.0]
     """

@@ -19,7 +19,7 @@ DATA_COLOUR = "#9aa5b1"
 MAX_LABEL = 32
 
 #: Levels of a category that are named on an axis, and characters of all their names together; of one, at least so many.
-MAX_LEVEL_LABELS, LEVEL_LETTERS, MIN_LEVEL_LETTERS = 8, 36, 4
+MAX_LEVEL_LABELS, LEVEL_LETTERS, MIN_LEVEL_LETTERS = 8, 45, 4
 
 #: Inches kept for labels on the left, below, on the right and above.
 MARGINS = (0.6, 0.46, 0.08, 0.16)
@@ -72,6 +72,14 @@ def current_axes(ax: Any) -> Any:
 def shorten(name: object, longest: int = MAX_LABEL) -> str:
     """A name as a label of one line: control characters become spaces, a long middle an ellipsis.
 
+    Parameters
+    ----------
+    name : object
+    longest : int
+        Characters.
+
+    Examples
+    --------
     >>> shorten("median income of the block", 12)
     'median…block'
     """
@@ -86,6 +94,12 @@ def label_axes(ax: Any, x_label: object, y_label: object) -> Any:
     """Label both axes in quiet colours and remove frames and grids.
 
     Labels are never parsed as mathematics: a column may be called ``price $ per $``.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    x_label, y_label : object
+        Shown as text.
     """
     from matplotlib.ticker import LogLocator, MaxNLocator
 
@@ -111,20 +125,26 @@ def label_axes(ax: Any, x_label: object, y_label: object) -> Any:
 
 
 def label_levels(ax: Any, levels: Sequence[str]) -> Any:
-    """Name the levels of a category, which lie at 0, 1, … of the x axis: all, or `MAX_LEVEL_LABELS` evenly spaced ones."""
+    """Name the levels of a category, which lie at 0, 1, … of the x axis: all, or `MAX_LEVEL_LABELS` evenly spaced ones.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    levels : sequence of str
+    """
     step = -(-len(levels) // MAX_LEVEL_LABELS)
     longest = max(MIN_LEVEL_LETTERS, LEVEL_LETTERS // -(-len(levels) // step))
     positions = range(0, len(levels), step)
-    ax.set_xticks(positions, [shorten(levels[k], longest) for k in positions], parse_math=False)
+    ax.set_xticks(positions, [shorten(levels[k], longest) for k in positions], parse_math=False, fontsize=7)
     return ax
 
 
 def _scalar_formatter() -> Any:
-    """Plain numbers up to four digits; beyond, a common power of ten."""
+    """Plain numbers of up to four digits before the point and two behind it; beyond, a common power of ten."""
     from matplotlib.ticker import ScalarFormatter
 
     formatter = ScalarFormatter(useMathText=True)
-    formatter.set_powerlimits((-3, 4))
+    formatter.set_powerlimits((-2, 4))
     return formatter
 
 
@@ -138,7 +158,13 @@ def _log_label(value: float, _position: object = None) -> str:
 
 
 def annotate_corner(ax: Any, text: str) -> Any:
-    """A quiet remark in the upper right corner, on a ground that keeps it legible over lines."""
+    """A quiet remark in the upper right corner, on a ground that keeps it legible over lines.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    text : str
+    """
     ground = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5}
     return ax.text(
         0.98,

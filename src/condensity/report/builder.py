@@ -57,6 +57,12 @@ class SectionView:
 def three_digits(value: float) -> str:
     """A number rounded to three digits, positional up to a million.
 
+    Parameters
+    ----------
+    value : float
+
+    Examples
+    --------
     >>> three_digits(1681.2), three_digits(0.012345)
     ('1680', '0.0123')
     """
@@ -64,17 +70,34 @@ def three_digits(value: float) -> str:
 
 
 def has_truth(studies: Sequence[Study]) -> bool:
-    """Whether H* is given for any data set, so that NLL − H* has a column."""
+    """Whether H* is given for any data set, so that NLL − H* has a column.
+
+    Parameters
+    ----------
+    studies : sequence of Study
+    """
     return any(study.data.conditional_entropy is not None for study in studies)
 
 
 def column_names(studies: Sequence[Study]) -> tuple[str, ...]:
-    """Heads of the table of numbers."""
+    """Heads of the table of numbers.
+
+    Parameters
+    ----------
+    studies : sequence of Study
+    """
     return COLUMNS if has_truth(studies) else COLUMNS[:-1]
 
 
 def table_rows(study: Study, n_columns: int) -> list[list[Cell]]:
-    """The cells of every model of a study, in the order of COLUMNS from the third to the given number."""
+    """The cells of every model of a study, in the order of COLUMNS from the third to the given number.
+
+    Parameters
+    ----------
+    study : Study
+    n_columns : int
+        Columns of the table, the two of names among them.
+    """
     best = min((m.nll for m in study.measures if math.isfinite(m.nll)), default=math.nan)
     return [_cells(fit, m, best)[: n_columns - 2] for fit, m in zip(study.fits, study.measures, strict=True)]
 

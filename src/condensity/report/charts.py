@@ -80,24 +80,44 @@ class Chart(NamedTuple):
 
 
 def draw_charts(scene: Scene) -> dict[str, list[Picture]]:
-    """Pictures of the charts that apply, by key: of one model if the scene has one, else of all together."""
+    """Pictures of the charts that apply, by key: of one model if the scene has one, else of all together.
+
+    Parameters
+    ----------
+    scene : Scene
+    """
     chosen = [chart for chart in CHARTS if chart.per_model == (scene.fit is not None) and chart.applies(scene)]
     return {chart.key: chart.draw(scene) for chart in chosen}
 
 
 # ---------------------------------------------------------------------------------------------- when a chart applies
 def one_target(scene: Scene) -> bool:
-    """Whether the section is about one output."""
+    """Whether the section is about one output.
+
+    Parameters
+    ----------
+    scene : Scene
+    """
     return scene.data.has_one_target
 
 
 def beyond_data(scene: Scene) -> bool:
-    """Whether the model has a support model and the x axis is of numbers, which go on beyond the data."""
+    """Whether the model has a support model and the x axis is of numbers, which go on beyond the data.
+
+    Parameters
+    ----------
+    scene : Scene
+    """
     return one_target(scene) and not scene.data.along_category and getattr(scene.model, "has_support", False)
 
 
 def inverse(scene: Scene) -> bool:
-    """Whether some model has p(x | y) of the one output, and the x axis is of numbers."""
+    """Whether some model has p(x | y) of the one output, and the x axis is of numbers.
+
+    Parameters
+    ----------
+    scene : Scene
+    """
     data = scene.data
     supported = any(getattr(fit.model, "has_support", False) for fit in scene.study.fits)
     return supported and one_target(scene) and data.output is None and not data.along_category
@@ -105,7 +125,12 @@ def inverse(scene: Scene) -> bool:
 
 # ------------------------------------------------------------------------------------------------- charts of all models
 def draw_slices(scene: Scene) -> list[Picture]:
-    """One picture for each chosen x, with all models and, where it is given, the truth."""
+    """One picture for each chosen x, with all models and, where it is given, the truth.
+
+    Parameters
+    ----------
+    scene : Scene
+    """
     data = scene.data
     models = {fit.name: fit.model for fit in scene.study.fits}
     widest, pictures = padded_range([*data.y, *data.y_test], 0.08), []
@@ -124,7 +149,12 @@ def draw_slices(scene: Scene) -> list[Picture]:
 
 
 def draw_inverse_slices(scene: Scene) -> list[Picture]:
-    """One picture for each chosen y: p(x | y) of the models that have it and, where it is given, the truth."""
+    """One picture for each chosen y: p(x | y) of the models that have it and, where it is given, the truth.
+
+    Parameters
+    ----------
+    scene : Scene
+    """
     data, name, values = scene.data, scene.data.along_name, inverse_values(scene.data.y)
     models = {fit.name: fit.model for fit in scene.study.fits if _has_inverse(fit, values[0], scene.remarks)}
     if not models:
@@ -153,7 +183,12 @@ def _has_inverse(fit: Fit, value: float, remarks: list[str]) -> bool:
 
 # ------------------------------------------------------------------------------------------------- charts of one model
 def draw_data(scene: Scene) -> list[Picture]:
-    """The data alone."""
+    """The data alone.
+
+    Parameters
+    ----------
+    scene : Scene
+    """
     data = scene.data
     figure, (ax,) = small_multiples(1)
     data_panel(data.X, data.y, ax=ax, target=data.target, categorical_features=data.categories, **scene.view)
@@ -161,7 +196,12 @@ def draw_data(scene: Scene) -> list[Picture]:
 
 
 def draw_samples(scene: Scene) -> list[Picture]:
-    """Draws over the data."""
+    """Draws over the data.
+
+    Parameters
+    ----------
+    scene : Scene
+    """
     data = scene.data
     figure, (ax,) = small_multiples(1)
     style: dict[str, Any] = {"target": data.target, "colour": _colour(scene), "random_state": scene.random_state}
@@ -172,14 +212,24 @@ def draw_samples(scene: Scene) -> list[Picture]:
 
 
 def draw_means(scene: Scene) -> list[Picture]:
-    """Component means over the data."""
+    """Component means over the data.
+
+    Parameters
+    ----------
+    scene : Scene
+    """
     figure, (ax,) = small_multiples(1)
     means_panel(scene.model, scene.data.X, scene.data.y, ax=ax, **scene.view)
     return [to_picture(figure, "means μₖ(x)", f"{scene.title}: means of the components along {scene.data.along_name}.")]
 
 
 def draw_weights(scene: Scene) -> list[Picture]:
-    """Component weights."""
+    """Component weights.
+
+    Parameters
+    ----------
+    scene : Scene
+    """
     figure, (ax,) = small_multiples(1)
     weights_panel(scene.model, scene.data.X, ax=ax, **scene.view)
     text = f"{scene.title}: weights of the components along {scene.data.along_name}."
@@ -187,7 +237,12 @@ def draw_weights(scene: Scene) -> list[Picture]:
 
 
 def draw_scales(scene: Scene) -> list[Picture]:
-    """Component scales, logarithmic."""
+    """Component scales, logarithmic.
+
+    Parameters
+    ----------
+    scene : Scene
+    """
     figure, (ax,) = small_multiples(1)
     scales_panel(scene.model, scene.data.X, scene.data.y, ax=ax, **scene.view)
     text = f"{scene.title}: scales of the components along {scene.data.along_name}, logarithmic."
@@ -195,7 +250,12 @@ def draw_scales(scene: Scene) -> list[Picture]:
 
 
 def draw_edges(scene: Scene) -> list[Picture]:
-    """Draws beyond the edges of the data, as the model is and with the gate."""
+    """Draws beyond the edges of the data, as the model is and with the gate.
+
+    Parameters
+    ----------
+    scene : Scene
+    """
     data, pictures = scene.data, []
     style: dict[str, Any] = {"target": data.target, "colour": _colour(scene), "random_state": scene.random_state}
     for outside, caption in (("ignore", "beyond the edges"), ("deficient", "the same, gated")):

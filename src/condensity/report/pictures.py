@@ -25,6 +25,14 @@ class Picture(NamedTuple):
 def to_picture(figure: Any, caption: str, alternative: str) -> Picture:
     """Draw a matplotlib figure with its own canvas and pack it into a palette PNG.
 
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        With a canvas of Agg.
+    caption : str
+    alternative : str
+        Stands in for the picture.
+
     Examples
     --------
     >>> from condensity.plots import small_multiples

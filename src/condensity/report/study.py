@@ -100,7 +100,15 @@ class DataSet:
         return self.along in read_numbers("X", self.X, self.categories).categories
 
     def of_target(self, output: int, along: int | str | None = None) -> "DataSet":
-        """The same rows with one of several targets; its x axis the column given, or the one that it follows most."""
+        """The same rows with one of several targets.
+
+        Parameters
+        ----------
+        output : int
+            Position of the target.
+        along : int or str, optional
+            The column on the x axis; the one that the target follows most by default.
+        """
         y = self.y[:, output]
         return replace(
             self,
@@ -178,7 +186,12 @@ class Study:
     measures: list[Measures] = field(default_factory=list)
 
     def add(self, fit: Fit) -> None:
-        """Measure a fitted model and keep both. Warnings while measuring join the model's notes."""
+        """Measure a fitted model and keep both. Warnings while measuring join the model's notes.
+
+        Parameters
+        ----------
+        fit : Fit
+        """
         with collected_warnings() as notes:
             measures = measure(fit.model, self.data)
         merged = tuple(dict.fromkeys((*fit.notes, *notes)))
@@ -186,7 +199,13 @@ class Study:
         self.measures.append(measures)
 
     def findings(self, position: int) -> tuple:
-        """The health of a model, and its comparison on the test rows with the joint mixture of the study, if there is one."""
+        """The health of a model, and its comparison on the test rows with the joint mixture of the study, if there is one.
+
+        Parameters
+        ----------
+        position : int
+            Of the model in the study.
+        """
         own = self.measures[position].health
         joint = next((j for j, fit in enumerate(self.fits) if isinstance(fit.model, JointGMMRegressor)), None)
         if joint is None or isinstance(self.fits[position].model, JointGMMRegressor) or not own:
@@ -246,7 +265,15 @@ def fit_model(name: str, model: Any, X: Any, y: np.ndarray, weight: np.ndarray |
 
 
 def fit_all(data: DataSet, models: Mapping[str, Any], progress: Callable[[str], object]) -> list[Fit]:
-    """Fit every model, given by name, to the training rows of a data set."""
+    """Fit every model, given by name, to the training rows of a data set.
+
+    Parameters
+    ----------
+    data : DataSet
+    models : mapping of str to unfitted estimator
+    progress : callable (str)
+        Called with a line for every model.
+    """
     fits = []
     for position, (name, model) in enumerate(models.items(), start=1):
         progress(f"{data.name}: fitting {name} ({position} of {len(models)})")
@@ -255,7 +282,13 @@ def fit_all(data: DataSet, models: Mapping[str, Any], progress: Callable[[str], 
 
 
 def measure(model: Any, data: DataSet) -> Measures:
-    """Numbers of one fitted model on one data set."""
+    """Numbers of one fitted model on one data set.
+
+    Parameters
+    ----------
+    model : fitted estimator
+    data : DataSet
+    """
     dist = predict_dist(model, data.X_test)
     one = dist if data.output is None else pick_output(dist, data.output)
     log_density = np.asarray(one.logpdf(data.y_test), dtype=float)
@@ -294,7 +327,18 @@ def _largest_scale(model: Any, data: DataSet) -> float:
 
 
 def column_for_axis(X: Any, y: np.ndarray, categories: npt.ArrayLike, along: int | str | None) -> int:
-    """Position of the column given or, without one, of the one that y (n,) follows most."""
+    """Position of the column given or, without one, of the one that y (n,) follows most.
+
+    Parameters
+    ----------
+    X : table or array-like (n, d)
+    y : ndarray (n,)
+        Without missing values.
+    categories : 'from_dtype' or array-like
+        Columns of X that are categories, as estimators take them.
+    along : int, str or None
+        Position or name of a column.
+    """
     return most_correlated(X, y, categories) if along is None else find_column(X, along)
 
 
@@ -303,6 +347,14 @@ def most_correlated(X: Any, y: np.ndarray, categories: npt.ArrayLike = "from_dty
 
     Rows where a column is missing do not count for it. Constant columns correlate with nothing. Where nothing correlates, the
     first column of numbers; where there is none, the first category that has a value.
+
+    Parameters
+    ----------
+    X : table or array-like (n, d)
+    y : ndarray (n,)
+        Without missing values.
+    categories : 'from_dtype' or array-like
+        Columns of X that are categories, as estimators take them.
 
     Examples
     --------
@@ -330,6 +382,15 @@ def _spearman(x: np.ndarray, y: np.ndarray) -> float:
 def split_rows(n_rows: int, random_state: int, *, test_share: float = 0.2) -> tuple[np.ndarray, np.ndarray]:
     """Random positions (n_train,) and (n_test,) of the rows to fit and to test, both in increasing order.
 
+    Parameters
+    ----------
+    n_rows : int
+    random_state : int
+    test_share : float
+        Of all rows, in (0, 1).
+
+    Examples
+    --------
     >>> [len(rows) for rows in split_rows(50, 0)]
     [40, 10]
     """
@@ -339,7 +400,12 @@ def split_rows(n_rows: int, random_state: int, *, test_share: float = 0.2) -> tu
 
 
 def all_notes(studies: Sequence[Study]) -> list[str]:
-    """Notes of all data sets and fits as lines 'set, model: note'."""
+    """Notes of all data sets and fits as lines 'set, model: note'.
+
+    Parameters
+    ----------
+    studies : sequence of Study
+    """
     lines = []
     for study in studies:
         lines += [f"{study.data.name}: {note}" for note in study.data.notes]

@@ -102,7 +102,19 @@ def evaluation_set(
     along: int | str | None = None,
     name: str = "data",
 ) -> DataSet:
-    """All rows of a table with a value of y, to score models that were fitted elsewhere; parameters as for `write_report`.
+    """All rows of a table with a value of y, to score models that were fitted elsewhere.
+
+    Parameters
+    ----------
+    models : mapping of str to fitted estimator
+    X : table or ndarray (n, d)
+    y : table or array-like (n,) or (n, q)
+        In data units; rows with NaN are left out.
+    sample_weight : array-like (n,), optional
+    along : int or str, optional
+        Position or name of the column on the x axis.
+    name : str
+        Of the data set.
 
     Raises
     ------
@@ -131,6 +143,12 @@ def evaluation_set(
 def read_targets(y: Any) -> tuple[tuple[str, ...], np.ndarray]:
     """Names and values, (n,) for one target or (n, q) for several, of y from any library; NaN where a value is missing.
 
+    Parameters
+    ----------
+    y : table, series or array-like (n,) or (n, q)
+
+    Examples
+    --------
     >>> import pandas as pd
     >>> read_targets(pd.Series([1.0, 2.0], name="price"))
     (('price',), array([1., 2.]))
@@ -150,6 +168,12 @@ def read_targets(y: Any) -> tuple[tuple[str, ...], np.ndarray]:
 def read_weights(sample_weight: Any, y: np.ndarray) -> np.ndarray | None:
     """Weights (n,) of the rows of y, of any library; None where there are none.
 
+    Parameters
+    ----------
+    sample_weight : array-like (n,) or None
+        Not negative.
+    y : ndarray (n,) or (n, q)
+
     Raises
     ------
     ValueError
@@ -167,6 +191,13 @@ def with_targets(
     X: Any, y: np.ndarray, weight: np.ndarray | None
 ) -> tuple[Any, np.ndarray, np.ndarray | None, tuple[str, ...]]:
     """Rows that have all values of y, and a note on the others.
+
+    Parameters
+    ----------
+    X : table or ndarray (n, d)
+    y : ndarray (n,) or (n, q)
+        NaN where a value is missing.
+    weight : ndarray (n,) or None
 
     Raises
     ------
@@ -192,6 +223,11 @@ def _require_outputs(name: str, dist: Any, q: int) -> None:
 
 def name_models(models: Any, names: Sequence[str] | None) -> dict[str, Any]:
     """Models by name.
+
+    Parameters
+    ----------
+    models : estimator, sequence of them, or mapping of name to estimator
+    names : sequence of str or None
 
     Raises
     ------

@@ -68,7 +68,22 @@ def _cross_log_density(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def make_cross(n_samples: int = 1000, *, random_state: RandomState = None) -> Problem:
     """Two crossing lines: x ~ U(−2, 2), y = s x + .15 N(0, 1) with s = ±1 equally likely.
 
-    p(y | x) = ½ N(y; x, .15²) + ½ N(y; −x, .15²). Parameters, result and errors as for `make_noisy_wave`.
+    p(y | x) = ½ N(y; x, .15²) + ½ N(y; −x, .15²).
+
+    Parameters
+    ----------
+    n_samples : int
+        At least 1.
+    random_state : None, int, Generator or RandomState
+
+    Returns
+    -------
+    Problem
+
+    Raises
+    ------
+    ValueError
+        If n_samples is not a positive integer.
 
     Examples
     --------
@@ -103,7 +118,22 @@ def make_two_branch(n_samples: int = 1000, *, random_state: RandomState = None) 
     """Two branches whose weights change with x: x ~ U(−3, 3), c ~ Bernoulli(1 / (1 + e^(−x))).
 
     y | c = 1 is N(sin 1.5x + .5x, (.1 + .08 |x|)²); y | c = 0 is N(−sin 1.5x − .5x + .3x² − 1, .15²).
-    Parameters, result and errors as for `make_noisy_wave`.
+
+
+    Parameters
+    ----------
+    n_samples : int
+        At least 1.
+    random_state : None, int, Generator or RandomState
+
+    Returns
+    -------
+    Problem
+
+    Raises
+    ------
+    ValueError
+        If n_samples is not a positive integer.
 
     Examples
     --------

@@ -99,8 +99,22 @@ def _bishop_log_input_density(x: np.ndarray) -> np.ndarray:
 def make_inverse_wave(n_samples: int = 1000, *, random_state: RandomState = None) -> Problem:
     """A wave on its side: y ~ U(−10.5, 10.5), x = 7 sin .75y + .5y + N(0, 1); up to five modes at one x.
 
-    p(y | x) = N(x; g(y), 1) / ∫ N(x; g(t), 1) dt inside the box. Parameters, result and errors as for
-    `make_noisy_wave`.
+    p(y | x) = N(x; g(y), 1) / ∫ N(x; g(t), 1) dt inside the box.
+
+    Parameters
+    ----------
+    n_samples : int
+        At least 1.
+    random_state : None, int, Generator or RandomState
+
+    Returns
+    -------
+    Problem
+
+    Raises
+    ------
+    ValueError
+        If n_samples is not a positive integer.
 
     Examples
     --------
@@ -122,8 +136,22 @@ def make_bishop_inverse(n_samples: int = 1000, *, random_state: RandomState = No
     """Bishop's (1994) inverse problem with Gaussian noise: y ~ U(0, 1), x = y + .3 sin 2πy + .05 N(0, 1).
 
     Bishop's noise is uniform on ±.1, whose sharp edges no Gaussian mixture can follow; hence the Gaussian
-    version. p(y | x) = N(x; g(y), .05²) / ∫ N(x; g(t), .05²) dt inside the box. Parameters, result and
-    errors as for `make_noisy_wave`.
+    version. p(y | x) = N(x; g(y), .05²) / ∫ N(x; g(t), .05²) dt inside the box.
+
+    Parameters
+    ----------
+    n_samples : int
+        At least 1.
+    random_state : None, int, Generator or RandomState
+
+    Returns
+    -------
+    Problem
+
+    Raises
+    ------
+    ValueError
+        If n_samples is not a positive integer.
 
     Examples
     --------

@@ -72,6 +72,12 @@ class Problem(NamedTuple):
 def generator(n_samples: Any, random_state: RandomState) -> np.random.Generator:
     """Check n_samples and turn `random_state` into a Generator.
 
+    Parameters
+    ----------
+    n_samples : int
+        At least 1.
+    random_state : None, int, Generator or RandomState
+
     Raises
     ------
     ValueError
@@ -83,7 +89,12 @@ def generator(n_samples: Any, random_state: RandomState) -> np.random.Generator:
 
 
 def of_columns(log_density: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> LogDensity:
-    """Let a log density of two (n,) arrays take X of shape (n,) or (n, 1)."""
+    """Let a log density of two (n,) arrays take X of shape (n,) or (n, 1).
+
+    Parameters
+    ----------
+    log_density : callable (x (n,), y (n,)) -> ndarray (n,)
+    """
 
     @functools.wraps(log_density)
     def checked(X: npt.ArrayLike, y: npt.ArrayLike) -> np.ndarray:
@@ -98,13 +109,23 @@ def of_columns(log_density: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> L
 
 
 def as_column(X: npt.ArrayLike) -> np.ndarray:
-    """X of shape (n,) or (n, 1) as (n,); anything else as it is."""
+    """X of shape (n,) or (n, 1) as (n,); anything else as it is.
+
+    Parameters
+    ----------
+    X : array-like
+    """
     x = np.asarray(X, dtype=float)
     return x[:, 0] if x.ndim == 2 and x.shape[1] == 1 else x
 
 
 def of_column(log_density: Callable[[np.ndarray], np.ndarray]) -> LogInputDensity:
-    """Let a log density of an (n,) array take X of shape (n,) or (n, 1)."""
+    """Let a log density of an (n,) array take X of shape (n,) or (n, 1).
+
+    Parameters
+    ----------
+    log_density : callable (x (n,)) -> ndarray (n,)
+    """
 
     @functools.wraps(log_density)
     def checked(X: npt.ArrayLike) -> np.ndarray:
@@ -117,27 +138,55 @@ def of_column(log_density: Callable[[np.ndarray], np.ndarray]) -> LogInputDensit
 
 
 def log_uniform(x: np.ndarray, half_width: float) -> np.ndarray:
-    """Log density of U(−half_width, half_width)."""
+    """Log density of U(−half_width, half_width).
+
+    Parameters
+    ----------
+    x : ndarray (n,)
+    half_width : float
+    """
     return np.where(np.abs(x) <= half_width, -np.log(2.0 * half_width), -np.inf)
 
 
 @of_column
 def log_uniform_to_2(x: np.ndarray) -> np.ndarray:
-    """Log density of U(−2, 2)."""
+    """Log density of U(−2, 2).
+
+    Parameters
+    ----------
+    x : ndarray (n,)
+    """
     return log_uniform(x, 2.0)
 
 
 @of_column
 def log_uniform_to_3(x: np.ndarray) -> np.ndarray:
-    """Log density of U(−3, 3)."""
+    """Log density of U(−3, 3).
+
+    Parameters
+    ----------
+    x : ndarray (n,)
+    """
     return log_uniform(x, 3.0)
 
 
 def in_blocks(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
-    """Evaluate `function` (m,) -> (m,) on blocks of rows, so that its (m, nodes) arrays stay small."""
+    """Evaluate `function` (m,) -> (m,) on blocks of rows, so that its (m, nodes) arrays stay small.
+
+    Parameters
+    ----------
+    function : callable (ndarray (m,)) -> ndarray (m,)
+    x : ndarray (n,)
+    """
     return np.concatenate([function(x[i : i + BLOCK_ROWS]) for i in range(0, max(x.size, 1), BLOCK_ROWS)])
 
 
 def log_normal(y: np.ndarray, mean: np.ndarray | float, scale: np.ndarray | float) -> np.ndarray:
-    """Log N(y; mean, scale²)."""
+    """Log N(y; mean, scale²).
+
+    Parameters
+    ----------
+    y : ndarray (n,)
+    mean, scale : ndarray (n,) or float
+    """
     return -0.5 * ((y - mean) / scale) ** 2 - np.log(scale) - HALF_LOG_2PI

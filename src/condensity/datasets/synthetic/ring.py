@@ -73,7 +73,22 @@ def make_ring(n_samples: int = 1000, *, random_state: RandomState = None) -> Pro
     """A noisy circle: r ~ N(4, 1), angle uniform, (x, y) = r (cos, sin).
 
     With f(ρ) = φ(ρ − 4) + φ(ρ + 4), the density of ρ = |r|, the joint density at ρ² = x² + y² is f(ρ) / (2πρ)
-    and p(x) = (1/π) ∫_0^∞ f(|x| cosh u) du. Parameters, result and errors as for `make_noisy_wave`.
+    and p(x) = (1/π) ∫_0^∞ f(|x| cosh u) du.
+
+    Parameters
+    ----------
+    n_samples : int
+        At least 1.
+    random_state : None, int, Generator or RandomState
+
+    Returns
+    -------
+    Problem
+
+    Raises
+    ------
+    ValueError
+        If n_samples is not a positive integer.
 
     Examples
     --------
