@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import kstest
 
 from condensity import Mixture
+from condensity.compute import Compute, using
 from condensity.distributions import ComponentSummary, Distribution
 from condensity.distributions.guards import COMPLETE, ONE_OUTPUT, VERBS
 from registry import DISTRIBUTIONS
@@ -180,6 +181,19 @@ def test_the_known_part_scales_and_the_rest_is_drawn_as_nan(dist, whole):
         assert_allclose(dist.cdf(y), dist.mass * whole.cdf(y), rtol=1e-12)
     missing = np.isnan(dist.sample(2000, random_state=1)).reshape(len(dist), 2000, -1)[..., 0].mean(axis=1)
     assert_allclose(missing, 1 - dist.mass, atol=0.06)
+
+
+@pytest.mark.parametrize("name", ["one output", "log", "falling functions"])
+def test_verbs_run_on_the_engine_around_the_call(name):
+    dist, y = DISTRIBUTIONS[name], np.linspace(0.1, 0.9, 5)[None]
+    with using(Compute("no such engine")), pytest.raises(ValueError, match="no such engine"):
+        dist.logpdf(y)
+    with using(Compute("reference")):
+        numbers = dist.logpdf(y), dist.cdf(y), dist.ppf(LEVELS), dist.sample(3, random_state=0)
+    for one, other in zip(
+        numbers, (dist.logpdf(y), dist.cdf(y), dist.ppf(LEVELS), dist.sample(3, random_state=0)), strict=True
+    ):
+        assert_allclose(one, other, rtol=1e-9, atol=1e-12)
 
 
 # ------------------------------------------------------------------------------------------------------------- algebra
