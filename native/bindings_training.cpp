@@ -1,4 +1,4 @@
-// Training for Python: arrays checked at the border; the loop comes back between slices, so that Python sees signals.
+// Training for Python: arrays checked at the border; the loop comes back between slices, so that Python handles signals.
 #include "bindings_training.hpp"
 
 #include <nanobind/ndarray.h>

@@ -1,4 +1,4 @@
-// Which instruction set runs: the best that processor and system support, unless CONDENSITY_ISA or use_isa says otherwise.
+// Choice of the instruction set: the best that processor and system support, unless CONDENSITY_ISA or use_isa says otherwise.
 #pragma once
 
 #include <string>

@@ -45,7 +45,7 @@ struct Bin {
 
 // A perceptron whose last layer gives, for each of K components, a logit, q means, q log σ and, where outputs of a component may
 // depend on each other, q(q − 1)/2 regression coefficients. Layer i has a matrix (widths[i], widths[i + 1]) and a bias; θ is all of them one
-// after the other, matrices row by row. The first layer sees the columns and behind them their bins, column by column.
+// after the other, matrices row by row. The first layer's inputs are the columns and behind them their bins, column by column.
 struct NetworkShape {
     const size_t* widths;  // layers + 1 of them
     size_t layers;
@@ -94,7 +94,7 @@ struct OptimizerStep {
 
 enum class MomentStart { zeros, ones, parameters };
 
-// An update rule, and what it needs.
+// An update rule, and the state that it needs.
 struct Solver {
     const char* name;
     double beta1, beta2;

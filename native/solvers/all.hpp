@@ -1,4 +1,5 @@
-// Every solver. A new one is a header of this folder, its name here, and its twin in condensity/engines/reference/optimizer.py.
+// Every solver. A new one is a header of this folder and its name here; in condensity/engines, its traits in types.py and its twin in
+// reference/optimizer.py.
 #pragma once
 
 #include "adam.hpp"

@@ -1,4 +1,4 @@
-// How much of the machine one training step uses: fractions of the peak of fused products, and of what products, tanh, exp and
+// Efficiency of one training step: fractions of the peak of fused products, and of what products, tanh, exp and
 // the optimiser take at least, all measured in this run.
 //
 //     cmake -S . -B build-bench -DCONDENSITY_CORE_ONLY=ON -DCONDENSITY_BUILD_TESTS=ON && cmake --build build-bench

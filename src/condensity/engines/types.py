@@ -16,15 +16,57 @@ HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
 #: A validation row counts for at most this many nats, so that one wild row cannot choose the stopping point.
 ROW_LOSS_CAP = 20.0
 
-#: Names of activation functions and of solvers that every training engine has.
+#: Names of activation functions that every training engine has.
 ACTIVATIONS = ("tanh", "silu", "relu")
-SOLVERS = ("schedule_free_adamw", "adamw", "adam", "rmsprop")
 
 #: Triangles of more columns than this are inverted one by one by LAPACK, others all at once.
 MAX_BATCHED_COLUMNS = 32
 
 
 # ----------------------------------------------------------------------------------------------------------- training
+class SolverTraits(NamedTuple):
+    """Properties of a solver, from which its 'auto' settings follow.
+
+    Attributes
+    ----------
+    learning_rate : float
+    min_rows : int
+        With fewer rows than this, the learning rate is `small_data_rate`.
+    small_data_rate : float
+    weight_decay : float
+        Times the learning rate per step.
+    is_robust : bool
+        Whether the learning rate warms up, long gradients are cut, and the loss of a row has a logarithmic cap.
+    is_annealed : bool
+        Whether the learning rate falls to zero at the last step.
+
+    Examples
+    --------
+    >>> SOLVERS["adamw"].rate_for(500), SOLVERS["adamw"].rate_for(5000)
+    (0.003, 0.006)
+    """
+
+    learning_rate: float = 0.005
+    min_rows: int = 0
+    small_data_rate: float = 0.005
+    weight_decay: float = 0.0
+    is_robust: bool = False
+    is_annealed: bool = False
+
+    def rate_for(self, n_rows: int) -> float:
+        """Learning rate of a fit to this many rows."""
+        return self.small_data_rate if n_rows < self.min_rows else self.learning_rate
+
+
+#: Solvers that every training engine has. Decoupled decay a step is 2 to 3 · 10⁻⁴ for both; see docs/decisions.md.
+SOLVERS = {
+    "schedule_free_adamw": SolverTraits(0.02, 500, 0.01, weight_decay=0.01, is_robust=True),
+    "adamw": SolverTraits(0.006, 2000, 0.003, weight_decay=0.1, is_robust=True, is_annealed=True),
+    "adam": SolverTraits(),
+    "rmsprop": SolverTraits(),
+}
+
+
 class TrainingRows(NamedTuple):
     """Standardised rows.
 

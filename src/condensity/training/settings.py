@@ -5,7 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from condensity.data.scaling import resolution
-from condensity.engines.types import ROW_LOSS_CAP, Network, Penalty, TrainingPlan, TrainingRows, steps_per_epoch
+from condensity.engines.types import (
+    ROW_LOSS_CAP,
+    SOLVERS,
+    Network,
+    Penalty,
+    TrainingPlan,
+    TrainingRows,
+    steps_per_epoch,
+)
 
 HINGE = 0.3
 LOGNORMAL = 0.02
@@ -14,12 +22,6 @@ MIN_SCALE = 1e-3
 MAX_LOG_SCALE = 2.0
 
 MAX_GRADIENT_NORM = 100.0
-
-#: Solvers with a limit on the length of a gradient, and a logarithmic cap on the loss of a row.
-ROBUST_SOLVERS = ("adamw", "schedule_free_adamw")
-
-#: Decoupled decay a step is this times the rate, 2 to 3 · 10⁻⁴ for both; see docs/decisions.md.
-DECAY = {"adamw": 0.1, "schedule_free_adamw": 0.01}
 
 #: Data-dependent noise for noise=1 (Rothfuss et al. 2019, arXiv:1907.08982): c n^(−1/(4 + d + q)), c for inputs and targets.
 NOISE = (0.2, 0.1)
@@ -132,17 +134,18 @@ def make_plan(settings: Settings, rows: TrainingRows, n_kept: int, n_held_out: i
     solver = settings.solver
     if solver == "auto":
         solver = "schedule_free_adamw" if d == 1 else "adamw"
+    traits = SOLVERS[solver]
     rate = settings.learning_rate_init
     if rate == "auto":
-        rate = _rate(solver, n)
+        rate = traits.rate_for(n)
     batch_size = settings.batch_size
     if batch_size == "auto":
         batch_size = _batch(n, d)
     batch_size = n_kept if batch_size == "full" else min(int(batch_size), n_kept)
     per_epoch = steps_per_epoch(n_kept, batch_size)
     max_steps = _budget(n, d, per_epoch) if settings.max_iter == "auto" else int(settings.max_iter) * per_epoch
-    robust = solver in ROBUST_SOLVERS
-    horizon = max_steps if solver == "adamw" else 0
+    robust = traits.is_robust
+    horizon = max_steps if traits.is_annealed else 0
     # A check costs a third of a training step per row: at most about a sixth of the time goes into checks.
     check_every = max(25, min(horizon // 60, 500), -(-2 * n_held_out // batch_size))
     spread = settings.noise * n ** (-1.0 / (4 + d + q))
@@ -157,7 +160,7 @@ def make_plan(settings: Settings, rows: TrainingRows, n_kept: int, n_held_out: i
         patience=settings.n_iter_no_change,
         min_steps=horizon // 4,
         tolerance=settings.tol,
-        weight_decay=DECAY.get(solver, 0.0) if settings.weight_decay == "auto" else float(settings.weight_decay),
+        weight_decay=traits.weight_decay if settings.weight_decay == "auto" else float(settings.weight_decay),
         penalty=Penalty(
             hinge=HINGE * settings.scale_prior,
             lognormal=LOGNORMAL * min(1.0, (1000.0 / n) ** 2) * settings.scale_prior,
@@ -167,14 +170,6 @@ def make_plan(settings: Settings, rows: TrainingRows, n_kept: int, n_held_out: i
         input_noise=NOISE[0] * spread,
         target_noise=NOISE[1] * spread,
     )
-
-
-def _rate(solver: str, n: int) -> float:
-    if solver == "schedule_free_adamw":
-        return 0.01 if n < 500 else 0.02
-    if solver == "adamw":
-        return 0.003 if n < 2000 else 0.006
-    return 0.005
 
 
 def _batch(n: int, d: int) -> int:
