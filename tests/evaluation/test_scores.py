@@ -8,7 +8,8 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import multivariate_normal, norm
 
-from condensity import Mixture, scores
+from condensity import Mixture, TransformedMixture, scores
+from condensity.distributions.transforms import FunctionTransform, Log, Logit
 
 N, K, Q, M = 6, 3, 2, 4
 
@@ -158,6 +159,27 @@ def test_the_resolution_may_differ_by_row():
     width = np.geomspace(0.01, 10, N)
     got = scores.grid_proof_score(dist, Y, width)
     np.testing.assert_allclose(got, [scores.grid_proof_score(dist[i], Y[[i]], w)[0] for i, w in enumerate(width)])
+
+
+@pytest.mark.parametrize("transform", [Log(), Logit(), FunctionTransform(np.negative, np.negative, rises=False)])
+@pytest.mark.parametrize("width", [1e-9, 1e-3, 0.3, 3.0])
+def test_the_grid_proof_score_of_a_transformed_mixture_is_that_of_its_cell(transform, width):
+    dist = TransformedMixture(make(), transform)
+    y = np.clip(dist.ppf(np.linspace(0.05, 0.95, N))[np.arange(N), np.arange(N)], 1e-3, None)
+    y[0] = transform.inverse(dist.base.ppf(1e-9))[0]
+    got = scores.grid_proof_score(dist, y, width)
+    if width == 1e-9:
+        np.testing.assert_allclose(got[1:], dist.logpdf(y)[1:] * -1, rtol=1e-6, atol=1e-6)
+        return
+    inside = dist.cdf(y + width / 2) - dist.cdf(y - width / 2)
+    np.testing.assert_allclose(np.exp(-got) * width, inside, rtol=1e-6, atol=1e-14)
+
+
+def test_cells_at_and_beyond_the_end_of_the_domain():
+    dist = TransformedMixture(Mixture(weights=[[1.0]] * 3, means=[[0.0]] * 3, scales=[[1.0]] * 3), Log())
+    got = scores.grid_proof_score(dist, [0.0, -5.0, np.nan], 1.0)
+    assert got[0] == pytest.approx(-norm.logcdf(np.log(0.5)), rel=1e-12)
+    np.testing.assert_array_equal(got[1:], [np.inf, np.nan])
 
 
 # ---------------------------------------------------------------------------------------------------------- propriety

@@ -1,1 +1,1 @@
-"""."""
+"""Scores, scorers, selection, diagnostics and comparisons of conditional densities on held-out rows."""

@@ -1,16 +1,23 @@
-"""The scores of `condensity.evaluation.scores` as scikit-learn's scorers: for `cross_val_score`, `GridSearchCV` and the like.
+"""Scores as scikit-learn's scorers, for `cross_val_score`, `GridSearchCV` and whatever else takes `scoring`.
 
-    cross_val_score(MDNRegressor(), X, y, scoring=scorers.neg_crps)
-
-All are minus a mean loss, so that larger is better, and see through pipelines and searches.
+All are minus a mean loss of `condensity.scores`, so that larger is better, and reach through pipelines and searches.
 """
 
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from condensity._sklearn_compat import BaseScorer
 from condensity.data import read_target
+from condensity.distributions import Distribution
 from condensity.estimators.unwrap import predict_dist
 from condensity.evaluation import scores
+
+#: A loss of `condensity.scores`: (dist, y) -> (n,) or (n, m).
+Loss = Callable[[Distribution, npt.ArrayLike], np.ndarray]
 
 
 class DensityScorer(BaseScorer):
@@ -18,40 +25,100 @@ class DensityScorer(BaseScorer):
 
     Parameters
     ----------
-    loss : callable (mixture, y) -> (n,) or (n, m)
-        A function of `condensity.evaluation.scores`, or another of its kind.
+    loss : callable (dist, y) -> (n,) or (n, m)
+        A function of `condensity.scores`, or another of its kind; m losses per row are averaged.
     name : str
+        Shown by `repr`.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> from condensity import JointGMMRegressor, scores
+    >>> from condensity.datasets.synthetic import make_cross
+    >>> from condensity.scorers import DensityScorer
+    >>> problem = make_cross(300, random_state=0)
+    >>> model = JointGMMRegressor(4, random_state=0).fit(problem.X, problem.y)
+    >>> scorer = DensityScorer(partial(scores.pinball, levels=0.5), "neg_median_loss")
+    >>> scorer(model, problem.X, problem.y) < 0
+    True
     """
 
-    def __init__(self, loss, name):
+    def __init__(self, loss: Loss, name: str):
         super().__init__(loss, -1, {}, "predict_dist")
         self.name = name
 
-    def _score(self, method_caller, estimator, X, y_true, sample_weight=None):
+    def _score(
+        self, method_caller: Any, estimator: Any, X: Any, y_true: Any, sample_weight: npt.ArrayLike | None = None
+    ) -> float:
         loss = self._score_func(predict_dist(estimator, X), read_target("y", y_true))
         return -float(scores.mean(loss if loss.ndim == 1 else loss.mean(axis=1), sample_weight=sample_weight))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<condensity.evaluation.scorers.{self.name}>"
 
 
+#: Mean log density, in nats per row.
 neg_log_score = DensityScorer(scores.log_score, "neg_log_score")
+
+#: Minus the mean CRPS, in units of y.
 neg_crps = DensityScorer(scores.crps, "neg_crps")
+
+#: Minus the mean energy score, in units of y.
 neg_energy_score = DensityScorer(scores.energy_score, "neg_energy_score")
 
 
-def neg_pinball(levels=(0.05, 0.5, 0.95)):
-    """Scorer of minus the pinball loss, the mean over levels (m,) in (0, 1)."""
+def neg_pinball(levels: float | Sequence[float] = (0.05, 0.5, 0.95)) -> DensityScorer:
+    """Scorer of minus the pinball loss, in units of y.
+
+    Parameters
+    ----------
+    levels : float or sequence of float (m,)
+        In (0, 1); the losses of all levels are averaged.
+
+    Examples
+    --------
+    >>> from condensity.scorers import neg_pinball
+    >>> neg_pinball([0.1, 0.9])
+    <condensity.evaluation.scorers.neg_pinball([0.1, 0.9])>
+    """
     return DensityScorer(partial(scores.pinball, levels=levels), f"neg_pinball({levels!r})")
 
 
-def neg_interval_score(level=0.9):
-    """Scorer of minus the interval score of the central interval of this level."""
+def neg_interval_score(level: float = 0.9) -> DensityScorer:
+    """Scorer of minus the interval score of central intervals, in units of y.
+
+    Parameters
+    ----------
+    level : float
+        Of the intervals, in (0, 1).
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from condensity import JointGMMRegressor, scorers
+    >>> from condensity.datasets.synthetic import make_cross
+    >>> problem = make_cross(300, random_state=0)
+    >>> model = JointGMMRegressor(4, random_state=0)
+    >>> cross_val_score(model, problem.X, problem.y, cv=3, scoring=scorers.neg_interval_score(0.8)).shape
+    (3,)
+    """
     return DensityScorer(partial(scores.interval_score, level=level), f"neg_interval_score({level!r})")
 
 
-def neg_grid_proof_score(resolution):
-    """Scorer of minus the log score of cells of y of this width, which narrow peaks on a rounded y cannot win."""
+def neg_grid_proof_score(resolution: float) -> DensityScorer:
+    """Scorer of minus the log score of cells of y, in nats, which narrow peaks on a rounded y do not raise.
+
+    Parameters
+    ----------
+    resolution : float
+        Width of the cells in units of y: the distance between neighbouring values that y can take.
+
+    Examples
+    --------
+    >>> from condensity.scorers import neg_grid_proof_score
+    >>> neg_grid_proof_score(0.5)
+    <condensity.evaluation.scorers.neg_grid_proof_score(0.5)>
+    """
     return DensityScorer(
         partial(scores.grid_proof_score, resolution=resolution), f"neg_grid_proof_score({resolution!r})"
     )
