@@ -6,7 +6,17 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from condensity.io.read import TableError, numeric_columns, read_table
+from condensity.io.read import TableError, features_and_target, numeric_column, read_table
+
+
+def numeric_columns(table, target, features=None):
+    """X (n, d), y (n,) and the names of X's columns."""
+    X, y = features_and_target(table, [target], features)
+    return (
+        np.column_stack([numeric_column(X, name) for name in X.column_names]),
+        numeric_column(y, target),
+        X.column_names,
+    )
 
 
 @pytest.fixture

@@ -88,35 +88,6 @@ def sniff_format(path: str | PathLike[str], length: int = -1) -> tuple[bytes, st
     return content, "CSV"
 
 
-def numeric_columns(
-    table: Any, target: str, features: Sequence[str] | None = None
-) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Pick the target and the features out of a table, as float64.
-
-    Parameters
-    ----------
-    table : pyarrow.Table (n rows)
-    target : str
-        Name of the column y.
-    features : sequence of str, optional
-        Names of the columns X, in this order; all but the target by default.
-
-    Returns
-    -------
-    X : ndarray (n, d)
-    y : ndarray (n,)
-    feature_names : list of str
-
-    Raises
-    ------
-    TableError
-        If a column is missing, not numeric, or has missing or infinite values.
-    """
-    X, y = features_and_target(table, [target], features)
-    names = X.column_names
-    return np.column_stack([numeric_column(X, name) for name in names]), numeric_column(y, target), names
-
-
 def features_and_target(table: Any, targets: Sequence[str], features: Sequence[str] | None = None) -> tuple[Any, Any]:
     """Split a table into the columns X, of any kind that models take, and the targets.
 
