@@ -3,6 +3,7 @@
 Checked with scikit-learn 1.6 to 1.9; nothing else in condensity reads a private module, function or attribute of it.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from sklearn.base import BaseEstimator
@@ -24,7 +25,7 @@ except ImportError:
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Nothing to set: this scikit-learn has no callbacks."""
 
-    def with_callbacks(method):
+    def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
         """Return the method unchanged: this scikit-learn has no callbacks."""
         return method
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from condensity import scores
 from condensity.cli.model_columns import ModelColumns
+from condensity.distributions import Distribution
 from condensity.io.read import TableError, numeric_column
 from condensity.io.stream import RowProgress, TableReader, naming_rows, on_disk
 
@@ -28,7 +29,9 @@ class ScoreAccumulator:
 
     def __init__(self, model: Any, *, crps: bool = False):
         self.model, self.columns, self.n_rows = model, ModelColumns(model), 0
-        self._losses: dict[str, Callable] = {"log density": lambda dist, y: -scores.log_score(dist, y)}
+        self._losses: dict[str, Callable[[Distribution, np.ndarray], np.ndarray]] = {
+            "log density": lambda dist, y: -scores.log_score(dist, y)
+        }
         if crps:
             several = len(self.columns.targets) > 1
             self._losses["energy score" if several else "CRPS"] = scores.energy_score if several else scores.crps

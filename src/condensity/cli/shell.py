@@ -3,8 +3,9 @@
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any, NoReturn
 
 try:
     import click
@@ -13,7 +14,7 @@ except ModuleNotFoundError as error:
         'condensity: error: the command line is not installed; run pip install "condensity[cli]".'
     ) from error
 
-#: What the extra [cli] brings.
+#: Modules that the extra [cli] installs.
 EXTRA_MODULES = {"matplotlib", "jinja2", "markupsafe", "pyarrow", "PIL"}
 
 Progress = Callable[[str], None]
@@ -28,22 +29,22 @@ class Interrupted(click.ClickException):
 
     exit_code = 130
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__("interrupted; nothing was written.")
 
 
 class Stop(BaseException):
-    """Ctrl-C as commands see it. At a KeyboardInterrupt a fit would keep its best model and go on to the next thing."""
+    """Ctrl-C within a command: unlike at a KeyboardInterrupt, a fit does not keep its best model and go on."""
 
 
 @contextmanager
 def ctrl_c_stops_everything() -> Iterator[None]:
-    """Let SIGINT raise `Stop`; only the main thread can say so."""
+    """Let SIGINT raise `Stop`; in other threads than the main one, which alone can set this, do nothing."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def stop(*_):
+    def stop(*_: object) -> None:
         raise Stop
 
     before = signal.signal(signal.SIGINT, stop)
@@ -54,10 +55,10 @@ def ctrl_c_stops_everything() -> Iterator[None]:
 
 
 class OneLineErrors(click.Group):
-    """A group of commands whose errors are one line, whatever they are."""
+    """A group of commands with errors of one line."""
 
-    def invoke(self, ctx):
-        """Run a command; turn what may go wrong with data, files and extras into a `CommandError`."""
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; errors of data, files and missing extras become a `CommandError`."""
         try:
             with ctrl_c_stops_everything():
                 return super().invoke(ctx)
@@ -72,8 +73,8 @@ class OneLineErrors(click.Group):
         except (ValueError, ArithmeticError, OSError, MemoryError) as error:
             raise CommandError(str(error) or type(error).__name__) from error
 
-    def main(self, *args, **extra):
-        """Run as a console script does, and exit."""
+    def main(self, *args: Any, **extra: Any) -> NoReturn:
+        """Run as a console script, and exit."""
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):  # a narrow encoding shows ? in place of σ rather than fail
                 stream.reconfigure(errors="replace")
@@ -91,20 +92,20 @@ class OneLineErrors(click.Group):
         sys.exit(code or 0)
 
 
-def echo_notes(notes):
-    """Warnings as lines on stderr."""
+def echo_notes(notes: Iterable[str]) -> None:
+    """Print warnings as lines on stderr."""
     for note in notes:
         click.echo(f"condensity: note: {note}", err=True)
 
 
 @contextmanager
 def progress_line() -> Iterator[Progress]:
-    """A function that shows a line in place of its last one on a terminal, and does nothing elsewhere."""
+    """Yield a function that shows a line in place of its last one on a terminal, and does nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
 
-    def show(text):
+    def show(text: str) -> None:
         click.echo(f"\r\x1b[2K{text}", nl=False, err=True)
 
     try:
