@@ -1,4 +1,4 @@
-"""How categories are best shown to a model: a column a level, ±1 codes, or ranks; behind `table.schema.MOST_ONE_HOT`.
+"""How categories are best shown to a model: a column a level, ±1 codes, or ranks; behind `data.schema.MOST_ONE_HOT`.
 
     python benchmarks/categories.py
 
@@ -6,14 +6,12 @@ The target is an effect of the level + sin 2x + noise, levels come unequally oft
 Ranks follow the order of the effects, or none.
 """
 
-import time
-import warnings
-
 import numpy as np
 import pandas as pd
 
 from condensity import JointGMMRegressor, MDNRegressor
 from condensity.data import schema
+from harness import Benchmark, timed
 
 NOISE = 0.3
 
@@ -30,42 +28,51 @@ def make_table(n_levels, n_rows, seed, *, monotone, ordered):
     return frame, effects[level] + np.sin(2 * x) + NOISE * rng.normal(size=n_rows)
 
 
-def score(make_model, n_levels, n_rows, how, *, monotone):
+def score(make_model, n_levels, n_rows, how, seeds, *, monotone):
     """Mean NLL of fresh rows and seconds a fit, over seeds."""
     schema.MOST_ONE_HOT = 2 if how == "signs" else 10_000
     results, spec = [], {"monotone": monotone, "ordered": how == "ranks"}
-    for seed in range(3):
+    for seed in range(seeds):
         X, y = make_table(n_levels, n_rows, seed, **spec)
         fresh, fresh_y = make_table(n_levels, 5000, seed + 100, **spec)
-        start = time.perf_counter()
-        model = make_model(seed).fit(X, y)
-        seconds = time.perf_counter() - start
+        seconds, model = timed(lambda X=X, y=y, seed=seed: make_model(seed).fit(X, y))
         results.append((-model.score(fresh, fresh_y), seconds))
-    nll, seconds = np.mean(results, axis=0)
-    return f"{nll:8.3f} ({seconds:4.1f} s)"
+    return np.mean(results, axis=0)
+
+
+MODELS = {
+    "MDN": lambda seed: MDNRegressor(random_state=seed, support_model=None),
+    "GMM": lambda seed: JointGMMRegressor(random_state=seed),
+}
+SIZES = ((8, 1000), (30, 1000), (30, 5000), (100, 5000), (300, 5000))
+WAYS = ("columns", "signs", "ranks")
 
 
 def main():
     """Print one line a setting."""
-    warnings.simplefilter("ignore")
-    truth = 0.5 * np.log(2 * np.pi * np.e * NOISE**2)
-    print(
-        f"NLL of the truth {truth:.3f}\nmodel  levels   rows  effects     column a level             signs             ranks"
-    )
-    models = {
-        "MDN": lambda s: MDNRegressor(random_state=s, support_model=None),
-        "GMM": lambda s: JointGMMRegressor(random_state=s),
-    }
-    for name, make_model in models.items():
-        for n_levels, n_rows in ((8, 1000), (30, 1000), (30, 5000), (100, 5000), (300, 5000)):
-            if name == "GMM" and n_levels > 100:
-                continue
-            for monotone in (False, True):
-                cells = [
-                    score(make_model, n_levels, n_rows, how, monotone=monotone) for how in ("columns", "signs", "ranks")
-                ]
-                order = "in order" if monotone else "in none "
-                print(f"{name}    {n_levels:6d}  {n_rows:5d}  {order}  {'  '.join(cells)}", flush=True)
+    run = Benchmark(__doc__)
+    run.option("--seeds", type=int, default=3)
+    run.option("--max-levels", type=int, default=300)
+    with run as options:
+        run.line(f"NLL of the truth {0.5 * np.log(2 * np.pi * np.e * NOISE**2):.3f}")
+        run.line("model  levels   rows  effects     column a level             signs             ranks")
+        for name, make_model in MODELS.items():
+            for n_levels, n_rows in SIZES:
+                if n_levels > options.max_levels or (name == "GMM" and n_levels > 100):
+                    continue
+                for monotone in (False, True):
+                    cells = {
+                        how: score(make_model, n_levels, n_rows, how, options.seeds, monotone=monotone) for how in WAYS
+                    }
+                    shown = "  ".join(f"{nll:8.3f} ({seconds:4.1f} s)" for nll, seconds in cells.values())
+                    run.line(
+                        f"{name}    {n_levels:6d}  {n_rows:5d}  {'in order' if monotone else 'in none '}  {shown}",
+                        model=name,
+                        levels=n_levels,
+                        rows=n_rows,
+                        in_order=monotone,
+                        **cells,
+                    )
 
 
 if __name__ == "__main__":

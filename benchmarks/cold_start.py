@@ -1,16 +1,17 @@
 """CPU seconds of a process that imports condensity and fits 1000 rows, above one that imports numpy and sklearn.base.
 
-    OMP_NUM_THREADS=1 python benchmarks/cold_start.py [--repeats 9]
+    python benchmarks/cold_start.py [--repeats 9]
 
 Processes take turns; bytecode is cached (PYTHONDONTWRITEBYTECODE is removed). The goal: 0.2 CPU-s above the base.
 """
 
-import argparse
 import os
 import resource
 import statistics
 import subprocess
 import sys
+
+from harness import MIN_ROUNDS, Benchmark
 
 DATA = "import numpy, sklearn.base\nX = numpy.random.default_rng(0).normal(size=(1000, 1)); y = numpy.sin(X[:, 0])"
 SCRIPTS = {
@@ -32,21 +33,25 @@ def cpu_seconds(script):
 
 def main():
     """Print medians."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=9)
-    options = parser.parse_args()
-    for script in SCRIPTS.values():
-        cpu_seconds(script)
-    times: dict = {name: [] for name in SCRIPTS}
-    for _ in range(options.repeats):
-        for name, script in SCRIPTS.items():
-            times[name].append(cpu_seconds(script))
-    base = statistics.median(times["import numpy, sklearn.base"])
-    for name, values in times.items():
-        median = statistics.median(values)
-        sys.stdout.write(
-            f"{name:38s} {median:.3f} CPU-s ({min(values):.3f} to {max(values):.3f}), above the base {median - base:.3f}\n"
-        )
+    run = Benchmark(__doc__)
+    run.option("--repeats", type=int, default=MIN_ROUNDS + 2)
+    with run as options:
+        times: dict = {name: [] for name in SCRIPTS}
+        for number in range(options.repeats + 1):
+            for name, script in SCRIPTS.items():
+                seconds = cpu_seconds(script)
+                if number:  # the first process of each writes the bytecode
+                    times[name].append(seconds)
+        base = statistics.median(times["import numpy, sklearn.base"])
+        for name, values in times.items():
+            median = statistics.median(values)
+            run.line(
+                f"{name:38s} {median:.3f} CPU-s ({min(values):.3f} to {max(values):.3f}), "
+                f"above the base {median - base:.3f}",
+                script=name,
+                cpu_seconds=values,
+                above_base=median - base,
+            )
 
 
 if __name__ == "__main__":

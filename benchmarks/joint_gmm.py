@@ -1,7 +1,7 @@
 """The joint Gaussian mixture against scikit-learn's (fits), its 40 components (the sweep) and gmr (conditioning), one thread.
 
     python3 -m venv peer && peer/bin/pip install gmr==2.0.3
-    OMP_NUM_THREADS=1 python benchmarks/joint_gmm.py [--part fits sweep conditioning] [--gmr peer/bin/python] [--repeats 7]
+    python benchmarks/joint_gmm.py [--part fits sweep conditioning] [--gmr peer/bin/python] [--repeats 7]
 
 fits: K = 40 full on blobs. Both climb the same likelihood, without a prior, and stop when it changes by less than 1e-3 a row,
 scikit-learn's rule; each repeat draws other rows, fits both one after the other, and scores both on 2·10⁴ fresh rows. 'default'
@@ -12,28 +12,21 @@ conditioning: y given x for 10⁵ rows, K = 10 and 40 over d = 5 inputs. gmr run
 one row at a time, on 300 of the rows (its time is in proportion), and `predict`, the means alone, on all; means are compared.
 """
 
-import argparse
 import json
-import os
-import platform
 import statistics
 import subprocess
-import sys
 import tempfile
-import time
-import warnings
 from pathlib import Path
 
 import numpy as np
-import scipy
-import sklearn
 from scipy import stats
 from sklearn.mixture import GaussianMixture
 
-from condensity import JointGMMRegressor, Mixture
+from condensity import JointGMMRegressor
 from condensity.datasets import synthetic
 from condensity.em import CovarianceSpec, fit_gmm, log_density
-from condensity.engines import native
+from harness import Benchmark, Times, timed
+from peers import ConditionedGMM
 
 SIZES = [(1000, 2), (5000, 2), (100_000, 2), (10_000, 10), (100_000, 10)]
 
@@ -50,41 +43,49 @@ def blobs(n, d, seed):
     return (train - center) / scale, (test - center) / scale
 
 
-def timed(function):
-    """Seconds, and what came of it."""
-    start = time.perf_counter()
-    result = function()
-    return time.perf_counter() - start, result
+def joint_fits(x, seed):
+    """Name → a whole fit of 40 components to rows x, as (function that scores rows, number of steps)."""
+
+    def peer():
+        model = GaussianMixture(40, random_state=seed).fit(x)
+        return model.score, model.n_iter_
+
+    def ours(spec, **options):
+        fit = fit_gmm(x, 40, np.random.default_rng(seed), spec=spec, **options)
+        return lambda rows: log_density(fit.parameters, rows).mean(), fit.n_iter
+
+    return {
+        "scikit-learn": peer,
+        "condensity": lambda: ours(CovarianceSpec(prior=0.0), tol=1e-3),
+        "default": lambda: ours(CovarianceSpec()),
+    }
 
 
-def compare_fits(repeats):
+def compare_fits(run, repeats, max_rows):
     """Whole fits of 40 components."""
     for n, d in SIZES:
+        if n > max_rows:
+            continue
         seconds, scores, steps = {}, {}, {}
         for seed in range(repeats):
             train, test = blobs(n, d, seed)
-            runs = {
-                "scikit-learn": lambda x=train, s=seed: GaussianMixture(40, random_state=s).fit(x),
-                "condensity": lambda x=train, s=seed: fit_gmm(
-                    x, 40, np.random.default_rng(s), spec=CovarianceSpec(prior=0.0), tol=1e-3
-                ),
-                "default": lambda x=train, s=seed: fit_gmm(x, 40, np.random.default_rng(s), spec=CovarianceSpec()),
-            }
-            for name, run in runs.items():
-                took, fit = timed(run)
-                theirs = name == "scikit-learn"
-                seconds.setdefault(name, []).append(took)
-                scores.setdefault(name, []).append(
-                    fit.score(test) if theirs else log_density(fit.parameters, test).mean()
-                )
-                steps.setdefault(name, []).append(fit.n_iter_ if theirs else fit.n_iter)
-        for name in seconds:
-            ratio = statistics.median(a / b for a, b in zip(seconds["scikit-learn"], seconds[name], strict=True))
-            print(
-                f"n = {n:6d}, d = {d:2d}  {name:13s} {ratio:6.1f}×  {statistics.median(seconds[name]) * 1e3:9.1f} ms "
-                f"({min(seconds[name]) * 1e3:.1f} to {max(seconds[name]) * 1e3:.1f})  {statistics.mean(steps[name]):5.1f} steps  "
+            for name, fit in joint_fits(train, seed).items():
+                took, (score, n_iter) = timed(fit)
+                for figures, value in ((seconds, took), (scores, score(test)), (steps, n_iter)):
+                    figures.setdefault(name, []).append(value)
+        times = {name: Times(tuple(values)) for name, values in seconds.items()}
+        for name, each in times.items():
+            speedup = each.speedup(times["scikit-learn"])
+            run.line(
+                f"n = {n:6d}, d = {d:2d}  {name:13s} {speedup:6.1f}×  {each}  {statistics.mean(steps[name]):5.1f} steps  "
                 f"test log likelihood {statistics.mean(scores[name]):8.4f}",
-                flush=True,
+                rows=n,
+                columns=d,
+                model=name,
+                speedup=speedup,
+                times=each,
+                steps=steps[name],
+                scores=scores[name],
             )
 
 
@@ -114,7 +115,9 @@ def branching(n, random_state):
     return x[:, None], center + 0.1 * rng.normal(size=n)
 
 
-def _known(make):
+def known_problem(make):
+    """(n, random_state) → X, y of a synthetic problem."""
+
     def draw(n, random_state):
         problem = make(n, random_state=random_state)
         return problem.X, problem.y
@@ -123,51 +126,49 @@ def _known(make):
 
 
 PROBLEMS = {
-    **{name: _known(make) for name, make in synthetic.ODD_SETS.items()},
-    "Bishop inverse": _known(synthetic.make_bishop_inverse),
-    "two-branch": _known(synthetic.make_two_branch),
+    **{name: known_problem(make) for name, make in synthetic.ODD_SETS.items()},
+    "Bishop inverse": known_problem(synthetic.make_bishop_inverse),
+    "two-branch": known_problem(synthetic.make_two_branch),
     "EconDensity": econ,
     "SkewNormal": skew_normal,
     "branching": branching,
 }
 
 
-def conditioned_score(mixture, X, y):
-    """Mean log p(y | x) of scikit-learn's joint mixture."""
-    joint = Mixture(weights=mixture.weights_[None], means=mixture.means_[None], covariances=mixture.covariances_[None])
-    pieces = np.array_split(np.arange(len(y)), 20)
-    return np.mean(np.concatenate([
-        joint[np.zeros(len(rows), dtype=int)].condition({0: X[rows, 0]}).logpdf(y[rows]) for rows in pieces
-    ]))  # fmt: skip
-
-
-def compare_sweep(seeds=10, n=1000):
+def compare_sweep(run, seeds, n=1000, n_test=20_000):
     """The choice of K, whole, against one fit of K = 40."""
     better, ratios = 0, []
     for name, draw in PROBLEMS.items():
         seconds, losses, chosen = {"sweep": [], "GMM(40)": []}, {"sweep": [], "GMM(40)": []}, []
-        X_test, y_test = draw(20_000, 10**6)
+        X_test, y_test = draw(n_test, 10**6)
         for seed in range(seeds):
             X, y = draw(n, seed)
-            model = JointGMMRegressor(random_state=seed)
-            took, _ = timed(lambda m=model, X=X, y=y: m.fit(X, y))
-            seconds["sweep"].append(took)
-            losses["sweep"].append(-model.score(X_test, y_test))
-            chosen.append(model.joint_.n_components)
-            theirs, z = GaussianMixture(40, random_state=seed), np.column_stack([X, y])
-            took, _ = timed(lambda m=theirs, z=z: m.fit(z))
-            seconds["GMM(40)"].append(took)
-            losses["GMM(40)"].append(-conditioned_score(theirs, X_test, y_test))
-        ours, peer = (np.mean(losses[key]) for key in losses)
-        ratio = statistics.median(a / b for a, b in zip(seconds["GMM(40)"], seconds["sweep"], strict=True))
-        ratios.append(ratio)
-        better += ours < peer
-        print(
-            f"{name:15s} sweep {statistics.median(seconds['sweep']) * 1e3:6.1f} ms, NLL {ours:8.4f} (K {min(chosen)} to "
-            f"{max(chosen)})   GMM(40) {statistics.median(seconds['GMM(40)']) * 1e3:6.1f} ms, NLL {peer:8.4f}   {ratio:5.2f}×",
-            flush=True,
+            models = {"sweep": JointGMMRegressor(random_state=seed), "GMM(40)": ConditionedGMM(40, seed)}
+            for key, model in models.items():
+                seconds[key].append(timed(lambda m=model, X=X, y=y: m.fit(X, y))[0])
+                losses[key].append(-model.score(X_test, y_test))
+            chosen.append(models["sweep"].joint_.n_components)
+        sweep, peer = (Times(tuple(values)) for values in seconds.values())
+        ours, theirs = (float(np.mean(values)) for values in losses.values())
+        ratios.append(sweep.speedup(peer))
+        better += ours < theirs
+        run.line(
+            f"{name:15s} sweep {sweep}, NLL {ours:8.4f} (K {min(chosen)} to {max(chosen)})   GMM(40) {peer}, "
+            f"NLL {theirs:8.4f}   {ratios[-1]:5.2f}×",
+            problem=name,
+            sweep=sweep,
+            peer=peer,
+            nll=ours,
+            peer_nll=theirs,
+            chosen=chosen,
+            speedup=ratios[-1],
         )
-    print(f"lower NLL on {better} of {len(PROBLEMS)} problems; median time ratio {statistics.median(ratios):.2f}×")
+    median = statistics.median(ratios)
+    run.line(
+        f"lower NLL on {better} of {len(PROBLEMS)} problems; median time ratio {median:.2f}×",
+        better=better,
+        speedup=median,
+    )
 
 
 GMR = """
@@ -187,7 +188,7 @@ print(json.dumps([by_row, time.perf_counter() - start]))
 """
 
 
-def compare_conditioning(gmr, repeats, d=5, n=100_000):
+def compare_conditioning(run, gmr, repeats, d=5, n=100_000):
     """p(y | x) of many rows: weights, means and scales."""
     for n_components in (10, 40):
         rng = np.random.default_rng(n_components)
@@ -204,37 +205,36 @@ def compare_conditioning(gmr, repeats, d=5, n=100_000):
                 out = subprocess.run([gmr, "-c", GMR, str(path)], capture_output=True, text=True, check=True)
                 theirs.append(json.loads(out.stdout))
             apart = np.abs(np.load(f"{path}.npy")[:, 0] - model.predict(X)).max()
-        one, other = (statistics.median(a[i] / b for a, b in zip(theirs, ours, strict=True)) for i in (0, 1))
-        by_row, means = (statistics.median(a[i] for a in theirs) for i in (0, 1))
-        print(
-            f"K = {n_components}, d = {d}, {n} rows: {one:.0f}× condition, {other:.1f}× predict;  condensity "
-            f"{statistics.median(ours) * 1e3:.0f} ms, gmr {by_row:.1f} s and {means:.2f} s; means differ by at most {apart:.1e}",
-            flush=True,
+        times, by_row, means = (Times(tuple(values)) for values in (ours, *zip(*theirs, strict=True)))
+        run.line(
+            f"K = {n_components}, d = {d}, {n} rows: {times.speedup(by_row):.0f}× condition, "
+            f"{times.speedup(means):.1f}× predict;  "
+            f"condensity {times}, gmr {by_row.median:.1f} s and {means.median:.2f} s; means differ by at most {apart:.1e}",
+            n_components=n_components,
+            times=times,
+            gmr_condition=by_row,
+            gmr_predict=means,
+            apart=apart,
         )
 
 
 def main():
     """Run the parts asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--part", nargs="+", default=["fits", "sweep", "conditioning"], choices=["fits", "sweep", "conditioning"]
-    )
-    parser.add_argument("--gmr", help="a Python with gmr installed; without it, that part is left out")
-    parser.add_argument("--repeats", type=int, default=7)
-    options = parser.parse_args()
-    versions = f"NumPy {np.__version__}, SciPy {scipy.__version__}, scikit-learn {sklearn.__version__}"
-    threads = os.environ.get("OMP_NUM_THREADS", "unset")
-    print(
-        f"Python {platform.python_version()}, {versions}, {platform.machine()}, {native.isa()}, OMP_NUM_THREADS={threads}"
-    )
-    warnings.simplefilter("ignore")
-    if "fits" in options.part:
-        compare_fits(options.repeats)
-    if "sweep" in options.part:
-        compare_sweep()
-    if "conditioning" in options.part and options.gmr:
-        compare_conditioning(options.gmr, options.repeats)
+    parts = ("fits", "sweep", "conditioning")
+    run = Benchmark(__doc__)
+    run.option("--part", nargs="+", default=parts, choices=parts)
+    run.option("--gmr", help="a Python with gmr installed; without it, that part is left out")
+    run.option("--repeats", type=int, default=7)
+    run.option("--seeds", type=int, default=10, help="of the sweep")
+    run.option("--max-rows", type=int, default=100_000, help="of the fits")
+    with run as options:
+        if "fits" in options.part:
+            compare_fits(run, options.repeats, options.max_rows)
+        if "sweep" in options.part:
+            compare_sweep(run, options.seeds)
+        if "conditioning" in options.part and options.gmr:
+            compare_conditioning(run, options.gmr, options.repeats)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

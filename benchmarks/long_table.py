@@ -6,7 +6,6 @@ Two features, one category, one target; the model is the default network fitted 
 resident memory is what the kernel says when it ends.
 """
 
-import argparse
 import os
 import subprocess
 import sys
@@ -17,6 +16,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
+
+from harness import Benchmark
 
 ROWS_A_GROUP = 2**20
 
@@ -35,7 +36,7 @@ def write_table(path, n_rows):
     writer.close()
 
 
-def run(*arguments):
+def run_command(*arguments):
     """Seconds, peak resident MiB and output of a command."""
     start = time.perf_counter()
     process = subprocess.Popen(
@@ -50,38 +51,32 @@ def run(*arguments):
 
 def main():
     """Print one line a command."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=50_000_000)
-    parser.add_argument("--predict-rows", type=int, default=5_000_000)
-    parser.add_argument("--folder", default=None)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        folder = Path(folder)
-        for name, rows in (("small", 5000), ("medium", options.predict_rows), ("long", options.rows)):
-            write_table(folder / f"{name}.parquet", rows)
-        print(f"long table: {(folder / 'long.parquet').stat().st_size / 2**20:,.0f} MiB on disk", flush=True)
+    run = Benchmark(__doc__)
+    run.option("--rows", type=int, default=50_000_000)
+    run.option("--predict-rows", type=int, default=5_000_000)
+    run.option("--folder", default=None)
+    with run as options, tempfile.TemporaryDirectory(dir=options.folder) as name:
+        folder = Path(name)
+        sizes = {"small": 5000, "medium": options.predict_rows, "long": options.rows}
+        small, medium, long = (folder / f"{size}.parquet" for size in sizes)
+        for path, rows in zip((small, medium, long), sizes.values(), strict=True):
+            write_table(path, rows)
         model = folder / "model.condensity"
-        print(run("fit", folder / "small.parquet", "--target", "y", "-o", model)[2], flush=True)
-        jobs = {
-            "score": (options.rows, ("score", model, folder / "long.parquet")),
-            "predict": (
-                options.predict_rows,
-                (
-                    "predict",
-                    model,
-                    folder / "medium.parquet",
-                    "-o",
-                    folder / "out.parquet",
-                    "--quantiles",
-                    ".05,.5,.95",
-                ),
-            ),
-        }
-        for name, (rows, arguments) in jobs.items():
-            seconds, peak, output = run(*arguments)
-            print(
-                f"{name:8s} {rows:12,} rows  {seconds:7.1f} s  {rows / seconds:10,.0f} rows/s  peak {peak:5.0f} MiB   {output}",
-                flush=True,
+        run.line(f"long table: {long.stat().st_size / 2**20:,.0f} MiB on disk")
+        run.line(run_command("fit", small, "--target", "y", "-o", model)[2])
+        answers = ["-o", folder / "out.parquet", "--quantiles", ".05,.5,.95"]
+        for command, rows in (
+            (["score", model, long], options.rows),
+            (["predict", model, medium, *answers], options.predict_rows),
+        ):
+            seconds, peak, output = run_command(*command)
+            run.line(
+                f"{command[0]:8s} {rows:12,} rows  {seconds:7.1f} s  {rows / seconds:10,.0f} rows/s  "
+                f"peak {peak:5.0f} MiB   {output}",
+                command=command[0],
+                rows=rows,
+                seconds=seconds,
+                peak_mib=peak,
             )
 
 

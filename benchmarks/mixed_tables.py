@@ -1,14 +1,11 @@
-"""Mean test NLL on real tables with categories, gaps and several outputs, from pandas, polars and Arrow, beside a boosted mean.
+"""Mean test NLL on real tables with categories, missing values and several outputs, beside that of a boosted mean.
 
-One constructor call for all tables; the reference column is a HistGradientBoosting mean with one residual covariance (its figures
-are in the README of the data). Needs `../shared/data/real`.
+Each table is read from pandas, polars and Arrow, and fitted by one constructor call for all tables. The reference column is a
+HistGradientBoosting mean with one residual covariance; its figures are in the README of the data.
 
     python benchmarks/mixed_tables.py [--tables penguins,quakes] [--splits 1] [--models MDN,GMM] [--libraries pandas,polars,arrow]
 """
 
-import argparse
-import time
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +14,8 @@ import polars as pl
 import pyarrow as pa
 
 from condensity import JointGMMRegressor, MDNRegressor
+from harness import SHARED_DATA, Benchmark, standard_error, timed
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "real"
 #: NLL of the boosted mean with a constant covariance, the figure to beat.
 REFERENCE = {
     "penguins": 13.942,
@@ -33,9 +30,9 @@ ORDERED = {"diamonds": ("cut", "color", "clarity")}
 MODELS = {"MDN": MDNRegressor, "GMM": JointGMMRegressor}
 
 
-def load(name):
+def load(folder, name):
     """Frames of X by library, y (n, q), and test rows of every split."""
-    data = np.load(DATA / f"{name}.npz", allow_pickle=True)
+    data = np.load(folder / f"{name}.npz", allow_pickle=True)
     names = [str(column) for column in data["feature_names"]]
     columns, ordered = {}, ORDERED.get(name, ())
     for j, column in enumerate(names):
@@ -61,7 +58,7 @@ def load(name):
 
 
 def as_polars(frame):
-    """Categories as Categorical or, where ordered, as Enum; gaps as null."""
+    """Categories as Categorical or, where ordered, as Enum; missing values as null."""
     columns = {}
     for name, column in frame.items():
         if hasattr(column, "cat"):
@@ -73,48 +70,61 @@ def as_polars(frame):
 
 
 def as_arrow(frame):
-    """Categories as dictionaries; gaps as null."""
+    """Categories as dictionaries; missing values as null."""
     return pa.Table.from_pandas(frame, preserve_index=False)
+
+
+def take_rows(table, rows):
+    """Rows of a table of any of the libraries."""
+    if isinstance(table, pd.DataFrame):
+        return table.iloc[rows]
+    return table.take(rows) if isinstance(table, pa.Table) else table[rows]
+
+
+def score_split(make_model, tables, y, test, seed):
+    """Scores of the test rows by table, and seconds, of one fit to each table."""
+    train = np.setdiff1d(np.arange(len(y)), test)
+    rows, seconds = [], []
+    for X in tables:
+        took, model = timed(lambda X=X: make_model(random_state=seed).fit(take_rows(X, train), y[train]))
+        seconds.append(took)
+        rows.append(model.score_samples(take_rows(X, test), y[test]))
+    return rows, seconds
 
 
 def main():
     """Print one line a table and model."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tables", default=",".join(REFERENCE))
-    parser.add_argument("--splits", type=int, default=1)
-    parser.add_argument("--models", default="MDN,GMM")
-    parser.add_argument("--libraries", default="pandas,polars,arrow")
-    options = parser.parse_args()
-    print("table               model  splits  test NLL ± se      boosted mean  libraries    fit s")
-    for name in options.tables.split(","):
-        frames, y, test_rows = load(name)
-        if name == "bike-hour":
-            y = y[:, 0]
-        for model_name in options.models.split(","):
-            scores, seconds, same = [], [], True
-            for split in range(min(options.splits, len(test_rows))):
-                test = test_rows[split].astype(int)
-                train = np.setdiff1d(np.arange(len(y)), test)
-                rows = []
-                for library in options.libraries.split(",") if split == 0 else ["pandas"]:
-                    X = frames[library]
-                    take = (
-                        X.iloc.__getitem__ if library == "pandas" else X.take if library == "arrow" else X.__getitem__
-                    )
-                    start = time.perf_counter()
-                    with warnings.catch_warnings():
-                        warnings.simplefilter("ignore")  # repeated rows, levels that one split lacks
-                        model = MODELS[model_name](random_state=split).fit(take(train), y[train])
-                        seconds.append(time.perf_counter() - start)
-                        rows.append(model.score_samples(take(test), y[test]))
-                same &= all(np.array_equal(row, rows[0]) for row in rows)
-                scores.append(-rows[0].mean())
-            error = np.std(scores, ddof=1) / np.sqrt(len(scores)) if len(scores) > 1 else np.nan
-            print(
-                f"{name:18s}  {model_name:5s}  {len(scores):6d}  {np.mean(scores):8.3f} ± {error:.3f}  {REFERENCE[name]:12.3f}  "
-                f"{'same bits' if same else 'DIFFER':11s}  {np.median(seconds):5.1f}",
-                flush=True,
-            )
+    run = Benchmark(__doc__)
+    run.option("--data", type=Path, default=SHARED_DATA / "real", help="folder of the tables, as .npz files")
+    run.option("--tables", default=",".join(REFERENCE))
+    run.option("--splits", type=int, default=1)
+    run.option("--models", default="MDN,GMM")
+    run.option("--libraries", default="pandas,polars,arrow")
+    with run as options:
+        run.line("table               model  splits  test NLL ± se      boosted mean  libraries    fit s")
+        for name in options.tables.split(","):
+            tables, y, test_rows = load(options.data, name)
+            y = y[:, 0] if name == "bike-hour" else y
+            for model in options.models.split(","):
+                losses, seconds, same = [], [], True
+                for split in range(min(options.splits, len(test_rows))):
+                    asked = [
+                        tables[library] for library in (options.libraries.split(",") if split == 0 else ["pandas"])
+                    ]
+                    rows, took = score_split(MODELS[model], asked, y, test_rows[split].astype(int), split)
+                    same &= all(np.array_equal(row, rows[0]) for row in rows)
+                    seconds += took
+                    losses.append(-rows[0].mean())
+                run.line(
+                    f"{name:18s}  {model:5s}  {len(losses):6d}  {np.mean(losses):8.3f} ± {standard_error(losses):.3f}"
+                    f"  {REFERENCE[name]:12.3f}  {'same bits' if same else 'DIFFER':11s}  {np.median(seconds):5.1f}",
+                    table=name,
+                    model=model,
+                    nll=losses,
+                    boosted=REFERENCE[name],
+                    same_bits=same,
+                    seconds=seconds,
+                )
 
 
 if __name__ == "__main__":

@@ -6,16 +6,13 @@ study behind the defaults, which looked only at inner splits of the training par
     python benchmarks/real_tables.py [--tables concrete,yacht] [--members 1,10] [--jobs 2]
 """
 
-import argparse
-import time
-import warnings
 from pathlib import Path
 
 import numpy as np
 
 from condensity import MDNRegressor
+from harness import SHARED_DATA, Benchmark, standard_error, timed
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "uci"
 #: Splits that are scored, the goal for ten networks and for one, and the best published method trained from scratch.
 TABLES = {
     "concrete": (5, 2.63, 2.75, 2.83),
@@ -27,14 +24,10 @@ TABLES = {
 
 
 def score_split(table, split, n_members, n_jobs):
-    """Mean test NLL, fit seconds, the held-out forecast, and the encoding that was chosen."""
+    """Mean test NLL, fit seconds, the held-out forecast, and whether inputs were encoded."""
     train, test = (table[f"{part}_idx"][split].astype(int) for part in ("train", "test"))
     model = MDNRegressor(n_members=n_members, n_jobs=n_jobs, random_state=split)
-    start = time.perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # repeated rows and columns, which these tables have
-        model.fit(table["X"][train], table["y"][train])
-    seconds = time.perf_counter() - start
+    seconds, _ = timed(lambda: model.fit(table["X"][train], table["y"][train]))
     forecast = -np.nanmean(model.oof_score_samples_)
     encoded = min(model.candidates_, key=lambda each: each["held_out_nll"])["numeric_encoding"]
     return -model.score(table["X"][test], table["y"][test]), seconds, forecast, encoded is not None
@@ -42,25 +35,29 @@ def score_split(table, split, n_members, n_jobs):
 
 def main():
     """Print one line a table and number of members."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tables", default=",".join(TABLES))
-    parser.add_argument("--members", default="10,1")
-    parser.add_argument("--jobs", type=int, default=1)
-    options = parser.parse_args()
-    print("table         nets  test NLL ± se     goal   published  held-out  bins   fit s (median, largest)")
-    for name in options.tables.split(","):
-        n_splits, goal_ten, goal_one, published = TABLES[name]
-        table = np.load(DATA / f"{name}.npz", allow_pickle=False)
-        for n_members in map(int, options.members.split(",")):
-            rows = [score_split(table, split, n_members, options.jobs) for split in range(n_splits)]
-            nll, seconds, forecast, encoded = np.array(rows, dtype=float).T
-            error = nll.std(ddof=1) / np.sqrt(n_splits)
-            goal = goal_ten if n_members > 1 else goal_one
-            print(
-                f"{name:12s} {n_members:5d}  {nll.mean():7.3f} ± {error:.3f}  {goal:6.2f}  {published:8.2f}"
-                f"  {forecast.mean():8.3f}  {int(encoded.sum())}/{n_splits}   {np.median(seconds):.2f}, {seconds.max():.2f}",
-                flush=True,
-            )
+    run = Benchmark(__doc__)
+    run.option("--data", type=Path, default=SHARED_DATA / "uci", help="folder of the tables, as .npz files")
+    run.option("--tables", default=",".join(TABLES))
+    run.option("--members", default="10,1")
+    run.option("--jobs", type=int, default=1)
+    with run as options:
+        run.line("table         nets  test NLL ± se     goal   published  held-out  bins   fit s (median, largest)")
+        for name in options.tables.split(","):
+            n_splits, goal_ten, goal_one, published = TABLES[name]
+            table = np.load(options.data / f"{name}.npz", allow_pickle=False)
+            for n_members in map(int, options.members.split(",")):
+                rows = [score_split(table, split, n_members, options.jobs) for split in range(n_splits)]
+                nll, seconds, forecast, encoded = np.array(rows, dtype=float).T
+                run.line(
+                    f"{name:12s} {n_members:5d}  {nll.mean():7.3f} ± {standard_error(nll):.3f}"
+                    f"  {goal_ten if n_members > 1 else goal_one:6.2f}  {published:8.2f}  {forecast.mean():8.3f}"
+                    f"  {int(encoded.sum())}/{n_splits}   {np.median(seconds):.2f}, {seconds.max():.2f}",
+                    table=name,
+                    n_members=n_members,
+                    nll=nll,
+                    seconds=seconds,
+                    held_out=forecast,
+                )
 
 
 if __name__ == "__main__":

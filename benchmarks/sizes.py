@@ -1,51 +1,52 @@
 """One can add too many nodes and live with it: NLL of K in {5, 10, 20, 40} × three widths on the four odd sets.
 
-    OMP_NUM_THREADS=1 python benchmarks/sizes.py [--rows 2000] [--seeds 3]
+    python benchmarks/sizes.py [--rows 2000] [--seeds 3]
 
 Prints the mean test NLL less the entropy (50,000 rows) over the four sets for every size; the goal is a spread of at most
 0.03 between the best and the worst.
 """
 
-import argparse
-import sys
-import warnings
-
 import numpy as np
 
 from condensity import MDNRegressor
-from condensity.datasets import synthetic
+from condensity.datasets.synthetic import ODD_SETS
+from harness import Benchmark
 
-SETS = (synthetic.make_noisy_wave, synthetic.make_inverse_wave, synthetic.make_ring, synthetic.make_cross)
 COMPONENTS = (5, 10, 20, 40)
 WIDTHS = (16, 32, 64)
 
 
+def excess_loss(make, width, n_components, rows, seed):
+    """NLL less entropy of one fit, in nats."""
+    train, test = make(rows, random_state=seed), make(50_000, random_state=10_000 + seed)
+    model = MDNRegressor(n_components, hidden_layer_sizes=(width, width), random_state=seed).fit(train.X, train.y)
+    return test.log_density(test.X, test.y).mean() - model.score(test.X, test.y)
+
+
 def main():
     """Fit and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=2000)
-    parser.add_argument("--seeds", type=int, default=3)
-    options = parser.parse_args()
-    warnings.simplefilter("ignore")
-    means = {}
-    for width in WIDTHS:
-        for components in COMPONENTS:
-            losses = []
-            for make in SETS:
-                for seed in range(options.seeds):
-                    train, test = make(options.rows, random_state=seed), make(50_000, random_state=10_000 + seed)
-                    model = MDNRegressor(components, hidden_layer_sizes=(width, width), random_state=seed)
-                    losses.append(
-                        test.log_density(test.X, test.y).mean() - model.fit(train.X, train.y).score(test.X, test.y)
-                    )
-            means[width, components] = np.mean(losses)
-            by_set = np.mean(np.reshape(losses, (len(SETS), -1)), axis=1)
-            shown = "  ".join(f"{value:.4f}" for value in by_set)
-            sys.stdout.write(
-                f"({width}, {width}), K = {components:2d}:  {means[width, components]:.4f}   by set {shown}\n"
-            )
-            sys.stdout.flush()
-    sys.stdout.write(f"spread {max(means.values()) - min(means.values()):.4f}\n")
+    run = Benchmark(__doc__)
+    run.option("--rows", type=int, default=2000)
+    run.option("--seeds", type=int, default=3)
+    with run as options:
+        means = {}
+        for width in WIDTHS:
+            for k in COMPONENTS:
+                by_set = {
+                    name: np.mean([excess_loss(make, width, k, options.rows, seed) for seed in range(options.seeds)])
+                    for name, make in ODD_SETS.items()
+                }
+                means[width, k] = mean = np.mean(list(by_set.values()))
+                shown = "  ".join(f"{value:.4f}" for value in by_set.values())
+                run.line(
+                    f"({width}, {width}), K = {k:2d}:  {mean:.4f}   by set {shown}",
+                    width=width,
+                    n_components=k,
+                    mean=mean,
+                    by_set=by_set,
+                )
+        spread = max(means.values()) - min(means.values())
+        run.line(f"spread {spread:.4f}", spread=spread)
 
 
 if __name__ == "__main__":

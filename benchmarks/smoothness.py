@@ -1,6 +1,6 @@
 """Jitter and symmetry: how far predicted densities are from the true ones, and from their own mirror images.
 
-    OMP_NUM_THREADS=1 python benchmarks/smoothness.py [--rows 2000] [--seeds 3]
+    python benchmarks/smoothness.py [--rows 2000] [--seeds 3]
 
 On the four odd sets, each of which has p(y | x) = p(−y | −x): the total variation between predicted and true p(y | x), and
 between predicted p(y | x) and p(−y | −x), means over 200 x between the 1 % and 99 % quantiles of the data. For
@@ -8,36 +8,26 @@ between predicted p(y | x) and p(−y | −x), means over 200 x between the 1 % 
 default's figures are at most half of the better of the first two.
 """
 
-import argparse
-import sys
-import warnings
-
 import numpy as np
-from sklearn.mixture import GaussianMixture
 
-from condensity import MDNRegressor, Mixture
-from condensity.datasets import synthetic
+from condensity import MDNRegressor
+from condensity.datasets.synthetic import ODD_SETS
+from harness import Benchmark
+from peers import ConditionedGMM, condition_mixture
 
-SETS = (synthetic.make_noisy_wave, synthetic.make_inverse_wave, synthetic.make_ring, synthetic.make_cross)
 X_POINTS, Y_POINTS = 200, 4001
 
 
-def joint_mixture(train, seed):
-    """From x to the conditional mixture of scikit-learn's joint mixture of 40 components."""
-    model = GaussianMixture(40, random_state=seed).fit(np.column_stack([train.X, train.y]))
-    joint = Mixture(weights=model.weights_[None], means=model.means_[None], covariances=model.covariances_[None])
-    return lambda x: joint[np.zeros(len(x), dtype=int)].condition({0: x[:, 0]})
-
-
 def models(train, seed):
-    """Name → x → mixture."""
+    """Name → function of x that predicts a mixture."""
     fitted = {
         "from_blog": MDNRegressor.from_blog(random_state=seed),
         "default": MDNRegressor(random_state=seed),
         "ten networks": MDNRegressor(n_members=10, random_state=seed),
     }
+    joint = ConditionedGMM(40, seed).fit(train.X, train.y).model
     predict = {name: model.fit(train.X, train.y).predict_dist for name, model in fitted.items()}
-    return {"from_blog": predict.pop("from_blog"), "GMM(40)": joint_mixture(train, seed), **predict}
+    return {"GMM(40)": lambda x: condition_mixture(joint, x), **predict}
 
 
 def total_variation(one, other, step):
@@ -45,36 +35,40 @@ def total_variation(one, other, step):
     return float(np.mean(0.5 * np.abs(one - other).sum(axis=1) * step))
 
 
+def distances(make, rows, seed):
+    """Name → total variation to the truth, and to the mirror image."""
+    train = make(rows, random_state=seed)
+    end = float(np.quantile(np.abs(train.X), 0.98))
+    x = np.linspace(-end, end, X_POINTS)[:, None]
+    edge = 1.5 * float(np.abs(train.y).max())
+    y, step = np.linspace(-edge, edge, Y_POINTS, retstep=True)
+    true = np.exp(train.log_density(np.repeat(x, Y_POINTS, axis=0), np.tile(y, X_POINTS))).reshape(X_POINTS, -1)
+    result = {}
+    for name, predict in models(train, seed).items():
+        density, mirrored = predict(x).pdf(y[None]), predict(-x).pdf(-y[None])
+        result[name] = total_variation(density, true, step), total_variation(density, mirrored, step)
+    return result
+
+
 def main():
     """Fit and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=2000)
-    parser.add_argument("--seeds", type=int, default=3)
-    options = parser.parse_args()
-    warnings.simplefilter("ignore")  # the post's network is not expected to settle
-    for make in SETS:
-        truth_error: dict = {}
-        mirror_error: dict = {}
-        for seed in range(options.seeds):
-            train = make(options.rows, random_state=seed)
-            run_until = float(np.quantile(np.abs(train.X), 0.98))
-            x = np.linspace(-run_until, run_until, X_POINTS)[:, None]
-            edge = 1.5 * float(np.abs(train.y).max())
-            y = np.linspace(-edge, edge, Y_POINTS)
-            step = y[1] - y[0]
-            true = np.exp(train.log_density(np.repeat(x, Y_POINTS, axis=0), np.tile(y, X_POINTS))).reshape(X_POINTS, -1)
-            for name, predict in models(train, seed).items():
-                density = predict(x).pdf(y[None])
-                mirrored = predict(-x).pdf(-y[None])
-                truth_error.setdefault(name, []).append(total_variation(density, true, step))
-                mirror_error.setdefault(name, []).append(total_variation(density, mirrored, step))
-        for what, errors in (("truth", truth_error), ("mirror", mirror_error)):
-            means = {name: float(np.mean(values)) for name, values in errors.items()}
-            better = min(means["from_blog"], means["GMM(40)"])
-            shown = "   ".join(f"{name} {value:.4f}" for name, value in means.items())
-            sys.stdout.write(
-                f"{make.__name__[5:]:14s} to its {what:6s}  {shown}   default / better {means['default'] / better:.2f}\n"
-            )
+    run = Benchmark(__doc__)
+    run.option("--rows", type=int, default=2000)
+    run.option("--seeds", type=int, default=3)
+    with run as options:
+        for problem, make in ODD_SETS.items():
+            by_seed = [distances(make, options.rows, seed) for seed in range(options.seeds)]
+            for which, target in enumerate(("truth", "mirror")):
+                means = {name: float(np.mean([each[name][which] for each in by_seed])) for name in by_seed[0]}
+                ratio = means["default"] / min(means["from_blog"], means["GMM(40)"])
+                shown = "   ".join(f"{name} {value:.4f}" for name, value in means.items())
+                run.line(
+                    f"{problem:14s} to its {target:6s}  {shown}   default / better {ratio:.2f}",
+                    problem=problem,
+                    target=target,
+                    means=means,
+                    ratio=ratio,
+                )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Knowing where there is no data: validity and power of p-values, the cost of the gate, edges, p(x, y), p(x | y), and time.
 
-    OMP_NUM_THREADS=1 python benchmarks/support.py [--part validity power edges joint reverse time] [--seeds 20] [--uci DIR]
+    python benchmarks/support.py [--part validity power edges joint reverse time] [--seeds 20] [--uci DIR]
 
 validity  share of fresh rows like the training rows with support ≤ α, over seeds, and the bound: α, plus what a beta-binomial
           count can exceed it by (Bonferroni over all cells, 5 %). Also the mean of 1 − g on fresh rows.
@@ -11,32 +11,20 @@ reverse   total variation of p(x | y) from the exact one, ranks of simulated inp
 time      the fit with a support model beside the fit without, interleaved.
 """
 
-import argparse
-import platform
-import statistics
-import sys
-import time
-import warnings
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import sklearn
 from scipy import stats
 from scipy.special import logsumexp
 from sklearn.metrics import roc_auc_score
 
 from condensity import JointGMMRegressor, MDNRegressor
 from condensity.datasets.synthetic import ODD_SETS
+from harness import Benchmark, interleaved, timed
 
 ALPHAS = (0.01, 0.05, 0.1)
 MODELS = {"MDN": MDNRegressor, "GMM": JointGMMRegressor}
-
-
-def say(text):
-    """One line, at once."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 # ------------------------------------------------------------------------------------------------ inputs with a known density
@@ -118,7 +106,12 @@ def count_alarms(model, fresh):
     """Alarms at each α, number of calibration rows, and the mean of 1 − g."""
     p_values = model.support(fresh)
     cost = float(np.mean(1.0 - model.predict_dist(fresh, outside="deficient").mass))
-    return [int((p_values <= alpha).sum()) for alpha in ALPHAS], round(1.0 / model._support.smallest) - 1, cost
+    return [int((p_values <= alpha).sum()) for alpha in ALPHAS], n_calibration_rows(model), cost
+
+
+def n_calibration_rows(model):
+    """Number of rows that p-values are ranks among: the smallest p-value is 1 / (rows + 1)."""
+    return round(1.0 / float(model.support(np.full((1, model.n_features_in_), 1e9))[0])) - 1
 
 
 def bound(alpha, tests, level):
@@ -135,13 +128,13 @@ def bound(alpha, tests, level):
     return alpha + stats.norm.isf(level) * np.sqrt(variance) / fresh
 
 
-def show_validity(seeds, uci):
+def show_validity(run, seeds, uci):
     """One line a cell."""
     cells = [(f"d = {source.d}, n = {n}", source, n) for n in (300, 1000, 5000)
              for source in (Even(), Circle(), Warped(8, 8), Warped(20, 20))]  # fmt: skip
     tables = sorted(Path(uci).glob("*.npz")) if uci else []
     level = 0.05 / (len(ALPHAS) * (len(cells) + len(tables)) * 2)
-    say(f"validity: {seeds} seeds; false alarms at α = {ALPHAS}, in brackets the bound at level {level:.1e}")
+    run.line(f"validity: {seeds} seeds; false alarms at α = {ALPHAS}, in brackets the bound at level {level:.1e}")
     worst = -np.inf
     for kind in MODELS:
         for name, source, n in cells:
@@ -151,7 +144,7 @@ def show_validity(seeds, uci):
                 model = fitted(kind, *with_target(source.draw(n, rng), rng), seed)
                 fresh = source.draw(2000, rng)
                 found.append((2000, *count_alarms(model, fresh)))
-            worst = max(worst, _line(kind, name, found, level))
+            worst = max(worst, show_cell(run, kind, name, found, level))
         for path in tables:
             data = np.load(path)
             X, y = data["X"].astype(float), data["y"].astype(float).ravel()
@@ -161,17 +154,25 @@ def show_validity(seeds, uci):
                 test, train = order[: len(y) // 2], order[len(y) // 2 :]
                 model = fitted(kind, X[train], y[train], seed)
                 found.append((len(test), *count_alarms(model, X[test])))
-            worst = max(worst, _line(kind, f"{path.stem}, n = {len(train)}, d = {X.shape[1]}", found, level))
-    say(f"largest excess over the bound: {worst:+.4f}")
+            worst = max(worst, show_cell(run, kind, f"{path.stem}, n = {len(train)}, d = {X.shape[1]}", found, level))
+    run.line(f"largest excess over the bound: {worst:+.4f}", largest_excess=worst)
 
 
-def _line(kind, name, found, level):
+def show_cell(run, kind, name, found, level):
+    """Print one cell, and return by how much its worst share is over the bound."""
     alarms, cost = np.sum([entry[1] for entry in found], axis=0), np.mean([entry[3] for entry in found])
     fresh = sum(entry[0] for entry in found)
     bounds = [bound(alpha, [(m, cal) for m, _, cal, _ in found], level) for alpha in ALPHAS]
     text = "  ".join(f"{count / fresh:.4f} ({limit:.4f})" for count, limit in zip(alarms, bounds, strict=True))
     excess = max(count / fresh - limit for count, limit in zip(alarms, bounds, strict=True))
-    say(f"  {kind} {name:28s} {text}   mean 1 − g {cost:.4f}{'   OVER' if excess > 0 else ''}")
+    run.line(
+        f"  {kind} {name:28s} {text}   mean 1 − g {cost:.4f}{'   OVER' if excess > 0 else ''}",
+        model=kind,
+        cell=name,
+        alarms=alarms / fresh,
+        bounds=bounds,
+        gate_cost=cost,
+    )
     return excess
 
 
@@ -186,9 +187,9 @@ def outliers(x, n, rng):
     yield "jitter", rows + rng.normal(size=rows.shape) * 0.7 * x.std(axis=0)
 
 
-def show_power(seeds):
+def show_power(run, seeds):
     """Gaps to the oracle, mean and worst over seeds."""
-    say(f"power: oracle's AUROC less ours, mean (worst) of {seeds} seeds, n = 5000; goals .005, .02, .03")
+    run.line(f"power: oracle's AUROC less ours, mean (worst) of {seeds} seeds, n = 5000; goals .005, .02, .03")
     for kind in MODELS:
         criterion = {"criterion": "joint"} if kind == "GMM" else {}
         for name, make in (("ring, d = 2", lambda seed: Circle()), ("warped, d = 8", lambda seed: Warped(8, seed))):
@@ -203,7 +204,7 @@ def show_power(seeds):
                     truth, ours = (roc_auc_score(labels, of(both)) for of in (source.log_density, model.score_inputs))
                     gaps.setdefault(what, []).append(truth - ours)
             text = "  ".join(f"{what} {np.mean(gap):.4f} ({max(gap):.4f})" for what, gap in gaps.items())
-            say(f"  {kind} {name:14s} {text}")
+            run.line(f"  {kind} {name:14s} {text}", model=kind, source=name, gaps=gaps)
 
 
 # ------------------------------------------------------------------------------------------------ edges
@@ -213,9 +214,9 @@ def rare_level(problem_of, rows=200_000):
     return np.quantile(fresh.log_joint_density(fresh.X, fresh.y), 0.001)
 
 
-def show_edges(n, seeds):
+def show_edges(run, n, seeds):
     """Draws where there is nothing, of the plain and the gated model, and of the joint."""
-    say(
+    run.line(
         f"edges: n = {n}, {seeds} seeds; share of draws below the .1 % level of the true p(x, y); NaN share outside the data"
     )
     for kind, cls in {**MODELS, "GMM by p(x, y)": partial(JointGMMRegressor, criterion="joint")}.items():
@@ -240,14 +241,24 @@ def show_edges(n, seeds):
                     np.mean(problem.log_joint_density(joint_x, joint_y) < level),
                 ])  # fmt: skip
             plain, gated, unknown, lost, joint = np.mean(rows, axis=0)
-            say(f"  {kind} {name:13s} plain {plain:6.1%}  deficient {gated:6.2%}  NaN outside {unknown:6.2%} (inside {lost:5.2%})"
-                f"  sample_joint {joint:6.2%}")  # fmt: skip
+            run.line(
+                f"  {kind} {name:13s} plain {plain:6.1%}  deficient {gated:6.2%}  NaN outside {unknown:6.2%}"
+                f" (inside {lost:5.2%})"
+                f"  sample_joint {joint:6.2%}",
+                model=kind,
+                problem=name,
+                plain=plain,
+                deficient=gated,
+                nan_outside=unknown,
+                nan_inside=lost,
+                sample_joint=joint,
+            )
 
 
 # ------------------------------------------------------------------------------------------------ joint density
-def show_joint(n, seeds):
+def show_joint(run, n, seeds):
     """Normalisation, and held-out log p(x, y)."""
-    say(f"joint: n = {n}; largest |∫∫ p(x, y) − 1|, and held-out log p(x, y) on 2·10⁴ rows, mean of {seeds} seeds")
+    run.line(f"joint: n = {n}; largest |∫∫ p(x, y) − 1|, and held-out log p(x, y) on 2·10⁴ rows, mean of {seeds} seeds")
     for name, make in ODD_SETS.items():
         errors, scores, truth = {"MDN": 0.0, "GMM": 0.0}, {"MDN": [], "GMM": []}, []
         for seed in range(seeds):
@@ -258,8 +269,16 @@ def show_joint(n, seeds):
                 scores[kind].append(model.score_joint(test.X, test.y).mean())
                 errors[kind] = max(errors[kind], abs(total_mass(model, problem) - 1.0))
         mdn, gmm = np.mean(scores["MDN"]), np.mean(scores["GMM"])
-        say(f"  {name:13s} |∫∫ − 1| MDN {errors['MDN']:.1e} GMM {errors['GMM']:.1e}   log p(x, y): truth {np.mean(truth):.4f}  "
-            f"MDN {mdn:.4f}  GMM {gmm:.4f}  MDN − GMM {mdn - gmm:+.4f}")  # fmt: skip
+        run.line(
+            f"  {name:13s} |∫∫ − 1| MDN {errors['MDN']:.1e} GMM {errors['GMM']:.1e}   log p(x, y): "
+            f"truth {np.mean(truth):.4f}  "
+            f"MDN {mdn:.4f}  GMM {gmm:.4f}  MDN − GMM {mdn - gmm:+.4f}",
+            problem=name,
+            errors=errors,
+            truth=np.mean(truth),
+            mdn=mdn,
+            gmm=gmm,
+        )
 
 
 def total_mass(model, problem):
@@ -273,9 +292,9 @@ def total_mass(model, problem):
 
 
 # ------------------------------------------------------------------------------------------------ reverse
-def show_reverse(n, seeds):
+def show_reverse(run, n, seeds):
     """Total variation from the truth, agreement, calibration."""
-    say(
+    run.line(
         f"reverse: n = {n}, {seeds} seeds; mean total variation from the exact p(x | y) at 40 y; p-value of uniform ranks"
     )
     for name in ("ring", "cross", "inverse wave"):
@@ -296,22 +315,31 @@ def show_reverse(n, seeds):
             rows.append([*distance, *uniform])
         mdn, gmm, both = np.mean(rows, axis=0)[:3]
         smallest = np.min(rows, axis=0)[3:]
-        say(f"  {name:13s} MDN {mdn:.4f}  GMM {gmm:.4f}  MDN from GMM {both:.4f}   smallest p of ranks: MDN {smallest[0]:.3f} "
-            f"GMM {smallest[1]:.3f}")  # fmt: skip
+        run.line(
+            f"  {name:13s} MDN {mdn:.4f}  GMM {gmm:.4f}  MDN from GMM {both:.4f}   "
+            f"smallest p of ranks: MDN {smallest[0]:.3f} "
+            f"GMM {smallest[1]:.3f}",
+            problem=name,
+            mdn=mdn,
+            gmm=gmm,
+            apart=both,
+            smallest_p=smallest,
+        )
     problem = Warped(4, 4)
     rng = np.random.default_rng(4)
     X = problem.draw(5000, rng)
     y = np.sin(X[:, 0]) + X[:, 1] - 0.2 * X[:, 2] * X[:, 3] + 0.3 * rng.normal(size=5000)
     model = MDNRegressor(random_state=0).fit(X, y)
     X_drawn, y_drawn = model.sample_joint(300, random_state=1)
-    start = time.perf_counter()
-    draws = model.predict_inputs(y_drawn)
-    seconds = time.perf_counter() - start
+    seconds, draws = timed(lambda: model.predict_inputs(y_drawn))
     below = (draws.draws < X_drawn[:, None]) * np.exp(draws.log_weights)[:, :, None]
     p = [stats.kstest(below.sum(axis=1)[:, j], "uniform").pvalue for j in range(4)]
-    say(f"  d = 4 (importance) p of ranks {', '.join(f'{value:.3f}' for value in p)}; effective size: median "
+    run.line(
+        f"  d = 4 (importance) p of ranks {', '.join(f'{value:.3f}' for value in p)}; effective size: median "
         f"{np.median(draws.effective_size):.0f}, smallest {draws.effective_size.min():.0f} of 4096; k: median "
-        f"{np.median(draws.pareto_k):.2f}, largest {draws.pareto_k.max():.2f}; {seconds / 300 * 1e3:.0f} ms a row")  # fmt: skip
+        f"{np.median(draws.pareto_k):.2f}, largest {draws.pareto_k.max():.2f}; {seconds / 300 * 1e3:.0f} ms a row",
+        p_of_ranks=p,
+    )
 
 
 def simulated_ranks(model, n, seed):
@@ -324,9 +352,9 @@ def simulated_ranks(model, n, seed):
 
 
 # ------------------------------------------------------------------------------------------------ time
-def show_time(repeats):
+def show_time(run, repeats):
     """Milliseconds that the support model adds, and the ratio to the fit without it."""
-    say(f"time: fit without, and what the support model adds, ms, median of {repeats}; ratio added / without")
+    run.line(f"time: fit without, and what the support model adds, ms, median of {repeats}; ratio added / without")
     cases = [
         (f"{name}, n = {n}", make(n, random_state=0)[:2]) for n in (200, 1000, 5000) for name, make in ODD_SETS.items()
     ]
@@ -335,44 +363,45 @@ def show_time(repeats):
         cases.append((f"warped, d = {d}, n = {n}", with_target(Warped(d, d).draw(n, rng), rng)))
     for kind, cls in MODELS.items():
         for name, (X, y) in cases:
-            plain, added = [], []
-            for _ in range(repeats if X.shape[1] == 1 else max(3, repeats // 3)):
-                seconds = []
-                for support in (None, "auto"):
-                    start = time.perf_counter()
-                    cls(random_state=0, support_model=support).fit(X, y)
-                    seconds.append(time.perf_counter() - start)
-                plain.append(seconds[0])
-                added.append(seconds[1] - seconds[0])
-            fit, more = statistics.median(plain) * 1e3, statistics.median(added) * 1e3
-            say(f"  {kind} {name:26s} {fit:8.1f} + {more:7.1f}   {more / fit:5.2f}")
+            fits = {
+                str(support): lambda cls=cls, X=X, y=y, support=support: cls(random_state=0, support_model=support).fit(
+                    X, y
+                )
+                for support in (None, "auto")
+            }
+            times = interleaved(fits, repeats if X.shape[1] == 1 else max(3, repeats // 3))
+            added = float(np.median(np.subtract(times["auto"].seconds, times["None"].seconds))) * 1e3
+            fit = times["None"].median * 1e3
+            run.line(
+                f"  {kind} {name:26s} {fit:8.1f} + {added:7.1f}   {added / fit:5.2f}",
+                model=kind,
+                case=name,
+                added_ms=added,
+                **times,
+            )
 
 
 def main():
     """Run the parts asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    run = Benchmark(__doc__)
     parts = ("validity", "power", "edges", "joint", "reverse", "time")
-    parser.add_argument("--part", nargs="+", choices=parts, default=parts)
-    parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--rows", type=int, default=5000)
-    parser.add_argument("--uci", help="folder with the UCI sets as .npz files")
-    parser.add_argument("--repeats", type=int, default=9)
-    options = parser.parse_args()
-    warnings.simplefilter("ignore")
-    say(
-        f"{platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}, scikit-learn {sklearn.__version__}"
-    )
-    few = max(1, options.seeds // 4)
-    runs = {
-        "validity": lambda: show_validity(options.seeds, options.uci),
-        "power": lambda: show_power(few),
-        "edges": lambda: show_edges(options.rows, few),
-        "joint": lambda: show_joint(options.rows, few),
-        "reverse": lambda: show_reverse(options.rows, few),
-        "time": lambda: show_time(options.repeats),
-    }
-    for part in options.part:
-        runs[part]()
+    run.option("--part", nargs="+", choices=parts, default=parts)
+    run.option("--seeds", type=int, default=20)
+    run.option("--rows", type=int, default=5000)
+    run.option("--uci", help="folder with the UCI sets as .npz files")
+    run.option("--repeats", type=int, default=9)
+    with run as options:
+        few = max(1, options.seeds // 4)
+        shows = {
+            "validity": lambda: show_validity(run, options.seeds, options.uci),
+            "power": lambda: show_power(run, few),
+            "edges": lambda: show_edges(run, options.rows, few),
+            "joint": lambda: show_joint(run, options.rows, few),
+            "reverse": lambda: show_reverse(run, options.rows, few),
+            "time": lambda: show_time(run, options.repeats),
+        }
+        for part in options.part:
+            shows[part]()
 
 
 if __name__ == "__main__":
