@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+IN_THE_MAKING = pytest.mark.xfail(reason="the redesign is under way", strict=False)
 ROOT = Path(__file__).parents[1]
 SOURCES = {
     "__init__.py": '"""A package."""\n',
@@ -107,3 +108,32 @@ def test_trees_stand_side_by_side(house, tree):
     assert "1 in 1 files" in written[1]
     with pytest.raises(SystemExit, match="no Python files"):
         house.measure(tree / "empty")
+
+
+# ----------------------------------------------------------------------------------------------------------- this tree
+@pytest.fixture(scope="module")
+def modules(house):
+    return house.read_tree(ROOT / "src" / "condensity")
+
+
+@IN_THE_MAKING
+def test_no_module_reads_private_names_of_another(house, modules):
+    assert {
+        str(module.path): names for module in modules if (names := house.foreign_private_names(module, "condensity"))
+    } == {}
+
+
+@IN_THE_MAKING
+def test_classes_stay_small(house, modules):
+    assert house.class_sizes(modules)[0][0] <= 45
+    assert house.class_sizes(modules)[1][0] <= 25
+
+
+@IN_THE_MAKING
+def test_nobody_outside_engines_imports_the_reference(house, modules):
+    assert house.outside_imports("reference", modules) == {}
+
+
+@IN_THE_MAKING
+def test_files_stay_short(house, modules):
+    assert [str(module.path) for module in modules if module.n_lines > house.MAX_FILE_LINES] == []

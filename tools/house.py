@@ -25,8 +25,11 @@ from pathlib import Path
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
-#: Underscored by their libraries and public all the same: named tuples, and the compiled module.
-PUBLIC_IN_SPITE = {"_replace", "_asdict", "_fields", "_make", "_native"}
+#: Underscored by their libraries and public all the same: named tuples, sys, and the compiled module.
+PUBLIC_IN_SPITE = {"_replace", "_asdict", "_fields", "_make", "_getframe", "_native"}
+
+#: The one module for private names of scikit-learn.
+COMPATIBILITY = "_sklearn_compat.py"
 
 MAX_FILE_LINES = 400
 
@@ -87,6 +90,8 @@ def is_own(node: ast.expr) -> bool:
 
 def foreign_private_names(module: Module, package: str) -> list[str]:
     """Private names of other modules that a module reads, one for each place."""
+    if module.path.name == COMPATIBILITY:
+        return []
     own, foreign = defined_names(module.tree), []
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Attribute) and is_private(node.attr) and not is_own(node.value):
