@@ -123,13 +123,11 @@ def test_no_module_reads_private_names_of_another(house, modules):
     } == {}
 
 
-@IN_THE_MAKING
 def test_classes_stay_small(house, modules):
     assert house.class_sizes(modules)[0][0] <= 45
     assert house.class_sizes(modules)[1][0] <= 25
 
 
-@IN_THE_MAKING
 def test_nobody_outside_engines_imports_the_reference(house, modules):
     assert house.outside_imports("reference", modules) == {}
 
