@@ -18,6 +18,7 @@ import condensity
 from condensity import JointGMMRegressor, MDNRegressor
 from condensity.persistence import check_writable, write_atomically
 from condensity.report import write_report
+from condensity.report.axis import most_correlated
 from condensity.report.builder import build_page
 from condensity.report.charts import CHARTS
 from condensity.report.study import (
@@ -28,7 +29,6 @@ from condensity.report.study import (
     collected_warnings,
     fit_model,
     measure,
-    most_correlated,
     split_rows,
 )
 

@@ -14,7 +14,8 @@ from condensity.estimators.loading import load
 from condensity.io.read import TableError, features_and_target, read_table
 from condensity.io.stream import TableReader, on_disk
 from condensity.plots.along import find_column
-from condensity.report.study import DataSet, Fit, Study, column_for_axis, fit_all, split_rows, studies_of
+from condensity.report.axis import column_for_axis
+from condensity.report.study import DataSet, Fit, Study, fit_all, split_rows, studies_of
 from condensity.report.write import evaluation_set, read_targets, read_weights, with_targets
 
 #: Rows of a table below which a fit and a test mean nothing.

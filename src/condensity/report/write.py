@@ -14,8 +14,9 @@ from condensity.data.frame import as_table, column_labels, is_frame, take_rows
 from condensity.estimators.unwrap import predict_dist
 from condensity.persistence import check_writable, write_atomically
 from condensity.plots.answers import categories_of
+from condensity.report.axis import column_for_axis
 from condensity.report.builder import build_page
-from condensity.report.study import DataSet, Fit, column_for_axis, studies_of
+from condensity.report.study import DataSet, Fit, studies_of
 
 
 def write_report(
