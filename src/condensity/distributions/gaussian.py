@@ -263,7 +263,7 @@ def condition_by_pattern(
     rest: list[int],
     values: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`condition`, in each row, on the values that are not missing; rows that miss the same outputs go together.
+    """`condition`, in each row, on the outputs given there; rows that miss the same ones go together.
 
     Parameters
     ----------
