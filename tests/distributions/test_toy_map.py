@@ -1,13 +1,14 @@
 """A monotone map is one class in one file: everything else takes it as it is."""
 
 import pickle
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from scipy import stats
 from sklearn.base import clone
 
-from condensity import Mixture, TransformedMixture
+from condensity import Mixture, TransformedMixture, load, persistence
 from condensity.distributions import Distribution, MonotoneMap
 from condensity.distributions.mapped import MappedFormulas
 from condensity.distributions.transforms import make_transform
@@ -15,11 +16,11 @@ from condensity.distributions.transforms import make_transform
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
+@dataclass(frozen=True)
 class Arsinh(MonotoneMap):
     """u = arsinh(y / unit), for heavy tails on either side."""
 
-    def __init__(self, unit=1.0):
-        self.unit = unit
+    unit: float = 1.0
 
     def forward(self, y):
         return np.arcsinh(y / self.unit)
@@ -77,6 +78,14 @@ def test_it_trains_predicts_and_draws(fitted, model):
     np.testing.assert_array_equal(fitted.sample(X, 4, random_state=0), dist.sample(4, random_state=0))
     assert 0.8 < np.mean((dist.interval(0.9)[:, 0] < Y) & (dist.interval(0.9)[:, 1] > Y)) < 0.98
     pickle.loads(pickle.dumps(fitted)).predict(X)
+
+
+@pytest.mark.skipif(not hasattr(persistence, "saveable"), reason="files hold the classes of a fixed table so far")
+def test_a_registered_map_is_saved_with_the_model(fitted, tmp_path):
+    persistence.saveable("Arsinh")(Arsinh)
+    back = load(fitted.save(tmp_path / "m"))
+    assert back.predict_dist(X).transform == MAP
+    np.testing.assert_array_equal(back.predict_quantiles(X), fitted.predict_quantiles(X))
 
 
 def test_its_distributions_are_closed(fitted):
