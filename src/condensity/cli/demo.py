@@ -24,7 +24,7 @@ def four_models(
     joint_name : str
         Name of the joint mixture.
     random_state : int
-    categories : 'from_dtype' or array-like
+    categories : 'from_dtype' or array-like (c,)
         Columns of numbers that are categories.
     **joint_options
         Parameters of the joint mixture.

@@ -76,7 +76,7 @@ def read_table(name: str, table: Any, categorical_features: npt.ArrayLike = "fro
     name : str
         The argument's name, for messages.
     table : anything
-    categorical_features : 'from_dtype' or array-like of str, int or bool
+    categorical_features : 'from_dtype' or array-like (c,) of str, int or bool
         Columns that are categories in addition to those that are by their type: pandas 'category' and text, polars
         Categorical, Enum and String, Arrow dictionary and text.
 
@@ -103,7 +103,7 @@ def read_numbers(name: str, table: Any, categorical_features: npt.ArrayLike = "f
     name : str
         The argument's name, for messages.
     table : table or array-like (n, d)
-    categorical_features : 'from_dtype' or array-like of str, int or bool
+    categorical_features : 'from_dtype' or array-like (c,) of str, int or bool
         As for `read_table`.
 
     Examples

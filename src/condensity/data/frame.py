@@ -134,7 +134,7 @@ def take_rows(table: Any, rows: npt.ArrayLike) -> Any:
     Parameters
     ----------
     table : table, series or ndarray of n rows
-    rows : array-like of int (m,)
+    rows : array-like (m,) of int
         Positions; they may repeat.
 
     Examples

@@ -69,7 +69,7 @@ def rows_along(X: Any, column: int, grid: npt.ArrayLike, *, categorical_features
         Position of the column.
     grid : array-like (g,)
         Numbers; of a category codes of its levels, NaN where it is missing.
-    categorical_features : 'from_dtype' or array-like
+    categorical_features : 'from_dtype' or array-like (c,)
         As estimators take it.
 
     Returns
@@ -136,7 +136,7 @@ def look_along(
     points : int
         Grid points g of a column of numbers.
     padding : float
-    categorical_features : 'from_dtype' or array-like
+    categorical_features : 'from_dtype' or array-like (c,)
         As estimators take it.
 
     Returns

@@ -63,7 +63,7 @@ def data_panel(
         The column of y that is drawn, where it has several.
     x_label, target : str, optional
         Labels in place of the names of the column and of y.
-    categorical_features : 'from_dtype' or array-like
+    categorical_features : 'from_dtype' or array-like (c,)
         As estimators take it.
 
     Returns

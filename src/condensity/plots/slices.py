@@ -98,7 +98,7 @@ def slice_rows(
     along : int or str, default 0
         The column, by position or name.
     count : int
-    categorical_features : 'from_dtype' or array-like
+    categorical_features : 'from_dtype' or array-like (c,)
         As estimators take it.
 
     Returns

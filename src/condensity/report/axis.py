@@ -17,7 +17,7 @@ def column_for_axis(X: Any, y: np.ndarray, categories: npt.ArrayLike, along: int
     X : table or array-like (n, d)
     y : ndarray (n,)
         Without missing values.
-    categories : 'from_dtype' or array-like
+    categories : 'from_dtype' or array-like (c,)
         Columns of X that are categories, as estimators take them.
     along : int, str or None
         Position or name of a column.
@@ -36,7 +36,7 @@ def most_correlated(X: Any, y: np.ndarray, categories: npt.ArrayLike = "from_dty
     X : table or array-like (n, d)
     y : ndarray (n,)
         Without missing values.
-    categories : 'from_dtype' or array-like
+    categories : 'from_dtype' or array-like (c,)
         Columns of X that are categories, as estimators take them.
 
     Examples

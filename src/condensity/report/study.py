@@ -42,7 +42,7 @@ class DataSet:
         Names of the columns of y.
     along : int
         The column that is the x axis of the charts.
-    categories : 'from_dtype' or array-like
+    categories : 'from_dtype' or array-like (c,)
         Columns of X that are categories, as estimators take them.
     output : int, optional
         The output of the models that y is, where they have several.
