@@ -1,42 +1,48 @@
-"""What a fitted model is like, in plain words with numbers: a short list of findings, for any conditional density.
+"""Diagnostics of a fitted model: a short list of findings in words with numbers, for any conditional density.
 
-Everything is looked at in standardised units on a sample of the training rows, so that it costs about as much as a prediction.
+They are computed in standardised units on a sample of the training rows, at about the cost of a prediction.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from condensity.data import OUTLIER_DISTANCE
 from condensity.data.scaling import QUANTILE_ROWS, TIED_SHARE, resolution
-from condensity.engines.types import HALF_LOG_2PI, ROW_LOSS_CAP
+from condensity.distributions import Mixture
+from condensity.engines.types import HALF_LOG_2PI, ROW_LOSS_CAP, TrainingRows
 
-#: Training rows that are looked at, and points along each input; inputs beyond the first few are left out.
-SAMPLE_ROWS, GRID_POINTS, MOST_INPUTS = 256, 65, 20
+#: Training rows in the sample, points along each input, and inputs at most; later ones are left out.
+SAMPLE_ROWS, GRID_POINTS, MAX_INPUTS = 256, 65, 20
 
 #: Rows that the normal without x is fitted to, at most about twice as many.
 BASELINE_ROWS = 2**16
 
-#: A component counts as used where its weight is above this, and in use at all if it is so in any sampled row.
+#: A component is used in a row where its weight is above this, and unused if there is no such row in the sample.
 USED_WEIGHT = 0.01
-#: σ counts as being at a bound within this factor of it.
+#: σ is at a bound within this factor of it.
 AT_BOUND = 1.1
-#: Steps along an input that are worth a warning: in standard deviations of y, and in log σ.
+#: Steps along an input that are serious: in standard deviations of y, and in log σ.
 LARGE_STEP = 1.0
-#: A held-out mean whose standard error, in nats, is above this cannot tell much.
+#: Standard error of a held-out mean, in nats, above which it is too uncertain.
 LARGE_ERROR = 0.1
+
+#: Standardised x (n, d) to the mixture in standardised units.
+Predict = Callable[[np.ndarray], Mixture]
 
 
 class Finding(NamedTuple):
-    """One thing that was found.
+    """One finding about a fitted model.
 
     Attributes
     ----------
     name : str
-        What was looked at: 'stopping', 'baseline', 'held-out rows', 'components', 'bounds of sigma', 'steps', 'ties';
+        Subject: 'stopping', 'baseline', 'held-out rows', 'components', 'bounds of sigma', 'steps', 'ties';
         and 'joint mixture', where the model was compared with one.
     serious : bool
-        Whether it asks for something to be done.
+        Whether something should be done.
     text : str
     """
 
@@ -46,10 +52,10 @@ class Finding(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """The text as a warning says it."""
+        """The text as a sentence of a warning."""
         return self.text if self.name == "stopping" else f"The model is {self.text}"
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{'! ' if self.serious else '  '}{self.name}: {self.text}"
 
 
@@ -68,7 +74,7 @@ class Evidence(NamedTuple):
     findings: list
 
 
-def gather_evidence(rows, outcome, *, converged, held_out_log_density) -> Evidence:
+def gather_evidence(rows: TrainingRows, outcome: str, *, converged: bool, held_out_log_density: np.ndarray) -> Evidence:
     """The cheap part, done by every fit.
 
     Parameters
@@ -113,49 +119,61 @@ def examine(evidence, predict, *, log_scale_bounds=None, columns=None) -> list:
     return findings + _steps(predict, x, names)
 
 
-def baseline_log_density(y, weight, at):
-    """Log density at every row of `at` (m, q) of one normal that does not look at x, fitted to y (n, q): (m,).
+def baseline_log_density(y: np.ndarray, weight: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Log density (m,) of one normal distribution that ignores x, in nats.
 
-    Outliers pull it no further than from `OUTLIER_DISTANCE`: the squares of 10¹⁰⁰ leave no positive definite covariance.
+    Targets are clipped at `OUTLIER_DISTANCE` for its fit: the squares of 10¹⁰⁰ leave no positive definite covariance.
+
+    Parameters
+    ----------
+    y : ndarray (n, q)
+        Standardised targets that it is fitted to.
+    weight : ndarray (n,)
+    at : ndarray (m, q)
+        Standardised targets where the density is evaluated.
     """
-    some = slice(None, None, -(-len(y) // BASELINE_ROWS))
-    held = np.clip(y[some], -OUTLIER_DISTANCE, OUTLIER_DISTANCE)
-    center, covariance = _moments(held, np.asarray(weight[some], dtype=float))
+    sample = slice(None, None, -(-len(y) // BASELINE_ROWS))
+    clipped = np.clip(y[sample], -OUTLIER_DISTANCE, OUTLIER_DISTANCE)
+    center, covariance = _moments(clipped, np.asarray(weight[sample], dtype=float))
     factor = np.linalg.cholesky(covariance + 1e-9 * np.eye(y.shape[1]))
     z = np.linalg.solve(factor, (at - center).T)
-    return -0.5 * (z * z).sum(axis=0) - np.log(np.diag(factor)).sum() - y.shape[1] * HALF_LOG_2PI
+    result: np.ndarray = -0.5 * (z * z).sum(axis=0) - np.log(np.diag(factor)).sum() - y.shape[1] * HALF_LOG_2PI
+    return result
 
 
-def _moments(y, weight):
+def _moments(y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted mean (q,) and covariance (q, q)."""
     center = weight @ y / weight.sum()
     return center, ((y - center) * weight[:, None]).T @ (y - center) / weight.sum()
 
 
-def _baseline(rows, log_density):
-    """Held-out rows: better than a normal without x, and enough of them?"""
-    seen = np.isfinite(log_density)
-    if not seen.any():
+def _baseline(rows: TrainingRows, log_density: np.ndarray) -> list[Finding]:
+    """Comparison with a normal distribution that ignores x, on held-out rows, and whether these are enough."""
+    held_out = np.isfinite(log_density)
+    if not held_out.any():
         return [Finding("baseline", False, "no row was held out, so there is no honest figure to compare.")]
     floor = -ROW_LOSS_CAP
-    gain = np.maximum(log_density[seen], floor) - np.maximum(
-        baseline_log_density(rows.y, rows.weight, rows.y[seen]), floor
+    gain = np.maximum(log_density[held_out], floor) - np.maximum(
+        baseline_log_density(rows.y, rows.weight, rows.y[held_out]), floor
     )
-    mean = float(np.average(gain, weights=rows.weight[seen]))
-    error = float(np.std(gain) / np.sqrt(seen.sum()))
-    where = f"{abs(mean):.3g} nats a row on {int(seen.sum())} held-out rows (standard error {error:.2g})"
-    what = f"one normal that ignores X, by {where}"
+    mean = float(np.average(gain, weights=rows.weight[held_out]))
+    error = float(np.std(gain) / np.sqrt(held_out.sum()))
+    margin = f"{abs(mean):.3g} nats a row on {int(held_out.sum())} held-out rows (standard error {error:.2g})"
+    rival = f"one normal that ignores X, by {margin}"
     if mean > 0:
-        findings = [Finding("baseline", False, f"better than {what}.")]
+        findings = [Finding("baseline", False, f"better than {rival}.")]
     else:
-        findings = [Finding("baseline", True, f"no better than {what}: X says nothing, or the model did not learn it.")]
+        findings = [
+            Finding("baseline", True, f"no better than {rival}: X says nothing, or the model did not learn it.")
+        ]
     if error > LARGE_ERROR and mean < 5 * error:
-        text = f"{int(seen.sum())} are too few to trust: the mean log density is uncertain by {error:.2g} nats."
+        text = f"{int(held_out.sum())} are too few to trust: the mean log density is uncertain by {error:.2g} nats."
         findings.append(Finding("held-out rows", True, text))
     return findings
 
 
-def _components(dist):
-    used = (dist.weights > USED_WEIGHT).any(axis=0)
+def _components(dist: Mixture) -> list[Finding]:
+    used = np.any(dist.weights > USED_WEIGHT, axis=0)
     if used.all():
         return [Finding("components", False, f"all {len(used)} are used somewhere.")]
     text = (
@@ -165,31 +183,31 @@ def _components(dist):
     return [Finding("components", False, text)]
 
 
-def _bounds(dist, x, bounds, names):
-    """Where σ of used components is at its floor or ceiling."""
+def _bounds(dist: Mixture, x: np.ndarray, bounds: tuple[npt.ArrayLike, float], names: list[str]) -> list[Finding]:
+    """Rows in which σ of used components is at its floor or ceiling."""
     scales = dist.scales if dist.scales.ndim == 3 else dist.scales[:, :, None]
     used = (dist.weights > USED_WEIGHT)[:, :, None]
     low, high = np.exp(np.asarray(bounds[0])), np.exp(bounds[1])
     findings = []
-    for what, there in (("floor", used & (scales < low * AT_BOUND)), ("ceiling", used & (scales > high / AT_BOUND))):
+    for bound, there in (("floor", used & (scales < low * AT_BOUND)), ("ceiling", used & (scales > high / AT_BOUND))):
         rows = there.any(axis=(1, 2))
         if not rows.any():
             continue
-        limit = f"{np.min(low):.2g}" if what == "floor" else f"{high:.2g}"
+        limit = f"{np.min(low):.2g}" if bound == "floor" else f"{high:.2g}"
         middle = np.median(x[rows], axis=0)
         farthest = int(np.argmax(np.abs(middle)))
         place = (
             f"most of all where {names[farthest]} is about {middle[farthest]:+.2g} standard deviations from its mean"
         )
-        text = f"σ is at its {what} ({limit} of y's scale) in {rows.mean():.0%} of rows, {place}."
+        text = f"σ is at its {bound} ({limit} of y's scale) in {rows.mean():.0%} of rows, {place}."
         findings.append(Finding("bounds of sigma", bool(rows.mean() > 0.5), text))
     return findings or [Finding("bounds of sigma", False, "σ of used components is nowhere at its floor or ceiling.")]
 
 
-def _steps(predict, sample, names):
-    """Jumps of mean, spread and weights along each input, the others at their medians."""
+def _steps(predict: Predict, sample: np.ndarray, names: list[str]) -> list[Finding]:
+    """Steps of mean, spread and weights along each input, the others at their medians."""
     d = sample.shape[1]
-    shown = range(min(d, MOST_INPUTS))
+    shown = range(min(d, MAX_INPUTS))
     x = np.tile(np.median(sample, axis=0), (len(shown), GRID_POINTS, 1))
     for j in shown:
         low, high = np.quantile(sample[:, j], [0.01, 0.99])
@@ -211,16 +229,17 @@ def _steps(predict, sample, names):
     return [Finding("steps", serious, text)]
 
 
-def _ties(y):
+def _ties(y: np.ndarray) -> list[Finding]:
+    """Shares of repeated values of each output."""
     findings = []
     for j, column in enumerate(y.T):
         column = column[:: -(-len(column) // QUANTILE_ROWS)]
         repeated = 1.0 - len(np.unique(column)) / len(column)
         if repeated < TIED_SHARE:
             continue
-        what = "y" if y.shape[1] == 1 else f"column {j} of y"
+        label = "y" if y.shape[1] == 1 else f"column {j} of y"
         text = (
-            f"{repeated:.0%} of the values of {what} repeat another; it seems rounded to steps of {resolution(column):.2g} "
+            f"{repeated:.0%} of the values of {label} repeat another; it seems rounded to steps of {resolution(column):.2g} "
             "standard deviations. A density can gain by narrow peaks on such a grid: judge it by scores.grid_proof_score too."
         )
         findings.append(Finding("ties", False, text))
