@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from condensity import Mixture
-from condensity.inverse import fit_generalized_pareto, on_grid, propose, smoothed
+from condensity.models.inverse_sampling import fit_generalized_pareto, on_grid, propose, smoothed
 
 
 @pytest.mark.parametrize(("mean", "scale"), [(0.3, 1.0), (-2.0, 1e-3), (4.0, 0.05)])

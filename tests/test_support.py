@@ -6,8 +6,10 @@ from scipy import stats
 
 from condensity import em, support
 from condensity.compute import Compute
+from condensity.engines.types import TrainingRows
 from condensity.evaluation.selection import sweep
-from condensity.support import GATE_COST, InputDensity, calibrate, calibrated, fit_support, why_unavailable
+from condensity.models import InputDensity
+from condensity.support import GATE_COST, calibrated, calibration_scores, fit_support, why_unavailable
 
 
 def even(n, rng):
@@ -27,7 +29,8 @@ SOURCES = {"even": even, "circle": circle, "heavy tails": heavy}
 
 
 def fit(x, seed=0, **options):
-    return fit_support(x, np.ones(len(x)), np.ones(x.shape[1], dtype=bool), np.random.default_rng(seed), **options)
+    rows = TrainingRows(x, x[:, :1], np.ones(len(x)))
+    return fit_support(rows, np.ones(x.shape[1], dtype=bool), np.random.default_rng(seed), **options)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +61,8 @@ def test_held_out_rows_calibrate_exactly():
     density = InputDensity(alien, np.arange(1), em.CovarianceSpec())
     counts = np.zeros(20)
     for _ in range(300):
-        known = calibrate(density, None, None, None, rng, held_out=rng.normal(size=(19, 1)))
+        scores, _ = calibration_scores(density, None, None, rng, held_out=rng.normal(size=(19, 1)))
+        known = calibrated(density, scores, None, alien)
         counts += np.bincount(np.round(known.p_values(rng.normal(size=(50, 1))) * 20).astype(int) - 1, minlength=20)
     # 300 calibrations of 50 rows each are not 15 000 independent rows: a beta-binomial's variance is counted instead.
     error = np.sqrt(300 * stats.betabinom(50, 1, 19).var())
@@ -72,11 +76,12 @@ def test_p_values_count_calibration_rows_by_weight():
         em.CovarianceSpec(),
     )
     x = np.array([[0.1], [-0.5], [1.0], [2.0]])
-    plain = calibrated(unit, unit.scores(x))
+    prior = unit.parameters
+    plain = calibrated(unit, unit.scores(x), None, prior)
     np.testing.assert_allclose(plain.p_values([[0.0], [0.5], [1.5], [-3.0]]), [5 / 5, 4 / 5, 2 / 5, 1 / 5])
-    assert plain.smallest == 1 / 5
-    doubled = calibrated(unit, unit.scores(x), [1, 1, 1, 2])
-    repeated = calibrated(unit, unit.scores(x[[0, 1, 2, 3, 3]]))
+    assert plain.min_p_value == 1 / 5
+    doubled = calibrated(unit, unit.scores(x), np.array([1.0, 1, 1, 2]), prior)
+    repeated = calibrated(unit, unit.scores(x[[0, 1, 2, 3, 3]]), None, prior)
     points = [[0.3], [1.2], [2.5]]
     np.testing.assert_allclose(doubled.p_values(points), repeated.p_values(points))
     np.testing.assert_allclose(doubled.log_threshold, repeated.log_threshold, atol=1e-9)
@@ -129,7 +134,7 @@ def test_rows_with_gaps_are_as_rare_as_they_are_among_their_like():
     p = known.p_values(fresh[::2])
     assert abs(np.mean(p <= 0.05) - 0.05) < 0.02  # 2000 draws stand for the density: ± .005, and 2000 rows ± .005
     far = np.array([[5.0, np.nan], [np.nan, np.nan]])
-    assert known.p_values(far)[0] == known.smallest
+    assert known.p_values(far)[0] == known.min_p_value
     assert known.p_values(far)[1] > 0.2  # nothing is known of it, so nothing is strange
     np.testing.assert_array_equal(known.density.scores(fresh[1::2]), known.density.log_density(fresh[1::2]))
 
@@ -158,7 +163,7 @@ def test_hard_inputs_have_finite_densities(table):
         x[3, 2] = 1e100
     else:
         x[:, 2] = x[:, 0]
-    known = fit_support(x, np.ones(len(x)), varying, rng)
+    known = fit_support(TrainingRows(x, x[:, :1], np.ones(len(x))), varying, rng)
     assert np.isfinite(known.density.log_density(x)).all()
     p = known.p_values(x)
     assert ((p > 0) & (p <= 1)).all()

@@ -1,36 +1,43 @@
-"""The inputs that an output speaks for, p(x | y) ∝ p̂(x) p(y | x), where it has no closed form.
+"""The inputs given outputs, p(x | y) ∝ p̂(x) p(y | x), for models that have no closed form of it.
 
 One input: quadrature on a grid that is refined until it is exact, and draws that are quantiles of it, all of one weight. Several:
 draws from a proposal with weights p̂(x) p(y | x) / q(x | y), their largest smoothed by a Pareto tail whose shape k̂ says whether
-the weights have a mean that they settle at.
-
-References
-----------
-Vehtari, Simpson, Gelman, Yao & Gabry (2024), "Pareto smoothed importance sampling", JMLR 25.
-Zhang & Stephens (2009), "A new and efficient estimation method for the generalized Pareto distribution", Technometrics 51.
+the weights have a mean that they settle at (`models/inverse_sampling.py`).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
-from scipy.special import logsumexp, ndtri
-from scipy.stats import qmc
+import numpy.typing as npt
+from scipy.special import logsumexp
 
+from condensity import em
+from condensity.compute import Compute
+from condensity.data.encoders import InputEncoder, TargetEncoder
 from condensity.distributions import Mixture, arguments
-from condensity.random import as_generator
+from condensity.models import ConditionalModel, InputDensity, inverse_sampling
+from condensity.models.inputs import TOLERANCE
+from condensity.random import RandomState, as_generator
+from condensity.warning import warn_user
 
-#: Above this shape of their tail, weighted means settle so slowly that they should not be trusted (Vehtari et al.).
+#: Above this shape of their tail, weighted means settle too slowly to be trusted (Vehtari et al.).
 TRUSTED_K = 0.7
 
-#: Fewer effective draws than this are called too few.
-FEWEST_EFFECTIVE = 100.0
+#: Fewer effective draws than this are too few.
+MIN_EFFECTIVE_SIZE = 100.0
 
-#: Panels of the grid at first, how finely one may be halved, and its error, as a share of the whole, that it is halved for.
-FIRST_PANELS, MOST_HALVINGS, PANEL_ERROR = 128, 24, 1e-6
+#: The proposal for several inputs: a joint mixture of this size fitted to this many draws of the model, with a share of the draws
+#: from the density of the inputs itself, so that no weight is unbounded.
+PROPOSAL_ROWS, PROPOSAL_COMPONENTS, DEFENSIVE_SHARE = 20_000, 32, 0.1
 
-#: The most panels, at which refinement ends.
-MOST_PANELS = 2**14
+#: Inputs up to which draws from the proposal can find p(x | y).
+MAX_INVERTED_INPUTS = 15
+
+#: Nodes of the first grid around each component of the density of one input, in its σ.
+NODES = np.linspace(-10.0, 10.0, 41)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +51,21 @@ class WeightedDraws:
     log_weights : ndarray (n, s)
         Normalised: their exponentials sum to one in every row.
     effective_size : ndarray (n,)
-        1 / Σ w²: so many draws of equal weight say as much.
+        1 / Σ w²: the number of draws of equal weight with the same variance.
     pareto_k : ndarray (n,)
         Shape k̂ of the tail of the weights: above .7 the row should not be trusted. −inf where the draws are exact quantiles.
     log_evidence : ndarray (n,)
         Log p(y), in nats per unit of y.
+
+    Examples
+    --------
+    >>> from condensity import MDNRegressor
+    >>> from condensity.datasets.synthetic import make_cross
+    >>> problem = make_cross(200, random_state=0)
+    >>> model = MDNRegressor(init="gmm", random_state=0).fit(problem.X, problem.y)
+    >>> inputs = model.predict_inputs([0.5], n_draws=100)
+    >>> inputs.draws.shape, inputs.mean().shape, inputs.logpdf([[0.0]]).shape
+    ((1, 100, 1), (1, 1), (1, 1))
     """
 
     draws: np.ndarray
@@ -56,12 +73,12 @@ class WeightedDraws:
     effective_size: np.ndarray
     pareto_k: np.ndarray
     log_evidence: np.ndarray
-    _log_joint: Callable = field(repr=False)  # points (n, g, d) → log p(x, y) (n, g)
+    _log_joint: Callable[[np.ndarray], np.ndarray] = field(repr=False)  # points (n, g, d) → log p(x, y) (n, g)
 
     @property
     def trusted(self) -> np.ndarray:
         """Rows whose weights can be relied on, bool (n,)."""
-        return (self.pareto_k <= TRUSTED_K) & (self.effective_size >= FEWEST_EFFECTIVE)
+        return (self.pareto_k <= TRUSTED_K) & (self.effective_size >= MIN_EFFECTIVE_SIZE)
 
     def mean(self) -> np.ndarray:
         """Mean of every row, (n, d)."""
@@ -72,22 +89,22 @@ class WeightedDraws:
         deviation = self.draws - self.mean()[:, None]
         return np.einsum("ns,nsi,nsj->nij", np.exp(self.log_weights), deviation, deviation, optimize=True)
 
-    def sample(self, n_samples=1, *, random_state=None) -> np.ndarray:
-        """Draw with replacement from the weighted draws of every row: (n, n_samples, d)."""
+    def sample(self, n_samples: int = 1, *, random_state: RandomState = None) -> np.ndarray:
+        """Draws with replacement from the weighted draws of every row: (n, n_samples, d)."""
         rng = as_generator(random_state, "sample")
         cumulated = np.cumsum(np.exp(self.log_weights), axis=1)
         uniforms = rng.random((len(self), n_samples)) * cumulated[:, -1:]
         chosen = [np.searchsorted(row, u, side="right") for row, u in zip(cumulated, uniforms, strict=True)]
         return np.take_along_axis(self.draws, np.array(chosen, dtype=int).reshape(len(self), n_samples, 1), axis=1)
 
-    def logpdf(self, x) -> np.ndarray:
+    def logpdf(self, x: npt.ArrayLike) -> np.ndarray:
         """Log p(x | y) in nats per unit of x.
 
         Parameters
         ----------
         x : array-like
-            One input: a scalar, (n,) for a point a row, or a grid (1, g) or (n, g). Several: (d,), (n, d), (1, g, d) or
-            (n, g, d).
+            One input: a scalar, (n,) for a point per row, or a grid (1, g) or (n, g). Several: (d,), (n, d), (1, g, d) or
+            (n, g, d). In data units.
 
         Returns
         -------
@@ -98,14 +115,14 @@ class WeightedDraws:
         result = self._log_joint(grid.reshape(len(self), -1, d)) - self.log_evidence[:, None]
         return result[:, 0] if flat else result
 
-    def pdf(self, x) -> np.ndarray:
-        """Density, as `logpdf`."""
+    def pdf(self, x: npt.ArrayLike) -> np.ndarray:
+        """Density per unit of x at the points x, shapes as `logpdf`."""
         return np.exp(self.logpdf(x))
 
     def __len__(self) -> int:
         return len(self.draws)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         n, s, d = self.draws.shape
         return (
             f"<WeightedDraws: {n} rows, {s} draws of {d} input{'s' if d > 1 else ''}, effective size "
@@ -113,133 +130,141 @@ class WeightedDraws:
         )
 
 
-def on_grid(log_joint, nodes, n_draws):
-    """Quantiles of p(x | y) for one input.
+@dataclass(frozen=True, eq=False)
+class InverseModel:
+    """p(x | y) of a conditional model and a density of its inputs.
 
-    Parameters
+    Attributes
     ----------
-    log_joint : callable (x (g,)) -> (n, g)
-        Log p(x, y) of every row of y at the same points.
-    nodes : ndarray (g,)
-        Ascending; together they span all that matters, and none of the peaks is narrower than their distance there.
-    n_draws : int
-
-    Returns
-    -------
-    draws (n, n_draws), log_evidence (n,)
+    model : ConditionalModel
+    density : InputDensity
+    encoder : InputEncoder
+    target : TargetEncoder
+    compute : Compute
     """
-    ends = np.unique(np.concatenate([nodes, np.linspace(nodes[0], nodes[-1], FIRST_PANELS + 1)]))
-    x, values = _refined(log_joint, ends)
-    largest = values.max(axis=1, keepdims=True)
-    density = np.exp(values - largest)
-    mass = 0.5 * (density[:, :-1] + density[:, 1:]) * np.diff(x)
-    total = mass.sum(axis=1, keepdims=True)
-    draws = _quantiles(x, density / total, mass / total, (np.arange(n_draws) + 0.5) / n_draws)
-    return draws, largest[:, 0] + np.log(total[:, 0])
+
+    model: ConditionalModel
+    density: InputDensity
+    encoder: InputEncoder
+    target: TargetEncoder
+    compute: Compute
+
+    def predict(self, y: np.ndarray, n_draws: Any, random_state: RandomState) -> WeightedDraws:
+        """Weighted draws of the inputs for standardised outputs y (n, q).
+
+        Raises
+        ------
+        ValueError
+            For fewer than 100 draws, and where no input or more than `MAX_INVERTED_INPUTS` vary.
+
+        Warns
+        -----
+        UserWarning
+            Where weights are too uneven for a row to be trusted.
+        """
+        if not isinstance(n_draws, (int, np.integer)) or n_draws < 100:
+            raise ValueError(f"n_draws must be an integer >= 100; got {n_draws!r}.")
+        c = len(self.density.columns)
+        if not 1 <= c <= MAX_INVERTED_INPUTS:
+            raise ValueError(
+                f"predict_inputs is for 1 to {MAX_INVERTED_INPUTS} inputs that vary, and X has {c}. JointGMMRegressor answers "
+                "it for any number, in closed form."
+            )
+        seed = int(as_generator(random_state, "predict_inputs").integers(2**31))
+        result = self._by_grid(y, int(n_draws)) if c == 1 else self._by_importance(y, int(n_draws), seed)
+        _warn_of_untrusted(result)
+        return result
+
+    def draw_joint(self, n_samples: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Standardised rows x (n_samples, d) from p̂(x) and y (n_samples, q) from p(y | x)."""
+        return draw_joint(self.model, self.density, n_samples, rng, compute=self.compute)
+
+    def log_joint(self, X: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Log p(x, y) at points X (n, g, d) in data units, for standardised y (n, q), per unit of both: (n, g)."""
+        n, g, d = X.shape
+        scaler, columns = self.encoder.scaler, self.density.columns
+        x = scaler.transform(X.reshape(n * g, d)).reshape(n, g, d)
+        units = np.log(scaler.scale[columns]).sum() + self.target.log_units(y)[:, None]
+        return np.stack([self._log_joint_at(x[i][:, columns], y[i]) for i in range(n)]) - units
+
+    @cached_property
+    def _proposal(self) -> em.GaussianMixtureParameters:
+        """A joint mixture over the inputs that vary and y, fitted to draws from the model."""
+        rng = np.random.default_rng(0)
+        x, y = self.draw_joint(PROPOSAL_ROWS, rng)
+        z = np.column_stack([x[:, self.density.columns], y])
+        return em.fit_gmm(z, PROPOSAL_COMPONENTS, rng, tol=TOLERANCE, compute=self.compute).parameters
+
+    def _by_grid(self, y: np.ndarray, n_draws: int) -> WeightedDraws:
+        mixture = self.density.mixture()
+        nodes = np.unique(mixture.means.T + mixture.scales.T * NODES)
+        draws, log_evidence = inverse_sampling.on_grid(partial(self._log_joint_on_line, y=y), nodes, n_draws)
+        log_weights, shapes = np.full(draws.shape, -np.log(n_draws)), np.full(len(y), -np.inf)
+        return self._weighted(y, draws[:, :, None], log_weights, shapes, log_evidence)
+
+    def _by_importance(self, y: np.ndarray, n_draws: int, seed: int) -> WeightedDraws:
+        c, q = len(self.density.columns), y.shape[1]
+        given = em.conditional(self._proposal, range(c, c + q), range(c), y, compute=self.compute)
+        alone = self.density.mixture()[np.zeros(len(y), dtype=int)]
+        proposal = Mixture.mix([given, alone], [1.0 - DEFENSIVE_SHARE, DEFENSIVE_SHARE])
+        x = inverse_sampling.propose(proposal, n_draws, seed)
+        log_ratios = np.stack([self._log_joint_at(x[i], y[i]) for i in range(len(y))]) - proposal.logpdf(x)
+        log_evidence = logsumexp(log_ratios, axis=1) - np.log(n_draws)
+        log_weights, shapes = inverse_sampling.smoothed(log_ratios)
+        return self._weighted(y, x, log_weights, shapes, log_evidence)
+
+    def _weighted(
+        self, y: np.ndarray, z: np.ndarray, log_weights: np.ndarray, shapes: np.ndarray, log_evidence: np.ndarray
+    ) -> WeightedDraws:
+        """`WeightedDraws` in data units, from standardised draws z (n, s, c)."""
+        n, s, _ = z.shape
+        scaler, columns = self.encoder.scaler, self.density.columns
+        draws = np.empty((n, s, self.encoder.n_inputs))
+        draws[:] = scaler.center
+        draws[:, :, columns] += z * scaler.scale[columns]
+        return WeightedDraws(
+            draws=draws,
+            log_weights=log_weights,
+            effective_size=1.0 / np.exp(2.0 * log_weights).sum(axis=1),
+            pareto_k=shapes,
+            log_evidence=log_evidence - self.target.log_units(y),
+            _log_joint=partial(self.log_joint, y=y),
+        )
+
+    def _log_joint_at(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Log p(x, y) at standardised points z (s, c), for one standardised y (q,): (s,)."""
+        dist, log_inputs = self._at(z)
+        return log_inputs + dist.logpdf(np.broadcast_to(y, (len(z), len(y))) if len(y) > 1 else y[0])
+
+    def _log_joint_on_line(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Log p(x, y) at standardised points z (g,) of the one input that varies, for every standardised y (n, q): (n, g)."""
+        dist, log_inputs = self._at(z[:, None])
+        return log_inputs + dist.logpdf(y[None] if y.shape[1] > 1 else y.T).T
+
+    def _at(self, z: np.ndarray) -> tuple[Mixture, np.ndarray]:
+        """p(y | x) and log p̂(x) at standardised points z (s, c) of the inputs that vary."""
+        x = np.zeros((len(z), self.encoder.n_inputs))
+        x[:, self.density.columns] = z
+        return self.model.predict(x, compute=self.compute), self.density.log_density(x, compute=self.compute)
 
 
-def _refined(log_joint, ends):
-    """Nodes (g,) and log values (n, g): panels are halved where Simpson's rule and the trapezoid's disagree in any row."""
-    x, values = ends, log_joint(ends)
-    left = np.arange(len(x) - 1)  # panels that are not yet fine enough, by their left node
-    for _ in range(MOST_HALVINGS):
-        if not len(left) or len(x) > MOST_PANELS:
-            break
-        middle = 0.5 * (x[left] + x[left + 1])
-        between = log_joint(middle)
-        largest = np.maximum(values.max(axis=1), between.max(axis=1))[:, None]
-        density, inner = np.exp(values - largest), np.exp(between - largest)
-        whole = (0.5 * (density[:, :-1] + density[:, 1:]) * np.diff(x)).sum(axis=1, keepdims=True)
-        width = x[left + 1] - x[left]
-        error = np.abs(inner - 0.5 * (density[:, left] + density[:, left + 1])) * width / np.maximum(whole, 1e-300)
-        coarse = (error > PANEL_ERROR).any(axis=0)
-        x, values = np.insert(x, left + 1, middle), np.insert(values, left + 1, between, axis=1)
-        moved = left + np.arange(len(left))  # where the left nodes are now
-        left = np.sort(np.concatenate([moved[coarse], moved[coarse] + 1]))
-    return x, values
+def draw_joint(
+    model: ConditionalModel, density: InputDensity, n_samples: int, rng: np.random.Generator, *, compute: Compute
+) -> tuple[np.ndarray, np.ndarray]:
+    """Standardised rows x (n_samples, d) from p̂(x) and y (n_samples, q) from p(y | x)."""
+    drawn = density.draw(n_samples, rng)
+    x = np.zeros((n_samples, model.n_inputs))
+    x[:, density.columns] = drawn
+    y = model.predict(x, compute=compute).sample(1, random_state=rng)[:, 0]
+    return x, y.reshape(n_samples, -1)
 
 
-def _quantiles(x, density, mass, levels):
-    """Quantiles (n, m) of densities (n, g) that are linear between nodes x (g,), with masses (n, g − 1) between them."""
-    n = len(density)
-    above = np.cumsum(mass, axis=1)
-    above /= above[:, -1:]
-    # One search for all rows: those of row i lie between i and i + 1.
-    rows = np.arange(n)[:, None]
-    panel = np.searchsorted((above + rows).ravel(), (levels + rows).ravel()).reshape(n, -1) - rows * mass.shape[1]
-    panel = np.clip(panel, 0, mass.shape[1] - 1)
-    below = np.take_along_axis(np.pad(above, ((0, 0), (1, 0))), panel, axis=1)
-    first, last = (np.take_along_axis(density, panel + side, axis=1) for side in (0, 1))
-    width = np.diff(x)[panel]
-    rest = np.maximum(levels - below, 0.0) / width
-    root = np.sqrt(np.maximum(first**2 + 2.0 * (last - first) * rest, 0.0))
-    with np.errstate(invalid="ignore"):
-        part = 2.0 * rest / (first + root)
-    return x[panel] + width * np.clip(np.nan_to_num(part), 0.0, 1.0)
-
-
-def propose(proposal: Mixture, n_draws, seed) -> np.ndarray:
-    """Quasi-random draws from every row of a mixture over c inputs, (n, n_draws, c).
-
-    One scrambled Sobol sequence serves all rows: its first coordinate chooses components, so that each has its share, the
-    others are turned to normals.
-    """
-    c = proposal.n_outputs
-    sequence = qmc.Sobol(c + 1, seed=seed)
-    points = np.clip(sequence.random_base2(int(np.ceil(np.log2(n_draws))))[:n_draws], 1e-12, 1.0 - 1e-12)
-    normals = ndtri(points[:, 1:])
-    edges = np.cumsum(proposal.weights, axis=1)
-    factors = np.linalg.cholesky(proposal.covariances)
-    draws = np.empty((len(proposal), n_draws, c))
-    for i, row in enumerate(edges):
-        chosen = np.minimum(np.searchsorted(row / row[-1], points[:, 0], side="right"), len(row) - 1)
-        means = proposal.means[i].reshape(-1, c)
-        draws[i] = means[chosen] + np.einsum("sij,sj->si", factors[i, chosen], normals)
-    return draws
-
-
-def smoothed(log_ratios):
-    """Pareto-smoothed log weights (n, s), normalised, and the shapes k̂ (n,) of their tails."""
-    log_ratios = log_ratios - log_ratios.max(axis=1, keepdims=True)
-    pairs = [_smooth_tail(row) for row in log_ratios]
-    log_weights, shapes = np.array([row for row, _ in pairs]), np.array([k for _, k in pairs])
-    return log_weights - logsumexp(log_weights, axis=1, keepdims=True), shapes
-
-
-def _smooth_tail(log_ratios):
-    """One row: the largest weights become the quantiles of the Pareto tail that is fitted to them."""
-    s = len(log_ratios)
-    n_tail = int(min(0.2 * s, 3.0 * np.sqrt(s)))
-    order = np.argsort(log_ratios, kind="stable")
-    tail = order[s - n_tail :]
-    cut = np.exp(log_ratios[order[s - n_tail - 1]])
-    excess = np.exp(log_ratios[tail]) - cut
-    if n_tail < 5 or excess[-1] <= 0:
-        return log_ratios, -np.inf
-    shape, scale = fit_generalized_pareto(excess)
-    levels = (np.arange(n_tail) + 0.5) / n_tail
-    quantiles = (
-        -scale * np.log1p(-levels) if abs(shape) < 1e-12 else scale * np.expm1(-shape * np.log1p(-levels)) / shape
+def _warn_of_untrusted(result: WeightedDraws) -> None:
+    if result.trusted.all():
+        return
+    worst = int(np.argmax(result.pareto_k))
+    warn_user(
+        f"p(x | y) of {int((~result.trusted).sum())} of {len(result)} rows should not be trusted: the proposal does not "
+        f"cover it. Worst is row {worst}, with Pareto k = {result.pareto_k[worst]:.2f} (up to {TRUSTED_K} is "
+        f"good) and {result.effective_size[worst]:.0f} effective draws. Raise n_draws, or ask JointGMMRegressor."
     )
-    smooth = log_ratios.copy()
-    smooth[tail] = np.minimum(np.log(cut + quantiles), 0.0)  # no weight above the largest that was seen
-    return smooth, shape
-
-
-def fit_generalized_pareto(excess):
-    """Shape k and scale of a generalised Pareto distribution of ascending positive numbers (m,), by Zhang & Stephens.
-
-    The shape is drawn towards ½ with the weight of ten numbers, as Vehtari et al. do.
-    """
-    m = len(excess)
-    n_points = 30 + int(np.sqrt(m))
-    grid = 1.0 - np.sqrt(n_points / (np.arange(n_points) + 0.5))
-    quarter = excess[max(int(m / 4 + 0.5) - 1, 0)]
-    theta = 1.0 / excess[-1] + grid / (3.0 * max(quarter, np.finfo(float).tiny * excess[-1]))
-    shapes = np.log1p(-theta[:, None] * excess).mean(axis=1)
-    profile = m * (np.log(-theta / shapes) - shapes - 1.0)
-    weights = np.exp(profile - logsumexp(profile))
-    best = float(weights @ theta)
-    shape = float(np.log1p(-best * excess).mean())
-    scale = -shape / best
-    return (m * shape + 10.0 * 0.5) / (m + 10.0), scale

@@ -9,7 +9,11 @@ import numpy as np
 COMPLETE = 1e-12
 
 
-def as_generator(random_state: object, stream: str | None = None) -> np.random.Generator:
+#: Values that users may give as `random_state`.
+RandomState = int | np.random.Generator | np.random.RandomState | None
+
+
+def as_generator(random_state: RandomState, stream: str | None = None) -> np.random.Generator:
     """Turn None, an integer, a Generator or a RandomState into a Generator.
 
     An integer gives the same numbers every time; None gives fresh ones; a Generator or RandomState is advanced, so two

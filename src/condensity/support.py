@@ -1,11 +1,11 @@
-"""Where there is data: a density of the inputs, how rare a row is beside rows that the density has not seen, and the gate.
+"""Where there is data: a density of the inputs, p-values of rows against rows that the density was fitted without, and a gate.
 
     density  p̂(x): a Gaussian mixture over the standardised inputs
     p-value  (1 + #{i : s(x_i) ≤ s(x)}) / (1 + m),   s = log p̂, over m calibration rows
     gate     g(x) = p̂(x)^β / (p̂(x)^β + t^β),         t such that the mean of 1 − g over the calibration rows is .01
 
-Calibration rows are scored by a density that was fitted without them, so that they are to it what new rows are to p̂. Then a new
-row like the training rows has P(p-value ≤ α) ≤ α, whatever p̂ is worth: exactly for rows that were held out altogether, and in
+Calibration rows are scored by a density fitted without them, so their scores are exchangeable with those of new rows. Then a new
+in-distribution row has P(p-value ≤ α) ≤ α, whatever the quality of p̂: exactly for rows that were held out altogether, and in
 practice where every row is scored by one of five cross-fits (`docs/decisions.md` has the figures).
 
 With β = 1, g would be the probability that x comes from p̂ rather than from an even background, but it falls off over a nat of
@@ -19,7 +19,8 @@ Bishop (1994), "Novelty detection and neural network validation": the density of
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import NoReturn
 
 import numpy as np
 from scipy.optimize import brentq
@@ -29,33 +30,26 @@ from condensity import em
 from condensity.compute import AUTO, Compute
 from condensity.data.splitting import N_FOLDS, fold_splits, held_out_splits
 from condensity.distributions import Mixture
-from condensity.em.sweep import candidate_sizes, sweep
+from condensity.em.sweep import ROWS_PER_COMPONENT
+from condensity.engines.types import TrainingRows
+from condensity.models.inputs import HELD_OUT_SHARE, InputDensity, fit_density, mixture_of
 from condensity.monitor import Monitor
+from condensity.persistence import saveable
+from condensity.warning import warn_user
 
-#: Numbers of components that are tried. A network of one input and few rows is fitted in less time than this sweep takes, and
-#: fewer sizes do: n = 1000, three odd sets: 21 → 12 ms, held-out log density −1.338 both. At n = 5000 they would cost .006 nats.
-SIZES = (1, 2, 4, 8, 16, 32)
-FEW_SIZES, FEW_ROWS = (1, 3, 8, 20), 2000
-
-#: The sweep ends after so many sizes without a better one.
-PATIENCE = 2
-
-#: EM stops when its objective changes by less, in nats a row: ranks of rows ask for no more.
-TOLERANCE = 2e-3
-
-HELD_OUT_SHARE = 0.2
+#: What `predict_dist` can do with rows that are out of distribution.
+OUTSIDE = ("ignore", "deficient", "prior", "warn", "raise")
 
 #: Rows that the density is fitted to at most, and rows up to which every one of them calibrates it, by cross-fitting.
-MOST_ROWS, CROSS_FIT_ROWS = 50_000, 5_000
+MAX_ROWS, CROSS_FIT_ROWS = 50_000, 5_000
 
-#: Inputs are held within so many standard deviations for the fit: squares of 10¹⁰⁰ leave no covariance positive definite.
-FARTHEST = 1e6
+#: Inputs are clipped at this many standard deviations for the fit: squares of 10¹⁰⁰ leave no covariance positive definite.
+MAX_DISTANCE = 1e6
 
-#: With more columns than the first, components share a covariance or have diagonal ones; with more than the second, there is no
-#: density worth its time.
-MOST_FULL_COLUMNS, MOST_COLUMNS = 30, 300
+#: With more columns there is no density worth its time.
+MAX_COLUMNS = 300
 
-#: Mass that data like the training data lose to the gate, on average.
+#: Mass that in-distribution rows lose to the gate, on average.
 GATE_COST = 0.01
 
 #: β of the gate. Of draws at x from even inputs widened by half on both sides, n = 1000, 8 components: 9.9 % fell outside the
@@ -65,120 +59,181 @@ SHARPNESS = 8.0
 #: Log g of rows that depart from a constant column: exp of it is 0.
 LOG_NOTHING = -1e4
 
-#: Draws that stand for the density where rows with gaps are compared with complete ones.
-REFERENCE_DRAWS = 2000
+#: σ of the prior that outside='prior' reverts to, in those of the marginal of y.
+PRIOR_WIDENING = 2.0
+
+#: The marginal of y: components at most, iterations of EM (it is a fallback, not an estimate), and rows that it is fitted to.
+PRIOR_COMPONENTS, PRIOR_ITERATIONS, PRIOR_ROWS = 4, 5, 5000
 
 
+@saveable("SupportModel")
 @dataclass(frozen=True, eq=False)
-class InputDensity:
-    """A Gaussian mixture over the columns of standardised x that vary.
-
-    Attributes
-    ----------
-    parameters : em.GaussianMixtureParameters
-        Over `columns`.
-    columns : ndarray (c,) of int
-    form : em.Form
-    engine : str
-    n_threads : int
-    """
-
-    parameters: em.GaussianMixtureParameters
-    columns: np.ndarray
-    spec: em.CovarianceSpec
-    engine: str = "auto"
-    n_threads: int = 1
-
-    def log_density(self, x) -> np.ndarray:
-        """Log p̂ of what each row of x (n, d) knows, (n,)."""
-        return self._log_density(np.asarray(x, dtype=float)[:, self.columns])
-
-    def scores(self, x) -> np.ndarray:
-        """Log p̂ of every row of x (n, d); of a row with gaps, the log p̂ of complete rows as rare as it, (n,).
-
-        How rare a row is among those that know the same columns is read off draws from p̂.
-        """
-        z = np.asarray(x, dtype=float)[:, self.columns]
-        scores = self._log_density(z)
-        gaps = np.isnan(z)
-        if not gaps.any():
-            return scores
-        draws = self.draw(REFERENCE_DRAWS, np.random.default_rng(0))
-        complete = np.sort(self._log_density(draws))
-        for pattern in np.unique(gaps[gaps.any(axis=1)], axis=0):
-            rows = (gaps == pattern).all(axis=1)
-            alike = np.sort(self._log_density(np.where(pattern, np.nan, draws)))
-            low, high = scores[rows] - alike[0], scores[rows] - alike[-1]
-            scores[rows] = np.interp(scores[rows], alike, complete) + np.minimum(low, 0.0) + np.maximum(high, 0.0)
-        return scores
-
-    def draw(self, n_samples, random_state) -> np.ndarray:
-        """Rows from p̂ over `columns`, (n_samples, c)."""
-        if not len(self.columns):
-            return np.empty((n_samples, 0))
-        return self.mixture().sample(n_samples, random_state=random_state)[0].reshape(n_samples, -1)
-
-    def mixture(self) -> Mixture:
-        """One row, in standardised units."""
-        weights, means, _ = self.parameters
-        factors = em.factors_of(self.parameters)
-        return Mixture.from_factors(np.log(weights)[None], means[None], factors[None])
-
-    def _log_density(self, z):
-        return em.log_density(self.parameters, z, self.spec, compute=Compute(self.engine, self.n_threads))
-
-
-@dataclass(frozen=True, eq=False)
-class Support:
-    """A density of the inputs with the calibration that makes p-values and a gate of it.
+class SupportModel:
+    """A density of the inputs with a calibration, from which p-values and a gate follow.
 
     Attributes
     ----------
     density : InputDensity
     scores : ndarray (m,)
         Log p̂ of the calibration rows, ascending.
-    counts : ndarray (m + 1,)
-        Rows among the first 0, 1, … m of them, by sample weight.
+    weights : ndarray (m,) or None
+        Sample weights of the calibration rows; None: all 1.
     log_threshold : float
-        Log t.
+        Log t of the gate.
+    prior : em.GaussianMixtureParameters
+        Marginal mixture of the standardised outputs, for outside='prior'.
     """
 
     density: InputDensity
     scores: np.ndarray
-    counts: np.ndarray
+    weights: np.ndarray | None
     log_threshold: float
+    prior: em.GaussianMixtureParameters
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """Total weight of the first 0, 1, … m calibration rows, (m + 1,)."""
+        weights = np.ones(len(self.scores)) if self.weights is None else self.weights
+        return np.concatenate([[0.0], np.cumsum(weights)])
 
     @property
-    def smallest(self) -> float:
-        """The smallest p-value there is: of rows rarer than every calibration row."""
+    def min_p_value(self) -> float:
+        """The smallest p-value: of rows rarer than every calibration row."""
         return 1.0 / (1.0 + float(self.counts[-1]))
 
-    def p_values(self, x) -> np.ndarray:
-        """Conformal p-values of rows of standardised x (n, d), in (0, 1]."""
-        rank = np.searchsorted(self.scores, self.density.scores(x), side="right")
-        return (1.0 + self.counts[rank]) * self.smallest
+    def p_values(self, x: np.ndarray, departs: np.ndarray | bool = False, *, compute: Compute = AUTO) -> np.ndarray:
+        """Conformal p-values in (0, 1] of rows of standardised x (n, d); the smallest where rows (n,) depart from constants."""
+        rank = np.searchsorted(self.scores, self.density.scores(x, compute=compute), side="right")
+        return np.where(departs, self.min_p_value, (1.0 + self.counts[rank]) * self.min_p_value)
 
-    def log_gate(self, x) -> np.ndarray:
-        """Log g of rows of standardised x (n, d), ≤ 0."""
-        return log_expit(SHARPNESS * (self.density.scores(x) - self.log_threshold))
+    def log_gate(self, x: np.ndarray, departs: np.ndarray | bool = False, *, compute: Compute = AUTO) -> np.ndarray:
+        """Log g ≤ 0 of rows of standardised x (n, d)."""
+        log_gate = log_expit(SHARPNESS * (self.density.scores(x, compute=compute) - self.log_threshold))
+        return np.where(departs, LOG_NOTHING, log_gate)
+
+    def log_density(self, x: np.ndarray, *, compute: Compute = AUTO) -> np.ndarray:
+        """Log p̂ of the observed values of each row of standardised x (n, d), (n,)."""
+        return self.density.log_density(x, compute=compute)
+
+    def apply(
+        self, dist: Mixture, x: np.ndarray, departs: np.ndarray, outside: str, *, compute: Compute = AUTO
+    ) -> Mixture:
+        """A standardised prediction for standardised x (n, d), with `outside` applied where there is no data.
+
+        Raises
+        ------
+        ValueError
+            For outside='raise', if there is a row rarer than every calibration row.
+
+        Warns
+        -----
+        UserWarning
+            For outside='warn', likewise.
+        """
+        if outside in ("warn", "raise"):
+            self._complain(self.p_values(x, departs, compute=compute), outside)
+            return dist
+        log_gate = self.log_gate(x, departs, compute=compute)
+        if outside == "deficient":
+            return dist.gated(log_gate)
+        gate = np.exp(log_gate)
+        prior = mixture_of(self.prior, len(dist), PRIOR_WIDENING)
+        return Mixture.mix([dist, prior], np.column_stack([gate, 1.0 - gate]))
+
+    def _complain(self, p_values: np.ndarray, outside: str) -> None:
+        strange = np.flatnonzero(p_values <= self.min_p_value)
+        if not len(strange):
+            return
+        message = (
+            f"{len(strange)} of {len(p_values)} rows of X, the first of them row {strange[0]}, are rarer than every one of the "
+            f"{round(1 / self.min_p_value) - 1} calibration rows; {len(p_values) * self.min_p_value:.2g} would be by chance. "
+            "What the model says of them is extrapolation; see support(X)."
+        )
+        if outside == "raise":
+            raise ValueError(message)
+        warn_user(message)
+
+    def check_loaded(self) -> None:
+        """Refuse a calibration that no rows can have given."""
+        scores, weights = self.scores, self.weights
+        if scores.ndim != 1 or not len(scores) or not np.isfinite(scores).all() or (np.diff(scores) < 0).any():
+            raise ValueError("scores of calibration rows must be finite and ascending")
+        if weights is not None and (weights.shape != scores.shape or not (weights >= 0).all() or not weights.any()):
+            raise ValueError("calibration rows must have weights")
+        if not np.isfinite(self.log_threshold):
+            raise ValueError("the gate must have a threshold")
 
 
-def calibrated(density: InputDensity, scores, weight=None) -> Support:
-    """A density with scores of rows that it has not seen, (m,), of sample weights (m,)."""
-    weight = np.ones(len(scores)) if weight is None else np.asarray(weight, dtype=float)
+@saveable("NoSupport")
+@dataclass(frozen=True, eq=False)
+class NoSupport:
+    """The absence of a support model.
+
+    Attributes
+    ----------
+    reason : str
+    density : InputDensity or None
+        Of a model that has a density of its inputs without calibration.
+    """
+
+    reason: str
+    density: InputDensity | None = None
+
+    def require(self, verb: str) -> NoReturn:
+        """Refuse a verb that needs a support model.
+
+        Raises
+        ------
+        ValueError
+        """
+        raise ValueError(f"{verb} needs a support model: {self.reason}.")
+
+    def check_loaded(self) -> None:
+        """Refuse a reason that is none."""
+        if not isinstance(self.reason, str):
+            raise ValueError("the reason for the absence of a support model is none")
+
+
+def density_of(support: SupportModel | NoSupport, verb: str) -> InputDensity:
+    """The density of the inputs.
+
+    Raises
+    ------
+    ValueError
+        Where there is none, naming the verb that needs it.
+    """
+    if support.density is None:
+        assert isinstance(support, NoSupport)
+        raise ValueError(f"{verb} needs a density of the inputs: {support.reason}.")
+    return support.density
+
+
+def calibrated(
+    density: InputDensity, scores: np.ndarray, weight: np.ndarray | None, prior: em.GaussianMixtureParameters
+) -> SupportModel:
+    """A support model from scores (m,) of rows that the density was fitted without, with sample weights (m,)."""
     order = np.argsort(scores, kind="stable")
-    scores, weight = np.asarray(scores)[order], weight[order]
+    scores = np.asarray(scores, dtype=float)[order]
+    weights = None if weight is None or (weight == 1.0).all() else np.asarray(weight, dtype=float)[order]
     reach = 100.0 / SHARPNESS
 
-    def excess(log_threshold):
-        return np.average(expit(SHARPNESS * (log_threshold - scores)), weights=weight) - GATE_COST
+    def excess(log_threshold: float) -> float:
+        return float(np.average(expit(SHARPNESS * (log_threshold - scores)), weights=weights)) - GATE_COST
 
     log_threshold = brentq(excess, scores[0] - reach, scores[-1] + reach)
-    return Support(density, scores, np.concatenate([[0.0], np.cumsum(weight)]), float(log_threshold))
+    return SupportModel(density, scores, weights, float(log_threshold), prior)
 
 
-def calibrate(density, refit: Callable, x, weight, rng, *, held_out=None, n_threads=1) -> Support:
-    """Calibrate a density on held-out rows or, without them, by cross-fits.
+def calibration_scores(
+    density: InputDensity,
+    refit: Callable[[np.ndarray], InputDensity],
+    rows: TrainingRows,
+    rng: np.random.Generator,
+    *,
+    held_out: np.ndarray | None = None,
+    compute: Compute = AUTO,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Log p̂ (m,) of calibration rows under densities fitted without them, and their sample weights.
 
     Parameters
     ----------
@@ -186,124 +241,81 @@ def calibrate(density, refit: Callable, x, weight, rng, *, held_out=None, n_thre
         Of all rows.
     refit : callable (ndarray of int) -> InputDensity
         The same density, fitted to some of the rows only.
-    x, weight : ndarray (n, d), (n,)
-        Standardised training rows.
+    rows : TrainingRows
+        Standardised training rows, which calibrate by cross-fits unless rows are held out.
     rng : numpy Generator
     held_out : ndarray (v, d), optional
         Standardised rows that took no part in the fit.
-    n_threads : int
+    compute : Compute
     """
     if held_out is not None:
-        return calibrated(density, density.scores(held_out))
-    splits = _calibration_splits(len(x), rng)
-    scored = em.in_threads(lambda split: refit(split[0]).scores(x[split[1]]), splits, n_threads, Monitor())
-    rows = np.concatenate([out for _, out in splits])
-    return calibrated(density, np.concatenate(scored), weight[rows])
+        return density.scores(held_out, compute=compute), None
+
+    def score(split: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        kept, out = split
+        return refit(kept).scores(rows.x[out], compute=compute.one_thread)
+
+    splits = _calibration_splits(len(rows.x), rng)
+    scores = em.in_threads(score, splits, compute.n_threads, Monitor())
+    return np.concatenate(scores), rows.weight[np.concatenate([out for _, out in splits])]
 
 
-def fit_support(x, weight, varying, rng, *, held_out=None, compute: Compute = AUTO) -> Support:
-    """Fit a mixture to standardised inputs, its size and form chosen by held-out rows, and calibrate it.
+def fit_support(
+    rows: TrainingRows,
+    varying: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    held_out: np.ndarray | None = None,
+    compute: Compute = AUTO,
+) -> SupportModel:
+    """Fit a mixture to standardised inputs, its size and covariance type chosen by held-out rows, and calibrate it.
 
     Parameters
     ----------
-    x : ndarray (n, d)
-        Without gaps.
-    weight : ndarray (n,)
-        With mean one.
+    rows : TrainingRows
+        Without missing values, weights with mean one.
     varying : bool ndarray (d,)
         Columns with more than one value.
     rng : numpy Generator
     held_out : ndarray (v, d), optional
-        The caller's own validation rows: they judge sizes, and calibrate.
+        The caller's own validation rows: sizes are compared and the density is calibrated on them.
     compute : Compute
     """
-    columns = np.flatnonzero(varying)
-    x = np.clip(np.asarray(x, dtype=float), -FARTHEST, FARTHEST)
-    if not len(columns):
-        nothing = em.GaussianMixtureParameters(np.ones(1), np.empty((1, 0)), np.empty((1, 0, 0)))
-        return calibrated(InputDensity(nothing, columns, em.CovarianceSpec()), np.zeros(len(x)), weight)
-    z = x[:, columns]
-    others = None if held_out is None else np.asarray(held_out, dtype=float)[:, columns]
-    spec, start = _best_start(z, weight, others, rng, compute=compute)
-
-    def fit(rows, start):
-        parameters = fit_again(z[rows], weight[rows], start, spec, compute=compute)
-        return InputDensity(parameters, columns, spec, compute.engine, compute.n_threads)
-
-    density = fit(slice(None), start)
-    return calibrate(
-        density,
-        lambda rows: fit(rows, density.parameters),
-        x,
-        weight,
-        rng,
-        held_out=held_out,
-        n_threads=compute.n_threads,
-    )
+    x = np.clip(np.asarray(rows.x, dtype=float), -MAX_DISTANCE, MAX_DISTANCE)
+    density, refit = fit_density(x, rows.weight, np.flatnonzero(varying), held_out, rng, compute)
+    clipped = rows._replace(x=x)
+    if len(density.columns):
+        scores, weight = calibration_scores(density, refit, clipped, rng, held_out=held_out, compute=compute)
+    else:
+        scores, weight = np.zeros(len(x)), rows.weight
+    return calibrated(density, scores, weight, fit_prior(rows, rng, compute))
 
 
-def fit_again(z, weight, start, spec, *, compute: Compute = AUTO) -> em.GaussianMixtureParameters:
-    """A mixture of other rows of the same table, from where an earlier fit ended.
-
-    Where a component stands 10¹⁰⁰ away on a row that is not among them, its covariance would be lost to rounding: then from anew.
-    """
-    how: dict[str, Any] = {
-        "sample_weight": weight,
-        "spec": spec,
-        "tol": TOLERANCE,
-    }
-    size, rng = len(start.weights), np.random.default_rng(0)
-    try:
-        return em.fit_gmm(z, size, rng, start=start, compute=compute, **how).parameters
-    except np.linalg.LinAlgError:
-        return em.fit_gmm(z, size, rng, compute=compute, **how).parameters
+def fit_prior(rows: TrainingRows, rng: np.random.Generator, compute: Compute) -> em.GaussianMixtureParameters:
+    """A small mixture fitted to the standardised outputs alone."""
+    some = slice(None, None, -(-len(rows.y) // PRIOR_ROWS))
+    y = np.asarray(rows.y[some], dtype=float)
+    size = max(1, min(PRIOR_COMPONENTS, len(y) // ROWS_PER_COMPONENT))
+    weight = rows.weight[some]
+    return em.fit_gmm(y, size, rng, sample_weight=weight, max_iter=PRIOR_ITERATIONS, compute=compute).parameters
 
 
-def why_unavailable(d) -> str | None:
+def rows_for_support(rows: TrainingRows) -> TrainingRows:
+    """Rows that the density of the inputs will be fitted to: a copy, since a network limits its inputs in place."""
+    n = len(rows.y)
+    if n <= MAX_ROWS:
+        return rows._replace(x=rows.x.copy())
+    return rows.take(np.random.default_rng(0).choice(n, MAX_ROWS, replace=False))
+
+
+def why_unavailable(d: int) -> str | None:
     """Why there is no density of d inputs, or None if there can be one."""
-    if d <= MOST_COLUMNS:
+    if d <= MAX_COLUMNS:
         return None
-    return f"X has {d} columns, and a density of more than {MOST_COLUMNS} is not worth its time"
+    return f"X has {d} columns, and a density of more than {MAX_COLUMNS} is not worth its time"
 
 
-def _best_start(z, weight, held_out, rng, *, compute: Compute):
-    """Form and parameters of the mixture that is best on held-out rows."""
-    n, d = z.shape
-    splits = [(np.arange(n), None)] if held_out is not None else held_out_splits(n, HELD_OUT_SHARE, rng)
-    fewest = min(len(kept) for kept, _ in splits)
-    sizes = candidate_sizes(fewest, FEW_SIZES if d == 1 and n < FEW_ROWS else SIZES)
-    kinds = ("full",) if d <= MOST_FULL_COLUMNS else ("tied", "diag")
-    found: dict[tuple, tuple] = {}
-    best: list[tuple] = []
-
-    def score(spec, size, seed):
-        """Mean held-out log density of a size; folds begin where a fit of all rows ended, which halves their time."""
-        seeded, how = np.random.default_rng(seed), {"spec": spec, "tol": TOLERANCE, "compute": compute.one_thread}
-        start = em.fit_gmm(z, size, seeded, sample_weight=weight, **how).parameters if len(splits) > 1 else None
-        results = []
-        for kept, out in splits:
-            fit = em.fit_gmm(z[kept], size, seeded, sample_weight=weight[kept], start=start, **how)
-            rows, counts = (held_out, np.ones(len(held_out))) if out is None else (z[out], weight[out])
-            log_density = em.held_out_scores(fit.parameters, spec, rows, d, joint=True, compute=compute.one_thread)
-            results.append(np.average(log_density, weights=counts))
-        found[spec, size] = float(np.mean(results)), spec, fit.parameters if start is None else start
-        return found[spec, size][0]
-
-    for kind in kinds:
-        spec, seeds = em.CovarianceSpec(kind), rng.integers(2**63, size=len(sizes))
-
-        def scores(group: list[int], spec=spec, seeds=seeds) -> list[float]:
-            return em.in_threads(
-                lambda size: score(spec, size, seeds[sizes.index(size)]), group, compute.n_threads, Monitor()
-            )
-
-        selection = sweep(scores, sizes, at_once=compute.n_threads, patience=PATIENCE)
-        best.append(found[spec, selection.best])
-    _, spec, parameters = max(best, key=lambda entry: entry[0])
-    return spec, parameters
-
-
-def _calibration_splits(n, rng):
+def _calibration_splits(n: int, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
     """Pairs (kept, out) of row indices: five folds, or one part of long tables."""
     if n < CROSS_FIT_ROWS:
         return fold_splits(n, min(N_FOLDS, n), rng)

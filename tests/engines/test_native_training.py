@@ -200,10 +200,10 @@ def test_units_of_powers_of_two_change_no_bit(exponent):
     for column in range(3):
         units = np.where(np.arange(3) == column, unit, 1.0)
         moved = MDNRegressor(random_state=0).fit(rows.x * units, rows.y)
-        np.testing.assert_array_equal(moved._fit.parameters, model._fit.parameters)
+        np.testing.assert_array_equal(moved.model_.parameters, model.model_.parameters)
         np.testing.assert_array_equal(moved.score_samples(test.x * units, test.y), model.score_samples(test.x, test.y))
     moved = MDNRegressor(random_state=0).fit(rows.x, rows.y * unit)
-    np.testing.assert_array_equal(moved._fit.parameters, model._fit.parameters)
+    np.testing.assert_array_equal(moved.model_.parameters, model.model_.parameters)
     shift = exponent * np.log(2.0)
     shifted = model.score_samples(test.x, test.y) - shift
     np.testing.assert_allclose(moved.score_samples(test.x, test.y * unit), shifted, rtol=0, atol=1e-14 * abs(shift))

@@ -169,12 +169,17 @@ def sealed(path, change):
     return path
 
 
-def group_by_missing(tree, name):
+def state_of(manifest):
+    """The fields of the estimator."""
+    return manifest["state"]["fields"]
+
+
+def nodes_of(tree, name):
     """All nodes of a class in a manifest."""
     if isinstance(tree, dict):
         found = [tree["fields"]] if tree.get("$class") == name else []
-        return found + [node for value in tree.values() for node in group_by_missing(value, name)]
-    return [node for value in tree for node in group_by_missing(value, name)] if isinstance(tree, list) else []
+        return found + [node for value in tree.values() for node in nodes_of(value, name)]
+    return [node for value in tree for node in nodes_of(value, name)] if isinstance(tree, list) else []
 
 
 CHANGES = {
@@ -182,12 +187,13 @@ CHANGES = {
     "no class": lambda m, t: m.pop("class"),
     "no state": lambda m, t: m.update({"state": {}}),
     "state of another kind": lambda m, t: m.update({"state": [1]}),
-    "no learned": lambda m, t: m["state"].update({"learned": 3}),
-    "unknown parameter": lambda m, t: m["state"]["params"].update({"shell": "rm"}),
-    "wrong parameter": lambda m, t: m["state"]["params"].update({"n_components": -3}),
-    "missing part": lambda m, t: m["state"]["learned"].pop("_x_scaler"),
-    "replaced method": lambda m, t: m["state"]["learned"].update({"_schema": "text"}),
-    "method overwritten": lambda m, t: m["state"]["learned"].update({"predict_dist": "text"}),
+    "no parameters": lambda m, t: state_of(m).update({"params": 3}),
+    "unknown parameter": lambda m, t: state_of(m)["params"].update({"shell": "rm"}),
+    "wrong parameter": lambda m, t: state_of(m)["params"].update({"n_components": -3}),
+    "missing part": lambda m, t: state_of(m).pop("encoder"),
+    "part of another kind": lambda m, t: state_of(m).update({"encoder": "text"}),
+    "parts exchanged": lambda m, t: state_of(m).update({"encoder": state_of(m)["target"]}),
+    "method overwritten": lambda m, t: state_of(m).update({"predict_dist": "text"}),
     "short tensor": lambda m, t: t.update({name: array.ravel()[:1] for name, array in t.items() if array.ndim > 1}),
     "empty tensors": lambda m, t: t.update({name: array[:0] for name, array in t.items() if array.ndim}),
     "integers": lambda m, t: t.update({name: np.zeros(array.shape, dtype=np.int64) for name, array in t.items()}),
@@ -195,8 +201,8 @@ CHANGES = {
     "negative scales": lambda m, t: t.update(
         {name: -np.abs(array) - 1.0 for name, array in t.items() if array.dtype == float}
     ),
-    "wrong width": lambda m, t: m["state"]["learned"].update({"n_features_in_": 7}),
-    "wrong outputs": lambda m, t: m["state"]["learned"].update({"_y_shape": {"$tuple": [5]}}),
+    "wrong width": lambda m, t: state_of(m)["encoder"]["fields"]["schema"]["fields"].update({"n_features": 7}),
+    "wrong outputs": lambda m, t: state_of(m)["target"]["fields"].update({"shape": {"$tuple": [5]}}),
 }
 
 
@@ -214,7 +220,7 @@ def test_a_network_that_claims_to_be_huge_is_refused_before_it_is_made(tmp_path)
     path = FITS["MDN"]().save(tmp_path / "m")
 
     def claim(manifest, _):
-        for network in group_by_missing(manifest, "Network"):
+        for network in nodes_of(manifest, "Network"):
             network["hidden"] = {"$tuple": [2**40, 2**40]}
 
     with pytest.raises(ModelFileError, match="as many numbers as its layers need"):

@@ -85,7 +85,7 @@ def test_inputs_far_out_are_seen_as_they_are():
 
 
 def test_long_tables_are_looked_at_in_part(monkeypatch):
-    monkeypatch.setattr("condensity.support.MOST_ROWS", 200)
+    monkeypatch.setattr("condensity.support.MAX_ROWS", 200)
     problem = make_cross(500, random_state=0)
     for estimator in DEFAULTS.values():
         assert clone(estimator).fit(problem.X, problem.y).support([[1e3]])[0] == 1 / 201
@@ -200,7 +200,7 @@ def test_ctrl_c_while_inputs_are_fitted_keeps_the_model(monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("condensity.support.fit_support", interrupted)
+    monkeypatch.setattr("condensity.estimators.base.fit_support", interrupted)
     problem = make_cross(300, random_state=0)
     with pytest.warns(UserWarning, match="Interrupted while the density of the inputs"):
         model = MDNRegressor(random_state=0).fit(problem.X, problem.y)

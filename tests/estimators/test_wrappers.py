@@ -171,7 +171,8 @@ def test_models_travel_between_processes(model):
     copy = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(copy.score_samples(FRAME, Y), model.score_samples(FRAME, Y))
     parts = joblib.Parallel(n_jobs=2, backend="loky")(joblib.delayed(model.predict)(FRAME[i::2]) for i in range(2))
-    np.testing.assert_array_equal(parts[1], model.predict(FRAME)[1::2])
+    for i, part in enumerate(parts):  # the same rows: matrix products round rows by their place in a batch
+        np.testing.assert_array_equal(part, model.predict(FRAME[i::2]))
 
 
 def test_a_notebook_shows_the_model(model):

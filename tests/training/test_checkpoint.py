@@ -76,7 +76,7 @@ def test_a_fit_broken_off_anywhere_goes_on_to_the_same_bits(tmp_path, monkeypatc
             continue
         break
     assert n_crashes >= 2
-    np.testing.assert_array_equal(again._fit.parameters, straight._fit.parameters)
+    np.testing.assert_array_equal(again.model_.parameters, straight.model_.parameters)
     np.testing.assert_array_equal(again.oof_score_samples_, straight.oof_score_samples_)
     assert again.outcome_ == straight.outcome_
     assert not path.exists()  # it has served
@@ -96,7 +96,7 @@ def test_kill_9_loses_nothing(tmp_path):
         x = np.random.default_rng(0).normal(size=(3000, 4))
         model = MDNRegressor(n_members=2, random_state=int(sys.argv[2]), checkpoint=sys.argv[1] or None)
         model.fit(x, x[:, 0] + 0.1 * x[:, 1] ** 3)
-        np.save({str(tmp_path / "thetas.npy")!r}, model._fit.parameters)
+        np.save({str(tmp_path / "thetas.npy")!r}, model.model_.parameters)
     """)
 
     def start(path, seed):
@@ -132,7 +132,7 @@ def test_without_a_random_state_the_checkpoint_keeps_the_seed(tmp_path, monkeypa
     fits = []
     for _ in range(2):
         path.write_bytes(content)
-        fits.append(model(random_state=None, checkpoint=path).fit(DATA.X, DATA.y)._fit.parameters)
+        fits.append(model(random_state=None, checkpoint=path).fit(DATA.X, DATA.y).model_.parameters)
     np.testing.assert_array_equal(*fits)
 
 
@@ -225,7 +225,7 @@ def test_warm_start_goes_on_from_the_last_fit():
     cold.fit(DATA.X, DATA.y)
     assert cold.score(DATA.X, DATA.y) == scores[0]
     # Units stay: the same rows in other units are other rows.
-    assert warm.fit(DATA.X, DATA.y)._y_scaler is warm.fit(DATA.X, 3.0 * DATA.y)._y_scaler
+    assert warm.fit(DATA.X, DATA.y).target_.scaler is warm.fit(DATA.X, 3.0 * DATA.y).target_.scaler
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_partial_fit_learns_epoch_by_epoch(engine):
     again = model(engine=engine)
     for _ in range(60):
         again.partial_fit(DATA.X, DATA.y)
-    np.testing.assert_array_equal(again._fit.parameters, all_rows._fit.parameters)
+    np.testing.assert_array_equal(again.model_.parameters, all_rows.model_.parameters)
 
 
 @pytest.mark.trap("T18")

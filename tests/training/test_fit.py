@@ -43,11 +43,11 @@ def test_edges_lie_at_quantiles_and_few_values_have_a_bin_between_each_two():
 def test_held_out_likelihood_chooses_the_encoding():
     steps = MDNRegressor(random_state=0).fit(*table())
     assert [each["numeric_encoding"] for each in steps.candidates_] == [None, "piecewise"]
-    assert steps._fit.network.edges is not None
+    assert steps.model_.network.edges is not None
     rng = np.random.default_rng(0)
     x = rng.normal(size=(400, 3))
     smooth = MDNRegressor(random_state=0).fit(x, np.sin(x @ [1.0, 0.7, -0.5]) + 0.1 * rng.normal(size=400))
-    assert smooth._fit.network.edges is None
+    assert smooth.model_.network.edges is None
     for fitted in (steps, smooth):
         kept = [each["held_out_nll"] for each in fitted.candidates_ if not each["dropped"]]
         assert min(kept) == min(each["held_out_nll"] for each in fitted.candidates_)
@@ -62,7 +62,7 @@ def test_dropping_a_candidate_early_changes_no_bit_of_the_other(monkeypatch):
     assert sorted(each["dropped"] for each in raced.candidates_) == [False, True]
     monkeypatch.setattr(race, "RACE_MARGIN", np.inf)
     both = MDNRegressor(**SMALL).fit(*table())
-    np.testing.assert_array_equal(raced._fit.parameters, both._fit.parameters)
+    np.testing.assert_array_equal(raced.model_.parameters, both.model_.parameters)
     assert not any(each["dropped"] for each in both.candidates_)
     assert MDNRegressor(**SMALL).fit(*table()).candidates_ == both.candidates_
 
@@ -74,7 +74,7 @@ def test_how_fast_a_machine_is_decides_nothing(monkeypatch):
         monkeypatch.setattr(driver, "SLICE_SECONDS", seconds)
         fits.append(MDNRegressor(**SMALL).fit(*table()))
     for other in fits[1:]:
-        np.testing.assert_array_equal(other._fit.parameters, fits[0]._fit.parameters)
+        np.testing.assert_array_equal(other.model_.parameters, fits[0].model_.parameters)
         assert other.candidates_ == fits[0].candidates_
 
 
@@ -86,7 +86,7 @@ def test_refit_trains_on_all_rows_for_as_many_epochs():
     (candidate,) = again.candidates_
     assert candidate == once.candidates_[0]
     assert again.outcome_.startswith(f"Trained on all 1000 rows for {round(candidate['n_steps'] / 0.85)} steps")
-    assert not np.array_equal(once._fit.parameters, again._fit.parameters)
+    assert not np.array_equal(once.model_.parameters, again.model_.parameters)
     np.testing.assert_array_equal(once.oof_score_samples_, again.oof_score_samples_)
 
 
@@ -96,7 +96,7 @@ def test_own_validation_rows_choose_and_are_never_trained_on():
     moved = MDNRegressor(**SMALL).fit(data.X, data.y, X_val=held_out.X, y_val=held_out.y + 1e-6)
     assert fitted.oof_score_samples_.shape == (400,)
     assert np.isnan(fitted.oof_score_samples_).all()
-    np.testing.assert_array_equal(fitted._fit.parameters, moved._fit.parameters)
+    np.testing.assert_array_equal(fitted.model_.parameters, moved.model_.parameters)
     assert fitted.history_["validation_nll"] != moved.history_["validation_nll"]
 
 
@@ -134,8 +134,8 @@ def test_an_ensemble_is_the_mean_density_of_its_members():
     assert dist.n_components == 6 * 4
     one = MDNRegressor(n_members=6, **SMALL).fit(data.X, data.y)
     densities = []
-    for theta in fitted._fit.parameters:
-        one._fit = fitting.replace(fitted._fit, parameters=theta[None])
+    for theta in fitted.model_.parameters:
+        one.model_ = fitting.replace(fitted.model_, parameters=theta[None])
         densities.append(one.predict_dist(data.X[:9]).pdf(data.y[:9]))
     np.testing.assert_allclose(dist.pdf(data.y[:9]), np.mean(densities, axis=0), rtol=1e-12)
 
@@ -158,7 +158,7 @@ def test_n_jobs_changes_no_bit():
     data = make_cross(400, random_state=0)
     fits = [MDNRegressor(n_members=5, n_jobs=n_jobs, **SMALL).fit(data.X, data.y) for n_jobs in (None, 1, 2, -1)]
     for other in fits[1:]:
-        np.testing.assert_array_equal(other._fit.parameters, fits[0]._fit.parameters)
+        np.testing.assert_array_equal(other.model_.parameters, fits[0].model_.parameters)
         np.testing.assert_array_equal(other.oof_score_samples_, fits[0].oof_score_samples_)
 
 

@@ -8,8 +8,8 @@ from condensity import JointGMMRegressor, MDNRegressor, em
 from condensity.datasets.synthetic import make_cross, make_inverse_wave, make_noisy_wave, make_ring, make_two_branch
 from condensity.engines.reference.network import forward, row_log_density, soft_clamp
 from condensity.engines.types import Network
-from condensity.estimators import gmm_base
-from condensity.estimators.gmm_base import FittedGaussianInit
+from condensity.models import mdn
+from condensity.models.mdn import FittedGaussianInit
 from condensity.training import predict
 from condensity.training.gaussian_init import head_offset, merge_copies, undo_clamp
 from condensity.training.initialization import initialize_silent
@@ -60,19 +60,19 @@ def test_a_diagonal_network_starts_from_the_deviations():
 def test_no_base_knows_the_rows_that_judge_it(monkeypatch, n, n_members):
     """Every base is fitted to the kept rows of its members alone; the last one, of a refit, to all."""
     seen = []
-    real = gmm_base.em.fit_joint
+    real = mdn.em.fit_joint
 
     def spy(settings, z, *arguments, **options):
         seen.append(len(z))
         return real(settings, z, *arguments, **options)
 
-    monkeypatch.setattr(gmm_base.em, "fit_joint", spy)
+    monkeypatch.setattr(mdn.em, "fit_joint", spy)
     data = make_two_branch(n, random_state=0)
     model = MDNRegressor(3, n_members=n_members, **SMALL).fit(data.X, data.y)
     kept = {400: 340, 120: 96, 200: 160}[n]
     expected = [kept] * (1 if n == 400 else 5 if n_members == 1 else n_members)
     assert seen == expected + [n] * (n_members == 1)
-    assert len(model._fit.gaussian_inits) == n_members
+    assert len(model.model_.gaussian_inits) == n_members
     assert np.isfinite(model.oof_score_samples_).sum() == (60 if n == 400 else n)
 
 
@@ -89,7 +89,7 @@ def test_it_is_no_worse_than_its_mixture_on_fresh_rows():
     for make in (make_cross, make_two_branch, make_inverse_wave, make_noisy_wave, make_ring):
         data, fresh = make(300, random_state=3), make(5000, random_state=4)
         model = MDNRegressor(init="gmm", random_state=0).fit(data.X, data.y)
-        mixture = JointGMMRegressor(model._fit.network.n_components, random_state=0)
+        mixture = JointGMMRegressor(model.model_.network.n_components, random_state=0)
         gains.append(model.score(fresh.X, fresh.y) - mixture.fit(data.X, data.y).score(fresh.X, fresh.y))
     assert np.mean(gains) > -0.02
 
@@ -125,15 +125,15 @@ def test_every_way_to_fit(engine):
 def test_going_on_keeps_the_mixture():
     data = make_cross(320, random_state=0)
     model = MDNRegressor(warm_start=True, **SMALL).fit(data.X, data.y)
-    base = model._fit.gaussian_inits[0]
+    base = model.model_.gaussian_inits[0]
     model.fit(data.X, data.y)
-    assert model._fit.gaussian_inits[0] is base
+    assert model.model_.gaussian_inits[0] is base
     online = MDNRegressor(**SMALL).partial_fit(data.X, data.y)
     first = online.score(data.X, data.y)
-    base = online._fit.gaussian_inits[0]
+    base = online.model_.gaussian_inits[0]
     for _ in range(10):
         online.partial_fit(data.X, data.y)
-    assert online._fit.gaussian_inits[0] is base
+    assert online.model_.gaussian_inits[0] is base
     assert online.score(data.X, data.y) > first - 0.01
 
 

@@ -22,7 +22,7 @@ class ModelColumns:
     def __init__(self, model: Any):
         self.model = model
         self.targets: list[str] = list(model.target_names_)
-        names, schema = getattr(model, "feature_names_in_", None), model._schema
+        names, schema = getattr(model, "feature_names_in_", None), model.encoder_.schema
         self.names: list[str] | None = None if names is None else list(names)
         self._levels = {} if schema.names is None else {schema.names[c.column]: c.levels for c in schema.categories}
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from condensity.distributions import Mixture
+from condensity.persistence import saveable
 
 #: Above this ratio of standard deviation to IQR/1.349 (both are the sd for a normal) outliers own the standard deviation,
 #: and the IQR takes over: one value at 10⁶ σ must not squeeze the bulk.
@@ -30,6 +31,7 @@ DEPARTURE = 2.0**-20
 TIED_SHARE = 0.1
 
 
+@saveable("Standardizer")
 @dataclass(frozen=True)
 class Standardizer:
     """z = (value − center) / scale, column by column.

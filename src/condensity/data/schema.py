@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from condensity.data.columns import Levels, RawTable, label_of, text_of
+from condensity.persistence import saveable
 from condensity.warning import warn_user
 
 #: Categories without order of at most so many levels get a column for each; those of more get codes. See docs/decisions.md.
@@ -18,6 +19,7 @@ HASH_BITS = 32
 MISSING = "(missing)"
 
 
+@saveable("Category")
 @dataclass(frozen=True)
 class Category:
     """A column that is a category.
@@ -89,6 +91,7 @@ class Category:
         return result
 
 
+@saveable("Schema")
 @dataclass(frozen=True)
 class Schema:
     """The columns of X as a fit saw them.

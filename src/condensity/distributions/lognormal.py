@@ -9,11 +9,13 @@ from condensity.distributions import guards
 from condensity.distributions.mapped import MappedFormulas
 from condensity.distributions.mixture import Mixture
 from condensity.distributions.monotone import MonotoneMap
+from condensity.persistence import saveable
 
 #: Numbers in a block of rows and pairs of components.
 BLOCK = 2**20
 
 
+@saveable("Log")
 @dataclass(frozen=True)
 class Log(MonotoneMap):
     """u = log y, for y > 0: components are lognormal.

@@ -9,6 +9,7 @@ from scipy.special import expit
 
 from condensity.distributions.lognormal import Log
 from condensity.distributions.monotone import MonotoneMap
+from condensity.persistence import saveable
 
 __all__ = ["FunctionTransform", "Log", "Logit", "MonotoneMap", "choose_transform", "make_transform"]
 
@@ -20,6 +21,7 @@ STEP = 2.0**-6
 WEIGHTS = (4 / 5, -1 / 5, 4 / 105, -1 / 280)
 
 
+@saveable("Logit")
 @dataclass(frozen=True)
 class Logit(MonotoneMap):
     """u = log(y / (1 − y)), for 0 < y < 1: components are logit-normal.

@@ -1,7 +1,7 @@
 """Joint Gaussian mixtures of (x, y) on standardised rows: fit, scores on validation rows, conditionals."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -56,7 +56,6 @@ class JointFit:
         log p(y | x) of rows that were held out in the choice of K; nan elsewhere.
     log_likelihood : float
     ended_by_user : bool
-    log_scale_bounds : None
     """
 
     parameters: GaussianMixtureParameters
@@ -67,7 +66,6 @@ class JointFit:
     held_out_log_density: np.ndarray
     log_likelihood: float
     ended_by_user: bool = False
-    log_scale_bounds: None = field(default=None, repr=False)
 
 
 def covariance_bytes(n_components: int, d: int) -> int:

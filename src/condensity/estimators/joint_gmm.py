@@ -1,23 +1,37 @@
 """`JointGMMRegressor`: a Gaussian mixture of (x, y), conditioned on x."""
 
-from dataclasses import fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from functools import cached_property
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
+from sklearn.utils.validation import check_is_fitted
 
 from condensity import em, engines
-from condensity._sklearn_compat import Interval, StrOptions
+from condensity._sklearn_compat import Interval, StrOptions, validate_params
+from condensity.data.encoders import InputEncoder
 from condensity.data.splitting import held_out_splits
-from condensity.distributions import MonotoneMap
+from condensity.distributions import Mixture, arguments
 from condensity.em.component_search import ComponentSearch
-from condensity.estimators.joint_base import AbstractJointRegressor
+from condensity.engines.types import TrainingRows
+from condensity.estimators import reading
+from condensity.estimators.base import AbstractDensityRegressor
+from condensity.estimators.constraints import COMMON
+from condensity.models import FitReport, FitTask, JointModel
+from condensity.models.inputs import InputDensity, fit_again
+from condensity.persistence import saveable
+from condensity.random import RandomState, as_generator
+from condensity.support import NoSupport, SupportModel, calibrated, calibration_scores
 
 
-class JointGMMRegressor(AbstractJointRegressor):
+@saveable("JointGMMRegressor")
+class JointGMMRegressor(AbstractDensityRegressor):
     """Joint Gaussian mixture of inputs and target, fitted by EM; p(y | x) follows exactly by conditioning.
 
-    Gaps (NaN) are welcome in every column of X and y, when fitting and when predicting: they are integrated out.
+    Missing values (NaN) are allowed in every column of X and y, when fitting and when predicting: they are integrated out.
 
     Parameters
     ----------
@@ -27,7 +41,7 @@ class JointGMMRegressor(AbstractJointRegressor):
         As in scikit-learn: each component its own matrix; one for all; the columns of a component independent, with variances
         of their own; or with one.
     criterion : {'conditional', 'joint', 'bic'}
-        What chooses K: log p(y | x) or log p(x, y) of held-out rows, or the Bayesian information criterion of all rows. Take
+        Criterion that chooses K: log p(y | x) or log p(x, y) of held-out rows, or the Bayesian information criterion of all rows. Take
         'joint' where p(x), p(x, y) or p(x | y) matter as much as p(y | x).
     covariance_prior : float
         Scale of an inverse-Wishart prior on every covariance, in units of column variance; 0 is maximum likelihood.
@@ -42,9 +56,9 @@ class JointGMMRegressor(AbstractJointRegressor):
     validation_fraction : float
         Share of the rows held out in the sweep (50 at least; five folds below 300 rows). The final fit uses all rows.
     categorical_features : 'from_dtype' or array-like of str, int or bool
-        Columns of X that are categories, beside those that say so themselves: 'category' and text of pandas, Categorical, Enum
-        and String of polars, dictionary and text of Arrow. A missing value is a level of its own. A level unknown to `fit`
-        is integrated out, with a warning.
+        Columns of X that are categories, in addition to those with a categorical or text dtype: 'category' and text of pandas,
+        Categorical, Enum and String of polars, dictionary and text of Arrow. A missing value is a level of its own. A level
+        absent from the training table is integrated out, with a warning.
     y_transform : None, 'log', 'logit', 'auto', MonotoneMap, or functions (forward, inverse) or (forward, inverse, derivative)
         Fit u = t(y), strictly monotone, for targets that are positive, bounded or skewed; distributions are `TransformedMixture`,
         and every density has the Jacobian. 'auto' takes logarithms where y > 0 and a lognormal is clearly likelier than a normal.
@@ -52,24 +66,24 @@ class JointGMMRegressor(AbstractJointRegressor):
     support_model : 'auto' or None
         Calibrate the density of the inputs by cross-fits, for `support`, `in_support` and `outside=` of `predict_dist`. None
         leaves these out; p(x) and p(x, y) are there in any case.
-    engine : 'auto', 'native', 'reference', or the name of an engine of your own (`condensity.engines.register`)
+    engine : {'auto', 'native', 'reference'} or the name of a registered engine
     random_state : None, int, numpy Generator or RandomState
     n_jobs : int or None
         Threads, over numbers of components, starts, and rows of long tables; as in scikit-learn. Changes no bit of the result.
     warm_start : bool
-        Begin the next `fit` where the last one ended, with its number of components and its units.
+        Start the next `fit` from the parameters of the last one, with its number of components and its units.
     callback : callable, optional
-        Called about ten times a second with a `condensity.monitor.Progress`; returning True ends the fit, which keeps what it
-        has.
+        Called about ten times a second with a `condensity.monitor.Progress`; returning True ends the fit, which keeps its
+        current parameters.
     verbose : int
         Lines on the terminal about every 1/verbose seconds.
 
     Attributes
     ----------
     joint_ : Mixture
-        One row over all columns of (x, y), in data units; `condition`, `marginal` and `predict_inputs` ask it.
+        One row over all columns of (x, y), in data units; which `condition`, `marginal` and `predict_inputs` evaluate.
     selection_ : dict of lists or None
-        'n_components' and 'score' of every size tried: held-out nats a row or, for 'bic', −BIC/2n; None when K was given.
+        'n_components' and 'score' of every size tried: held-out nats per row or, for 'bic', −BIC/2n; None when K was given.
 
     See Also
     --------
@@ -88,9 +102,12 @@ class JointGMMRegressor(AbstractJointRegressor):
     <Mixture: 1 rows, 8 components, 1 output (x0)>
     """
 
-    _handles_missing = True
+    handles_missing = True
+
+    model_: JointModel
 
     _parameter_constraints: ClassVar[dict] = {
+        **COMMON,
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "covariance_type": [StrOptions(set(em.COVARIANCE_TYPES))],
         "criterion": [StrOptions({"conditional", "joint", "bic"})],
@@ -99,16 +116,6 @@ class JointGMMRegressor(AbstractJointRegressor):
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left")],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "categorical_features": ["array-like", StrOptions({"from_dtype"})],
-        "y_transform": [StrOptions({"log", "logit", "auto"}), MonotoneMap, tuple, list, None],
-        "support_model": [StrOptions({"auto"}), None],
-        "engine": [str],
-        "random_state": ["random_state", np.random.Generator],
-        "n_jobs": [Integral, None],
-        "warm_start": ["boolean"],
-        "callback": [callable, None],
-        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -152,17 +159,211 @@ class JointGMMRegressor(AbstractJointRegressor):
         self.callback = callback
         self.verbose = verbose
 
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
-        """Fit the joint density of X and y; as `AbstractDensityRegressor.fit`, with NaN allowed wherever a value is missing."""
-        super().fit(X, y, sample_weight, X_val=X_val, y_val=y_val)
-        self.joint_ = self._describe_joint()
-        return self
+    # ------------------------------------------------------------------------------------------ any columns given any
+    @cached_property
+    def joint_(self) -> Mixture:
+        """One row over all columns of (x, y), in data units; outputs with `y_transform` are on its scale."""
+        check_is_fitted(self)
+        center, scale = self._units()
+        return self.model_.mixture().affine(scale, center).named(self._column_names())
 
-    def _check_loaded(self):
-        super()._check_loaded()
-        self.joint_ = self._describe_joint()
+    @property
+    def selection_(self) -> dict[str, list] | None:
+        """'n_components' and 'score' of every size tried; None when K was given."""
+        candidates = self.report_.candidates
+        return {key: [each[key] for each in candidates] for key in ("n_components", "score")} if candidates else None
 
-    def _check_size(self, n, d):
+    def marginal(self, columns: int | str | Sequence[int | str]) -> Mixture:
+        """Joint distribution of some columns, with nothing given: one row, in data units."""
+        return self.joint_.marginal(columns)
+
+    def condition(self, given: Any) -> Mixture:
+        """Distribution of all other columns given values of some: exact.
+
+        Columns are known by name or position: the inputs first (names of X's columns, else 'x0', 'x1', …), then the outputs
+        (names of y's columns or of the series, else 'y', or 'y0', 'y1', …). With `y_transform`, outputs are on its scale here,
+        and called 'log(y)' and similar.
+
+        Parameters
+        ----------
+        given : dict or data frame
+            From names or positions of columns to values in data units, a number or (n,). NaN in a row: the column is missing
+            there, and integrated out. A category is given by name, its values by level; positions count the columns of
+            `joint_`, which has one for each level.
+
+        Returns
+        -------
+        Mixture
+            n rows over the columns that are not among the keys, in their order, by name.
+
+        Raises
+        ------
+        ValueError
+            For columns that are unknown or named twice, if none is left, and for infinite values.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from condensity import JointGMMRegressor
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.normal(size=(500, 1))
+        >>> model = JointGMMRegressor(1).fit(x, 2.0 * x[:, 0] + rng.normal(size=500))
+        >>> model.condition({"y": [0.0, 5.0]}).mean().round(1) + 0.0
+        array([0. , 2.1])
+        """
+        check_is_fitted(self)
+        if not isinstance(given, Mapping) and hasattr(given, "columns"):
+            given = {name: np.asarray(given[name]) for name in given.columns}
+        if isinstance(given, Mapping):
+            given = self.encoder_.schema.expand(given)
+        sizes = {np.size(value) for value in given.values() if np.ndim(value)} if isinstance(given, Mapping) else set()
+        d = self.joint_.n_outputs
+        n = max(sizes, default=1)
+        keys, values = arguments.given_values(given, n, d, self.joint_.output_names)
+        return self._condition(keys, values, [j for j in range(d) if j not in keys])
+
+    def predict_inputs(self, y: npt.ArrayLike) -> Mixture:  # type: ignore[override]
+        """The distribution of the inputs given outputs, p(x | y): exact.
+
+        Parameters
+        ----------
+        y : float or array-like (n,), or (n, q) for several outputs
+            In data units; of several outputs some may be NaN, which are integrated out.
+
+        Returns
+        -------
+        Mixture
+            n rows over the d inputs.
+        """
+        check_is_fitted(self)
+        d, q = self.encoder_.n_inputs, self.target_.n_outputs
+        u = self.target_.transformed(reading.read_lone_target(y, q, missing_allowed=True))
+        return self._condition(list(range(d, d + q)), u, list(range(d)))
+
+    @validate_params({"how": [StrOptions({"mean", "mode", "draw"})]}, prefer_skip_nested_validation=True)
+    def impute(
+        self, X: Any, *, how: Literal["mean", "mode", "draw"] = "mean", random_state: RandomState = None
+    ) -> np.ndarray:
+        """Impute missing inputs from their conditional distribution given the observed ones.
+
+        Parameters
+        ----------
+        X : array-like or data frame (n, d)
+            NaN where a value is missing.
+        how : {'mean', 'mode', 'draw'}
+            The conditional mean, the densest point, or a random draw (what keeps the spread of a column).
+        random_state : None, int, numpy Generator or RandomState
+            For draws.
+
+        Returns
+        -------
+        ndarray (n, d)
+            Observed values unchanged.
+        """
+        check_is_fitted(self)
+        self.encoder_.require_numbers("impute")
+        X = self._inputs_of(X)
+        result, rng, d = X.copy(), as_generator(random_state, "impute"), X.shape[1]
+        missing = np.isnan(X)
+        patterns, members = np.unique(missing, axis=0, return_inverse=True)
+        for number, absent in enumerate(patterns):
+            if not absent.any():
+                continue
+            rows, known = np.flatnonzero(members.ravel() == number), np.flatnonzero(~absent)
+            dist = self._condition(list(known), X[np.ix_(rows, known)], [j for j in range(d) if absent[j]])
+            imputed = dist.sample(1, random_state=rng) if how == "draw" else getattr(dist, how)()
+            result[np.ix_(rows, np.flatnonzero(absent))] = imputed.reshape(len(rows), -1)
+        return result
+
+    def score_joint(self, X: Any, y: Any) -> np.ndarray:
+        """Log p(x, y) of the observed values of every row, (n,), in nats per unit of X and y."""
+        check_is_fitted(self)
+        self.encoder_.require_numbers("score_joint")
+        x, _ = self._encode(X)
+        z = self.target_.encode(reading.read_known_target(y, self.target_, "y", missing_allowed=True))
+        if len(x) != len(z):
+            raise ValueError(f"X and y must have as many rows; got {len(x)} and {len(z)}.")
+        columns = self._varying(self.encoder_)
+        both = [*columns, *range(x.shape[1], x.shape[1] + z.shape[1])]
+        log_joint = self.model_.log_density(np.column_stack([x[:, columns], z]), both, compute=self._compute)
+        return log_joint - self.encoder_.log_units(x, columns) - self.target_.log_units(z)
+
+    def sample_joint(self, n_samples: int = 1, *, random_state: RandomState = None) -> tuple[np.ndarray, np.ndarray]:
+        """Draws from p(x, y): X (n_samples, d) and y (n_samples,) or, of several outputs, (n_samples, q), in data units."""
+        check_is_fitted(self)
+        self.encoder_.require_numbers("sample_joint")
+        draws = self.joint_.sample(n_samples, random_state=random_state)[0]
+        d = self.encoder_.n_inputs
+        return draws[:, :d], self.target_.in_shape(self.target_.untransformed(draws[:, d:]))
+
+    def _condition(self, keys: Sequence[int], values: np.ndarray, target: list[int]) -> Mixture:
+        """Mixture of the columns `target` in data units, given values (n, a) in data units."""
+        center, scale = self._units()
+        constant = np.concatenate([self.encoder_.scaler.constant, self.target_.scaler.constant])
+        z = np.where(constant[keys], 0.0, (values - center[keys]) / scale[keys])
+        dist = self.model_.condition(keys, z, target, compute=self._compute)
+        one = len(target) == 1
+        dist = dist.affine(scale[target[0]] if one else scale[target], center[target[0]] if one else center[target])
+        names = self.joint_.output_names
+        return dist.named(None if names is None else [names[j] for j in target])
+
+    def _units(self) -> tuple[np.ndarray, np.ndarray]:
+        """Center and scale of all columns, the inputs first."""
+        pairs = (self.encoder_.scaler, self.target_.scaler)
+        return np.concatenate([pair.center for pair in pairs]), np.concatenate([pair.scale for pair in pairs])
+
+    def _column_names(self) -> list[str] | None:
+        """Names of all columns; None where two are the same, which leaves positions."""
+        transform = self.target_.transform
+        outputs = [name if transform is None else f"{transform.name}({name})" for name in self.target_.output_names]
+        names = [*self.encoder_.schema.encoded_names, *outputs]
+        return names if len(set(names)) == len(names) else None
+
+    # ----------------------------------------------------------------------------------------------------- fitting
+    def fit_model(self, rows: TrainingRows, task: FitTask) -> tuple[JointModel, FitReport]:
+        """Fit standardised rows; see `AbstractDensityRegressor.fit_model`."""
+        z, d = np.column_stack([rows.x, rows.y]), rows.x.shape[1]
+        settings, candidates = self._settings(), []
+        start, n_components, log_density = None, self.n_components, None
+        if task.earlier is not None:
+            start = self._start_again(task.earlier, z.shape[1])
+            n_components = len(start.weights)
+        elif self.n_components == "auto":
+            search = ComponentSearch(
+                settings, z, rows.weight, d, criterion=self.criterion, compute=task.compute, monitor=task.monitor
+            )
+            held_out = None if task.validation is None else np.column_stack([task.validation.x, task.validation.y])
+            splits = self._splits(len(z), held_out, task.rng)
+            n_components, start, log_density, selection = search.best_size(splits, held_out, task.rng)
+            candidates = [dict(zip(selection, values, strict=True)) for values in zip(*selection.values(), strict=True)]
+        fit = em.fit_joint(
+            settings, z, rows.weight, n_components, task.rng, start=start, compute=task.compute, monitor=task.monitor
+        )
+        report = FitReport(
+            fit.converged, fit.outcome, fit.n_iter, fit.history, candidates,
+            validation_log_density=fit.held_out_log_density if log_density is None else log_density,
+        )  # fmt: skip
+        return JointModel(fit.parameters, d, settings.spec), report
+
+    def fit_support(self, model: JointModel, encoder: InputEncoder, rows: TrainingRows, task: FitTask) -> SupportModel:
+        """Calibrate the model's own marginal density of the inputs."""
+        density, columns = model.input_density(self._varying(encoder)), self._varying(encoder)
+        z = np.column_stack([rows.x, rows.y])
+
+        def refit(kept: np.ndarray) -> InputDensity:
+            again = fit_again(z[kept], rows.weight[kept], model.parameters, model.spec, compute=task.compute.one_thread)
+            return JointModel(again, model.n_inputs, model.spec).input_density(columns)
+
+        held_out = None if task.validation is None else task.validation.x
+        scores, weight = calibration_scores(density, refit, rows, task.rng, held_out=held_out, compute=task.compute)
+        return calibrated(density, scores, weight, model.output_marginal())
+
+    def without_support(self, model: JointModel, encoder: InputEncoder, reason: str) -> NoSupport:
+        """No calibration; the marginal of the joint mixture is still a density of the inputs."""
+        return NoSupport(reason, model.input_density(self._varying(encoder)))
+
+    def check_hyperparameters(self, n: int, d: int) -> None:
+        """Refuse hyper-parameters that n rows of d inputs cannot carry."""
         engines.resolve("gaussian_sums", self.engine)
         needed = em.covariance_bytes(1 if self.n_components == "auto" else self.n_components, d + 1)
         if needed > em.MAX_COVARIANCE_BYTES:
@@ -177,42 +378,17 @@ class JointGMMRegressor(AbstractJointRegressor):
                 "use fewer components or 'auto'."
             )
 
-    def _fit_standardised(self, rows, rng, validation, goes_on):
-        z, n_inputs = np.column_stack([rows.x, rows.y]), rows.x.shape[1]
-        monitor = self._monitor()
-        settings = self._settings()
-        held_out = None if validation is None else np.column_stack([validation.x, validation.y])
-        self.selection_ = None
-        if goes_on:
-            start = self._start_again(z.shape[1])
-            n_components, log_density = len(start.weights), None
-        elif self.n_components != "auto":
-            start, n_components, log_density = None, self.n_components, None
-        else:
-            search = ComponentSearch(
-                settings, z, rows.weight, n_inputs, criterion=self.criterion, monitor=monitor, compute=self._compute()
-            )
-            splits = self._splits(len(z), held_out, rng)
-            n_components, start, log_density, self.selection_ = search.best_size(splits, held_out, rng)
-        fit = em.fit_joint(
-            settings, z, rows.weight, n_components, rng, start=start, monitor=monitor, compute=self._compute()
-        )
-        return fit if log_density is None else replace(fit, held_out_log_density=log_density)
-
-    def _settings(self):
+    def _settings(self) -> em.Settings:
         return em.Settings(**{field.name: getattr(self, field.name) for field in fields(em.Settings)})
 
-    def _spec(self):
-        return self._settings().spec
-
-    def _splits(self, n, held_out, rng):
+    def _splits(self, n: int, held_out: np.ndarray | None, rng: np.random.Generator) -> list[tuple]:
         """Pairs (kept, held-out) of row indices; all rows are kept where nothing is to be held out of them."""
         if held_out is not None or self.criterion == "bic":
             return [(np.arange(n), np.arange(0))]
         return held_out_splits(n, self.validation_fraction, rng)
 
-    def _start_again(self, n_columns):
-        start = self._fit.parameters
+    def _start_again(self, earlier: JointModel, n_columns: int) -> em.GaussianMixtureParameters:
+        start = earlier.parameters
         if start.means.shape[1] != n_columns or self.n_components not in ("auto", len(start.weights)):
             raise ValueError(
                 f"warm_start goes on with {len(start.weights)} components over {start.means.shape[1]} columns; got "
@@ -220,7 +396,7 @@ class JointGMMRegressor(AbstractJointRegressor):
             )
         return start
 
-    def _predict_standardised(self, x):
-        d = x.shape[1]
-        target = list(range(d, d + self._y_scaler.scale.size))
-        return em.conditional(self._fit.parameters, range(d), target, x, compute=self._compute())
+    @staticmethod
+    def _varying(encoder: InputEncoder) -> np.ndarray:
+        """Positions of the inputs that vary."""
+        return np.flatnonzero(~encoder.scaler.constant)

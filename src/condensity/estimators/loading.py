@@ -1,16 +1,13 @@
-"""The door for saved models."""
+"""Loading of saved models."""
 
-from condensity import persistence
-from condensity.estimators.joint_gmm import JointGMMRegressor
-from condensity.estimators.mdn import MDNRegressor
-from condensity.estimators.saving import restore
-from condensity.persistence import ModelFileError
+from os import PathLike
+from typing import Any
 
-#: Classes that a file may name.
-CLASSES = {"JointGMMRegressor": JointGMMRegressor, "MDNRegressor": MDNRegressor}
+from condensity.estimators import joint_gmm, mdn  # noqa: F401  (registers the classes that files hold)
+from condensity.persistence import load_model
 
 
-def load(path):
+def load(path: str | PathLike[str]) -> Any:
     """Load a model that `save` wrote.
 
     Reading it never runs code from the file, and a model predicts what it predicted when it was saved, to the bit on one machine.
@@ -21,7 +18,7 @@ def load(path):
 
     Returns
     -------
-    MDNRegressor or JointGMMRegressor
+    MDNRegressor, JointGMMRegressor, or another estimator registered with `condensity.persistence.saveable`
         Fitted. `partial_fit` goes on with a fresh solver.
 
     Raises
@@ -43,8 +40,4 @@ def load(path):
     ...     load(path).score(problem.X, problem.y) == model.score(problem.X, problem.y)
     True
     """
-    content = persistence.read(path)
-    try:
-        return restore(content, CLASSES)
-    except ModelFileError as error:
-        raise ModelFileError(f"{str(path)!r}: {error}") from None
+    return load_model(path)

@@ -1,26 +1,31 @@
 """`MDNRegressor`: a mixture density network."""
 
 import hashlib
-from dataclasses import fields
+from dataclasses import fields, replace
 from numbers import Integral, Real
-from os import PathLike
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
+import numpy.typing as npt
 
 from condensity import engines, training
 from condensity._sklearn_compat import Interval, StrOptions, check_parameters
-from condensity.distributions import MonotoneMap
-from condensity.engines.types import ACTIVATIONS, SOLVERS
+from condensity.engines.types import ACTIVATIONS, SOLVERS, TrainingRows
 from condensity.estimators.base import AbstractDensityRegressor
-from condensity.estimators.gmm_base import gaussian_init_fitter
-from condensity.estimators.reverse import ReverseVerbs
+from condensity.estimators.constraints import COMMON, PATH, require_layer_widths, require_scale_bounds
+from condensity.models import FitReport, FitTask, MDNModel
+from condensity.models.mdn import gaussian_init_fitter
+from condensity.persistence import saveable
 from condensity.random import as_generator
+from condensity.support import NoSupport
 from condensity.warning import warn_user
 
+#: Strength of the regularised variant's L2. The post gives no number; this one is large enough to be seen in its figures.
+BLOG_L2 = 1e-3
 
-class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
+
+@saveable("MDNRegressor")
+class MDNRegressor(AbstractDensityRegressor):
     """Mixture density network (Bishop 1994): a neural network whose outputs are a mixture of normals for each x.
 
     Trained by maximum likelihood with a prior on every component's σ, stopped on held-out likelihood, then trained on all
@@ -39,21 +44,21 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         'adamw' (Loshchilov & Hutter 2019) with warm-up, a cosine to 0 over `max_iter`, and a running average of its steps as
         the model; 'schedule_free_adamw' (Defazio et al. 2024) needs no horizon. Auto: the latter for one input.
     numeric_encoding : {'auto', 'piecewise'} or None
-        'piecewise' shows the network quantile bins of every column beside its standardised value (Gorishniy et al. 2022).
-        Auto tries both where X has several columns and 150 rows, and keeps what is better on held-out rows.
+        'piecewise' adds a piecewise-linear encoding over quantile bins to every standardised column (Gorishniy et al. 2022).
+        Auto compares both on held-out rows where X has several columns and 150 rows, and keeps the better one.
     learning_rate_init : float or 'auto'
     batch_size : int, 'full' or 'auto'
     max_iter : int or 'auto'
         Epochs at most.
     early_stopping : bool
-        Stop on held-out likelihood and keep the best parameters. Below 300 rows five folds choose together when; below 20,
-        one normal with a linear mean is fitted.
+        Stop on held-out likelihood and keep the best parameters. Below 300 rows the number of epochs is chosen by five-fold
+        cross-validation; below 20, one normal with a linear mean is fitted.
     validation_fraction : float
         Share of the rows held out; 50 rows at least.
     n_iter_no_change : int
         Checks without improvement before stopping; the cosine's first quarter is always run.
     tol : float
-        What counts as an improvement, in nats per row.
+        Smallest improvement that counts, in nats per row.
     weight_decay : float or 'auto'
         On weight matrices, times the learning rate a step; an L2 penalty in the gradient for 'adam' and 'rmsprop'. Auto: 0.1
         for 'adamw', 0.01 for 'schedule_free_adamw', else 0.
@@ -67,26 +72,26 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         n^(−1/(4 + d + q)) standard deviations (Rothfuss et al. 2019).
     init : {'quantile', 'xavier', 'gmm'}
         'quantile' spreads the component means over y; 'xavier' is the blog post's uniform start. 'gmm' fits a joint Gaussian
-        mixture first, as `JointGMMRegressor` does (K from its sweep if 'auto'), and learns what that leaves: each network stands
-        on a mixture of the rows that it is trained on, whose likelihood it has before the first step.
+        mixture to the same rows first, as `JointGMMRegressor` does (K from its sweep if 'auto'); the network learns an additive
+        correction to its logits, means and log scales, so training starts at the mixture's likelihood.
     n_members : int
-        Above 1, an ensemble: networks that each leave out one fold are trained in step, and stop together when the density
-        of the rows under those that did not see them is best. Its components stand side by side in one mixture.
+        Above 1, an ensemble: networks that each leave out one fold are trained in step, and stop together when the mean
+        out-of-fold log density is best. The components of all members form one mixture.
     refit : bool
         Train a single network once more, on all rows, for as many epochs as were best. Of no effect on ensembles, whose
-        members have seen all rows between them, nor with X_val.
+        members are trained on all rows between them, nor with X_val.
     categorical_features : 'from_dtype' or array-like of str, int or bool
-        Columns of X that are categories, beside those that say so themselves: 'category' and text of pandas, Categorical, Enum
-        and String of polars, dictionary and text of Arrow. A missing value is a level of its own. A level unknown to `fit`
-        counts as unknown, with a warning.
+        Columns of X that are categories, in addition to those with a categorical or text dtype: 'category' and text of pandas,
+        Categorical, Enum and String of polars, dictionary and text of Arrow. A missing value is a level of its own. A level
+        absent from the training table is treated as missing, with a warning.
     y_transform : None, 'log', 'logit', 'auto', MonotoneMap, or functions (forward, inverse) or (forward, inverse, derivative)
         Fit u = t(y), strictly monotone, for targets that are positive, bounded or skewed; distributions are `TransformedMixture`,
         and every density has the Jacobian. 'auto' takes logarithms where y > 0 and a lognormal is clearly likelier than a normal.
         Models with functions of your own cannot be saved.
     support_model : 'auto' or None
-        Fit a Gaussian mixture to the inputs as well, which knows where there is no data: `support`, `in_support`, `outside=` of
-        `predict_dist`, and p(x), p(x, y), p(x | y). None leaves all that out.
-    engine : 'auto', 'native', 'reference', or the name of an engine of your own (`condensity.engines.register`)
+        Fit a Gaussian mixture to the inputs as well, for out-of-distribution rows (`support`, `in_support`, `outside=` of
+        `predict_dist`) and for p(x), p(x, y), p(x | y). None leaves these out.
+    engine : {'auto', 'native', 'reference'} or the name of a registered engine
     random_state : None, int, numpy Generator or RandomState
     n_jobs : int or None
         Members that train at a time, as in scikit-learn: None is 1 unless in `joblib.parallel_config`, −1 all cores. The
@@ -95,7 +100,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         Start from the parameters, units and encoding of the last fit.
     checkpoint : path-like or None
         A file in which the fit keeps its state about once a second. If it exists, a fit of the same data and
-        hyper-parameters goes on from it and ends with the bits it would have had; then the file is removed.
+        hyper-parameters resumes it bit for bit; at the end the file is removed.
     callback : callable or None
         Called about ten times a second with a `condensity.monitor.Progress`; returning True ends the fit, which keeps the
         best so far.
@@ -105,10 +110,10 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
     Attributes
     ----------
     oof_score_samples_ : ndarray (n,)
-        Log p(y | x) of every training row under the members that did not see it, in nats per unit of y: an honest score.
-        NaN for rows that all have seen, or whose weight is 0.
+        Log p(y | x) of every training row under the members fitted without it, in nats per unit of y: an out-of-fold score.
+        NaN for rows that all members were trained on, or whose weight is 0. Not saved.
     candidates_ : list of dict
-        Encodings tried: 'numeric_encoding', 'n_steps', 'held_out_nll' (standardised), 'dropped' (fell behind early).
+        Encodings tried: 'numeric_encoding', 'n_steps', 'held_out_nll' (standardised), 'dropped' (early, by successive halving).
 
     See Also
     --------
@@ -124,8 +129,10 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
     (1, 2)
     """
 
-    _solver_state: tuple | None  # from which `partial_fit` goes on
+    model_: MDNModel
+    _solver_state: tuple | None = None  # from which `partial_fit` continues; not saved
     _parameter_constraints: ClassVar[dict] = {
+        **COMMON,
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "hidden_layer_sizes": [
             "array-like",
@@ -140,7 +147,6 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto", "full"})],
         "max_iter": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "weight_decay": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
@@ -150,16 +156,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         "init": [StrOptions({"quantile", "xavier", "gmm"})],
         "n_members": [Interval(Integral, 1, None, closed="left")],
         "refit": ["boolean"],
-        "categorical_features": ["array-like", StrOptions({"from_dtype"})],
-        "y_transform": [StrOptions({"log", "logit", "auto"}), MonotoneMap, tuple, list, None],
-        "support_model": [StrOptions({"auto"}), None],
-        "engine": [str],
-        "random_state": ["random_state", np.random.Generator],
-        "n_jobs": [Integral, None],
-        "warm_start": ["boolean"],
-        "checkpoint": [str, PathLike, None],
-        "callback": [callable, None],
-        "verbose": ["verbose"],
+        "checkpoint": PATH,
     }
 
     def __init__(
@@ -228,7 +225,7 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         self.verbose = verbose
 
     @classmethod
-    def from_blog(cls, *, regularised=False, **overrides):
+    def from_blog(cls, *, regularised: bool = False, **overrides: Any) -> Self:
         """The network of Warmerdam's *Feed Forward Posteriors* (2017), so that its figures can be reproduced.
 
         tanh (25, 10), K = 10, Xavier-uniform weights and zero biases, σ = exp without bounds, full-batch RMSProp at 0.01
@@ -261,30 +258,8 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         }
         return cls(**{**blog, **overrides})
 
-    def _check_size(self, n, d):
-        engines.resolve("train", self.engine)
-        self._check_sequences()
-        if self.n_components != "auto" and self.n_components > n:
-            warn_user(
-                f"n_components={self.n_components} exceeds the number of rows, {n}; most components cannot be learned."
-            )
-
-    def _check_sequences(self):
-        """Ranges that scikit-learn's declarations cannot express."""
-        sizes = self.hidden_layer_sizes
-        if not isinstance(sizes, str):
-            listed = np.atleast_1d(np.asarray(sizes))
-            if listed.ndim != 1 or (listed.size and listed.dtype.kind not in "iu") or (listed < 1).any():
-                raise ValueError(f"hidden_layer_sizes must be integers >= 1, such as (32, 32); got {sizes!r}.")
-        bounds = self.scale_bounds
-        if bounds is not None and not isinstance(bounds, str):
-            low_high = np.asarray(bounds)
-            numeric = low_high.shape == (2,) and low_high.dtype.kind in "iuf"
-            if not numeric or not 0 < low_high[0] < low_high[1] < np.inf:
-                raise ValueError(f"scale_bounds must be (low, high) with 0 < low < high; got {bounds!r}.")
-
-    def predict_variance_parts(self, X):
-        """Aleatoric and epistemic parts of the conditional variance.
+    def predict_variance_parts(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Aleatoric and epistemic parts of the conditional variance, in squared units of y.
 
         Parameters
         ----------
@@ -293,26 +268,56 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         Returns
         -------
         aleatoric : ndarray (n,) or (n, q)
-            Mean of the members' variances: what they agree cannot be known.
+            Mean of the members' variances: noise that no amount of data removes.
         epistemic : ndarray (n,) or (n, q)
-            Variance of the members' means: what more data could settle. 0 for a single network.
+            Variance of the members' means: uncertainty that more data would reduce. 0 for a single network.
         """
-        check_is_fitted(self)
-        x = self._standardised_inputs(self._check_inputs(X))
-        parts = [
-            self._restored(part)
-            for part in training.predict_members(
-                self._fit.parameters, self._fit.network, x, self._fit.gaussian_inits, compute=self._compute()
-            )
-        ]
+        x, _ = self._encode(X)
+        members = self.model_.predict_members(x, compute=self._compute)
+        parts = [self.target_.restore(member) for member in members]
         means, variances = (np.array([getattr(part, verb)() for part in parts]) for verb in ("mean", "var"))
         return variances.mean(axis=0), means.var(axis=0)
 
-    def partial_fit(self, X, y, sample_weight=None):
-        """Train for one epoch on these rows, going on where the last call, or `fit`, ended.
+    @property
+    def candidates_(self) -> list[dict[str, Any]]:
+        """Encodings that were compared."""
+        return self.report_.candidates
+
+    @property
+    def oof_score_samples_(self) -> np.ndarray:
+        """Log p(y | x) of every training row under the members fitted without it, in nats per unit of y, (n,)."""
+        if self.report_.validation_log_density is None:
+            raise AttributeError("oof_score_samples_ is not saved; a model loaded from a file has none.")
+        return self.report_.validation_log_density
+
+    # ----------------------------------------------------------------------------------------------------- fitting
+    def fit_model(self, rows: TrainingRows, task: FitTask) -> tuple[MDNModel, FitReport]:
+        """Fit standardised rows; see `AbstractDensityRegressor.fit_model`."""
+        if task.validation is not None and not self.early_stopping:
+            raise ValueError(
+                "X_val and y_val have no use with early_stopping=False; leave them out, or set it to True."
+            )
+        if self.checkpoint is not None:
+            fingerprint = self._fingerprint(rows, task.validation, task.earlier)
+            task.monitor.checkpoint = training.Checkpoint(self.checkpoint, fingerprint)
+        fit = training.fit_mdn(
+            self._settings(),
+            rows,
+            task.rng,
+            task.validation,
+            compute=task.compute,
+            monitor=task.monitor,
+            earlier=task.earlier,
+            fit_gaussian_init=self._gaussian_init_fitter(),
+        )
+        self._solver_state = None
+        return _model_and_report(fit, fit.candidates)
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: npt.ArrayLike | None = None) -> Self:
+        """Train for one epoch on these rows, continuing from the last call, or from `fit`.
 
         Units, the network's shape and the solver's state are those of the first call, so its rows should be typical. There
-        is no held-out check: when to stop is the caller's to judge, for example by `score` on rows of their own.
+        is no validation check: when to stop is the caller's decision, for example by `score` on rows of their own.
 
         Parameters
         ----------
@@ -322,65 +327,54 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
         -------
         self
         """
-        first = not self.__sklearn_is_fitted__()
-        if first:
+        earlier = self._learned() if self.__sklearn_is_fitted__() else None
+        state = None if earlier is None else self._solver_state
+        if earlier is None:
             self._forget()
         check_parameters(self)
-        rows = self._standardised_rows(X, y, sample_weight, keep_units=not first)
-        earlier, state = (None, None) if first else (self._fit, self._solver_state)
-        rng = as_generator(self.random_state, "fit" if state is None else f"fit {state[0]}")
-        self._fit, self._solver_state = training.train_one_epoch(
+        encoder, target, rows, weights = self._encode_training_data(X, y, sample_weight, earlier)
+        fit, self._solver_state = training.train_one_epoch(
             self._settings(),
             rows,
-            rng,
-            earlier,
+            as_generator(self.random_state, "fit" if state is None else f"fit {state[0]}"),
+            None if earlier is None else _fit_of(**earlier),
             state,
-            compute=self._compute(),
+            compute=self._compute,
             fit_gaussian_init=self._gaussian_init_fitter(),
         )
-        self.n_iter_, self.history_, self.outcome_ = self._fit.n_iter, self._fit.history, self._fit.outcome
-        self._health, self._evidence, self.candidates_, self.converged_ = None, None, [], False
-        self._proposal = None
-        self.oof_score_samples_ = self._in_given_order(self._fit.held_out_log_density)
+        model, report = _model_and_report(fit, [])
+        report = replace(report, converged=False, validation_log_density=weights.scatter(fit.held_out_log_density))
+        support = (
+            NoSupport("the model was fitted by partial_fit alone; call fit") if earlier is None else earlier["support"]
+        )
+        self._forget(keep_features=True)
+        self._learn(encoder, target, model, support, report)
         return self
 
-    def _fit_standardised(self, rows, rng, validation, goes_on):
-        if validation is not None and not self.early_stopping:
-            raise ValueError(
-                "X_val and y_val have no use with early_stopping=False; leave them out, or set it to True."
+    def check_hyperparameters(self, n: int, d: int) -> None:
+        """Refuse or warn of hyper-parameters that n rows of d inputs cannot carry."""
+        engines.resolve("train", self.engine)
+        require_layer_widths(self.hidden_layer_sizes)
+        require_scale_bounds(self.scale_bounds)
+        if self.n_components != "auto" and self.n_components > n:
+            warn_user(
+                f"n_components={self.n_components} exceeds the number of rows, {n}; most components cannot be learned."
             )
-        earlier = self._fit if goes_on else None
-        fingerprint = self._fingerprint(rows, validation, earlier)
-        checkpoint = None if self.checkpoint is None else training.Checkpoint(self.checkpoint, fingerprint)
-        fit = training.fit_mdn(
-            self._settings(),
-            rows,
-            rng,
-            validation,
-            compute=self._compute(),
-            monitor=self._monitor(checkpoint),
-            earlier=earlier,
-            fit_gaussian_init=self._gaussian_init_fitter(),
-        )
-        self._solver_state = None
-        units = self._log_units_of_y(rows.y)
-        self.oof_score_samples_ = self._in_given_order(fit.held_out_log_density.astype(np.float64) - units)
-        self.candidates_ = fit.candidates
-        return fit
 
-    def _gaussian_init_fitter(self):
-        if self.init != "gmm":
-            return None
-        return gaussian_init_fitter(self.n_components, self.validation_fraction, self._compute())
-
-    def _row_dtype(self):
+    def row_dtype(self) -> npt.DTypeLike:
+        """Floating type in which the engine trains."""
         return engines.resolve("train", self.engine).row_dtype
 
-    def _settings(self):
+    def _gaussian_init_fitter(self) -> training.GaussianInitFitter | None:
+        if self.init != "gmm":
+            return None
+        return gaussian_init_fitter(self.n_components, self.validation_fraction, self._compute)
+
+    def _settings(self) -> training.Settings:
         return training.Settings(**{field.name: getattr(self, field.name) for field in fields(training.Settings)})
 
-    def _fingerprint(self, rows, validation, earlier):
-        """Of everything that decides the bits of a fit, so that a checkpoint is never used for another."""
+    def _fingerprint(self, rows: TrainingRows, validation: TrainingRows | None, earlier: MDNModel | None) -> str:
+        """Digest of everything that decides the bits of a fit, so that a checkpoint is never used for another."""
         if self.checkpoint is None:
             return ""
         engine = engines.resolve("train", self.engine)
@@ -392,11 +386,20 @@ class MDNRegressor(ReverseVerbs, AbstractDensityRegressor):
                 digest.update(np.ascontiguousarray(part).tobytes())
         return digest.hexdigest()
 
-    def _predict_standardised(self, x):
-        return training.predict(
-            self._fit.parameters, self._fit.network, x, self._fit.gaussian_inits, compute=self._compute()
-        )
+
+def _fit_of(model: MDNModel, report: FitReport, **_: Any) -> training.MDNFit:
+    """The fit that a model and its report came from, for the next epoch to continue."""
+    return training.MDNFit(
+        model.parameters, model.network, report.converged, report.outcome, report.n_iter, report.history,
+        np.empty(0), gaussian_inits=model.gaussian_inits,
+    )  # fmt: skip
 
 
-#: Strength of the regularised variant's L2. The post gives no number; this one is large enough to be seen in its figures.
-BLOG_L2 = 1e-3
+def _model_and_report(fit: training.MDNFit, candidates: list[dict[str, Any]]) -> tuple[MDNModel, FitReport]:
+    """The parts of a fit that predict, and those that describe it."""
+    model = MDNModel(fit.parameters, fit.network, fit.gaussian_inits)
+    report = FitReport(
+        fit.converged, fit.outcome, fit.n_iter, fit.history, candidates,
+        validation_log_density=fit.held_out_log_density,
+    )  # fmt: skip
+    return model, report

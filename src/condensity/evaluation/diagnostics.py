@@ -13,6 +13,7 @@ from condensity.data import OUTLIER_DISTANCE
 from condensity.data.scaling import QUANTILE_ROWS, TIED_SHARE, resolution
 from condensity.distributions import Mixture
 from condensity.engines.types import HALF_LOG_2PI, ROW_LOSS_CAP, TrainingRows
+from condensity.persistence import saveable
 
 #: Training rows in the sample, points along each input, and inputs at most; later ones are left out.
 SAMPLE_ROWS, GRID_POINTS, MAX_INPUTS = 256, 65, 20
@@ -33,6 +34,7 @@ LARGE_ERROR = 0.1
 Predict = Callable[[np.ndarray], Mixture]
 
 
+@saveable("Finding")
 class Finding(NamedTuple):
     """One finding about a fitted model.
 
@@ -59,12 +61,13 @@ class Finding(NamedTuple):
         return f"{'! ' if self.serious else '  '}{self.name}: {self.text}"
 
 
+@saveable("Evidence")
 class Evidence(NamedTuple):
     """What is kept of a fit, so that it can be examined when somebody asks.
 
     Attributes
     ----------
-    x : ndarray (at most about 2 · `SAMPLE_ROWS`, d)
+    x : ndarray (at most `SAMPLE_ROWS`, d), float32
         Standardised training rows.
     findings : list of Finding
         What needs all of them.
@@ -89,12 +92,20 @@ def gather_evidence(rows: TrainingRows, outcome: str, *, converged: bool, held_o
     """
     complete = np.isfinite(rows.x).all(axis=1) & np.isfinite(rows.y).all(axis=1)
     if not complete.any():
-        return Evidence(np.nan_to_num(rows.x[:SAMPLE_ROWS]), [Finding("stopping", not converged, outcome)])
+        return Evidence(
+            np.nan_to_num(rows.x[:SAMPLE_ROWS]).astype(np.float32), [Finding("stopping", not converged, outcome)]
+        )
     if not complete.all():
         rows, held_out_log_density = rows.take(complete), held_out_log_density[complete]
-    step = max(1, len(rows.y) // SAMPLE_ROWS)
+    step = -(-len(rows.y) // SAMPLE_ROWS)
     findings = [Finding("stopping", not converged, outcome), *_baseline(rows, held_out_log_density), *_ties(rows.y)]
-    return Evidence(rows.x[::step].copy(), findings)
+    return Evidence(_float32(rows.x[::step]), findings)
+
+
+def _float32(x: np.ndarray) -> np.ndarray:
+    """A copy of standardised rows in half of the memory, values beyond its range held there."""
+    limit = np.finfo(np.float32).max
+    return np.clip(x, -limit, limit).astype(np.float32)
 
 
 def examine(evidence, predict, *, log_scale_bounds=None, columns=None) -> list:
@@ -110,7 +121,7 @@ def examine(evidence, predict, *, log_scale_bounds=None, columns=None) -> list:
     columns : sequence of str, optional
         Names of the inputs.
     """
-    x = evidence.x
+    x = evidence.x.astype(float)
     names = [f"column {j}" for j in range(x.shape[1])] if columns is None else [repr(str(name)) for name in columns]
     dist = predict(x)
     findings = [*evidence.findings, *_components(dist)]

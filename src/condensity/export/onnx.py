@@ -60,17 +60,18 @@ def to_onnx(model, path: str | os.PathLike | None = None):
     import onnx
 
     check_is_fitted(model)
-    if not isinstance(model._y_transform, (Log, type(None))):
-        raise ValueError(f"ONNX export knows y_transform=None and 'log'; this model has {model._y_transform.name!r}.")
+    if not isinstance(model.target_.transform, (Log, type(None))):
+        raise ValueError(
+            f"ONNX export knows y_transform=None and 'log'; this model has {model.target_.transform.name!r}."
+        )
     graph = _Graph()
-    raw = _model_inputs(graph, model._schema, model._x_scaler)
-    z = _standardised(graph, raw, model._x_scaler, fill=not model._handles_missing)
+    raw = _model_inputs(graph, model.encoder_.schema, model.encoder_.scaler)
+    z = _standardised(graph, raw, model.encoder_.scaler, fill=not model.encoder_.handles_missing)
     if isinstance(model, JointGMMRegressor):
-        d = model._x_scaler.scale.size
-        log_weights, means, factors = _conditional(graph, model._fit.parameters, d, z)
+        log_weights, means, factors = _conditional(graph, model.model_.parameters, model.encoder_.n_inputs, z)
         shape = factors
     else:
-        log_weights, means, shape = _members(graph, model._fit, z)
+        log_weights, means, shape = _members(graph, model.model_, z)
     _describe_mixture(graph, model, log_weights, means, shape)
     if model.has_support:
         _describe_support(graph, model, raw, z)
@@ -82,13 +83,13 @@ def to_onnx(model, path: str | os.PathLike | None = None):
 
 
 def _metadata(model) -> dict[str, str]:
-    schema = model._schema
+    schema = model.encoder_.schema
     names = schema.feature_names
     categories = {
         names[each.column]: [level for level in each.levels if level != MISSING] for each in schema.categories
     }
     numbers = [name for name in names if name not in categories]
-    transform = model._y_transform
+    transform = model.target_.transform
     return {
         "condensity": json.dumps({
             "model": type(model).__name__,
@@ -335,8 +336,8 @@ def _conditional(graph, parameters, d, x):
 # --------------------------------------------------------------------------------------------------------- outputs
 def _describe_mixture(graph, model, log_weights, means, shape):
     """The mixture in data units, and its mean."""
-    scaler, q = model._y_scaler, model._y_scaler.scale.size
-    coupled = isinstance(model, JointGMMRegressor) or model._fit.network.n_regression_coefficients > 0
+    scaler, q = model.target_.scaler, model.target_.n_outputs
+    coupled = isinstance(model, JointGMMRegressor) or model.model_.network.n_regression_coefficients > 0
     if q == 1 and coupled:  # a factor of one output is its standard deviation
         shape, coupled = graph.add("Squeeze", shape, np.array([3])), False
     means = graph.add("Add", graph.add("Mul", means, scaler.scale), scaler.center)
@@ -344,7 +345,7 @@ def _describe_mixture(graph, model, log_weights, means, shape):
     graph.output("log_weights", log_weights, ["K"])
     graph.output("means", means, ["K", q])
     graph.output("factors" if coupled else "scales", shape, ["K", q, q] if coupled else ["K", q])
-    if model._y_transform is not None:
+    if model.target_.transform is not None:
         square = graph.add("Mul", shape, shape)
         variance = graph.sum(square, 3) if coupled else square
         means = graph.add("Exp", graph.add("Add", means, graph.add("Mul", variance, 0.5)))
@@ -356,19 +357,19 @@ def _describe_support(graph, model, raw, z):
     """The p-values of the inputs."""
     from onnx import TensorProto
 
-    known, density, scaler = model._support, model._support.density, model._x_scaler
+    known, density, scaler = model.support_, model.support_.density, model.encoder_.scaler
     columns = graph.add("Gather", z, np.asarray(density.columns), axis=1)
     parameters = density.parameters
     logs, _ = _log_parts(graph, parameters.weights, parameters.means, em.factors_of(parameters), columns)
     score = graph.add("Unsqueeze", graph.log_sum_exp(logs), np.array([1]))
     below = graph.add("Cast", graph.add("GreaterOrEqual", score, known.scores), to=TensorProto.DOUBLE)
     rank = graph.add("MatMul", below, np.diff(known.counts))
-    p_values = graph.add("Mul", graph.add("Add", rank, 1.0), known.smallest)
+    p_values = graph.add("Mul", graph.add("Add", rank, 1.0), known.min_p_value)
     fixed = np.flatnonzero(scaler.constant & ~scaler.unknown)
     if len(fixed):
         there = graph.add("Gather", raw, fixed, axis=1)
         distance = graph.add("Abs", graph.add("Sub", there, scaler.center[fixed]))
         departs = graph.add("Greater", distance, DEPARTURE * np.abs(scaler.center[fixed]))
         some = graph.add("ReduceMax", graph.add("Cast", departs, to=TensorProto.DOUBLE), axes=[1], keepdims=0)
-        p_values = graph.add("Where", graph.add("Greater", some, 0.5), known.smallest, p_values)
+        p_values = graph.add("Where", graph.add("Greater", some, 0.5), known.min_p_value, p_values)
     graph.output("support", p_values, [])

@@ -3,15 +3,21 @@
 from condensity.persistence.atomic import check_writable, write_atomically
 from condensity.persistence.codec import pack, unpack
 from condensity.persistence.container import FORMAT_VERSION, ModelFileError, is_model_file, parse, read, write
+from condensity.persistence.models import load_model, save_model
+from condensity.persistence.registry import SAVEABLE, saveable
 
 __all__ = [
     "FORMAT_VERSION",
+    "SAVEABLE",
     "ModelFileError",
     "check_writable",
     "is_model_file",
+    "load_model",
     "pack",
     "parse",
     "read",
+    "save_model",
+    "saveable",
     "unpack",
     "write",
     "write_atomically",

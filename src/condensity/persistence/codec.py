@@ -54,8 +54,7 @@ class _Packer:
         if isinstance(value, np.generic):
             value = value.item()
         if type(value) in self.names:
-            names = field_names(type(value))
-            parts = {name: self.tree_of(getattr(value, name), f"{what}.{name}") for name in names}
+            parts = {name: self.tree_of(part, f"{what}.{name}") for name, part in state_of(value).items()}
             return {"$class": self.names[type(value)], "fields": parts}
         if value is None or type(value) in (bool, int):
             return value
@@ -106,11 +105,18 @@ class _Packer:
         return self.known[id(array)][0]
 
 
-def field_names(cls) -> list[str]:
-    """Fields by which a registered class is taken apart and put together."""
+def state_of(value: Any) -> dict[str, Any]:
+    """The state of an instance of a registered class: what its `saved_state` gives, else its fields."""
+    if hasattr(value, "saved_state"):
+        return value.saved_state()
+    return {name: getattr(value, name) for name in field_names(type(value))}
+
+
+def field_names(cls: type) -> list[str]:
+    """Fields of a registered dataclass or named tuple, which its constructor takes by name."""
     if is_dataclass(cls):
         return [each.name for each in fields(cls) if each.init]
-    return list(cls._fields)
+    return list(getattr(cls, "_fields"))  # noqa: B009  (a named tuple)
 
 
 def unpack(tree, tensors: dict[str, np.ndarray], registry: dict[str, type]) -> Any:
@@ -185,15 +191,18 @@ class _Unpacker:
         if not isinstance(name, str) or name not in self.registry or not isinstance(parts, dict):
             _refuse(f"it holds a {str(name)[:40]!r}, which this version does not know")
         cls = self.registry[name]
-        unknown = set(parts) - set(field_names(cls))
+        explicit = hasattr(cls, "from_saved_state")
+        unknown = set() if explicit else set(parts) - set(field_names(cls))
         if unknown:
             _refuse(f"its {name} has a field {min(unknown)[:40]!r}, which this version does not know")
         values = {key: self.value_of(item, depth + 1) for key, item in parts.items()}
         try:
-            made = cls(**values)
+            made = cls.from_saved_state(**values) if explicit else cls(**values)
             if hasattr(made, "check_loaded"):
                 made.check_loaded()
-        except (TypeError, ValueError, AttributeError, IndexError) as error:
+        except ModelFileError:
+            raise
+        except _DAMAGE as error:
             _refuse(f"its {name} does not fit together ({' '.join(str(error).split())[:100]})")
         return made
 
@@ -202,6 +211,9 @@ class _Unpacker:
             _refuse("it holds a list that is none")
         return [self.value_of(item, depth + 1) for item in items]
 
+
+#: Errors that constructors and checks raise for numbers that no fit can have made.
+_DAMAGE = (TypeError, ValueError, AttributeError, IndexError, KeyError, ArithmeticError, MemoryError)
 
 #: Keys of every tagged node.
 _TAGS = {

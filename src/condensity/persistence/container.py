@@ -20,7 +20,7 @@ from safetensors.numpy import load, save
 
 from condensity.persistence.atomic import check_writable, write_atomically
 
-#: Written into every file. A change of what files hold raises it, and `estimators.saving` learns to read the version before.
+#: Written into every file. A change of what files hold raises it, and `persistence.models` learns to read the version before.
 FORMAT_VERSION = 1
 
 #: Headers above this are refused: a list of nothing takes thirty times its text.

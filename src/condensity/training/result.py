@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from condensity.engines.types import ACTIVATIONS, History, Network
+from condensity.engines.types import History, Network
 
 #: Statuses of runs that the user has ended: no further run is begun.
 ENDED_BY_USER = ("interrupted", "stopped")
@@ -44,23 +44,3 @@ class MDNFit:
     candidates: list = field(default_factory=list)
     ended_by_user: bool = False
     gaussian_inits: list | None = None
-
-    def check_loaded(self) -> None:
-        """Refuse networks whose parameters do not have the length of their architecture, before anything is allocated.
-
-        Raises
-        ------
-        ValueError
-        """
-        network, shape = self.network, np.shape(self.parameters)
-        widths = (*network.hidden, network.n_components, network.n_outputs)
-        if not all(type(width) is int and width > 0 for width in widths) or network.activation not in ACTIVATIONS:
-            raise ValueError("widths must be positive numbers, and the activation one that there is")
-        fits = len(shape) == 2 and shape[0] >= 1 and shape[1] == network.n_parameters
-        if not fits or not np.isfinite(self.parameters).all():
-            raise ValueError("a network must have as many numbers as its layers need, all finite")
-
-    @property
-    def log_scale_bounds(self) -> tuple | None:
-        """Bounds of log σ, or None."""
-        return self.network.log_scale_bounds

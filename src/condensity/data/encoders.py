@@ -1,0 +1,206 @@
+"""Encoders between the user's units and standardised ones: a table to model inputs, targets to model outputs, and back."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from condensity.data.columns import RawTable
+from condensity.data.scaling import Standardizer
+from condensity.data.schema import Schema
+from condensity.distributions import Distribution, Mixture, MonotoneMap, TransformedMixture
+from condensity.persistence import saveable
+
+
+@saveable("InputEncoder")
+@dataclass(frozen=True, eq=False)
+class InputEncoder:
+    """Encoder of tables as standardised model inputs.
+
+    Attributes
+    ----------
+    schema : Schema
+        Columns of X, and the model inputs that each becomes.
+    scaler : Standardizer
+        Of the model inputs.
+    """
+
+    schema: Schema
+    scaler: Standardizer
+
+    @classmethod
+    def fit(cls, schema: Schema, inputs: np.ndarray, weight: np.ndarray) -> "InputEncoder":
+        """Learn the units of model inputs (n, e), for rows of positive weight (n,)."""
+        return cls(schema, Standardizer.fit(inputs, weight))
+
+    def check_loaded(self) -> None:
+        """Refuse parts that do not belong together."""
+        if self.n_inputs != len(self.schema.encoded_names):
+            raise ValueError("the columns of X and their scales differ in number")
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of model inputs, e."""
+        return self.scaler.scale.size
+
+    @property
+    def handles_missing(self) -> bool:
+        """Whether missing values stay NaN for a model that integrates them out; otherwise column means are imputed."""
+        return self.schema.handles_missing
+
+    @property
+    def names(self) -> list[str] | None:
+        """Names of the model inputs; None where these are the columns of X and have no names."""
+        return None if self.schema.is_identity and self.schema.names is None else self.schema.encoded_names
+
+    def inputs_of(self, table: RawTable) -> np.ndarray:
+        """Model inputs (n, e) in data units: categories encoded, NaN where a value is missing.
+
+        Raises
+        ------
+        ValueError
+            For columns of another kind than in `fit`, and missing values in a column that had none.
+        """
+        return self.schema.encode(table)
+
+    def standardize(self, inputs: np.ndarray, dtype: npt.DTypeLike = np.float64) -> np.ndarray:
+        """Standardised copy of model inputs (n, e); column means are imputed unless the model handles missing values."""
+        x = self.scaler.transform(inputs, dtype)
+        if not self.handles_missing:
+            x[np.isnan(x)] = 0.0
+        return x
+
+    def encode(self, table: RawTable, dtype: npt.DTypeLike = np.float64) -> np.ndarray:
+        """Standardised model inputs (n, e) of a table."""
+        return self.standardize(self.inputs_of(table), dtype)
+
+    def decode(self, x: np.ndarray) -> np.ndarray:
+        """Model inputs in data units from standardised x (…, e)."""
+        return x * self.scaler.scale + self.scaler.center
+
+    def departs(self, inputs: np.ndarray) -> np.ndarray:
+        """Rows (n,) of model inputs (n, e) that differ from training in a column that was constant there."""
+        return self.scaler.departs(inputs)
+
+    def log_units(self, x: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Log of the scale of every row of standardised x (n, e), over the observed ones of some columns: (n,).
+
+        A log density per data unit is one per standardised unit less this.
+        """
+        return (~np.isnan(x[:, columns])) @ np.log(self.scaler.scale[columns])
+
+    def require_numbers(self, verb: str) -> None:
+        """Refuse categories and missing-value indicators, over which there is no density.
+
+        Raises
+        ------
+        ValueError
+        """
+        schema = self.schema
+        if schema.categories:
+            label = schema.label(schema.categories[0].column)
+            raise ValueError(
+                f"{verb} needs X to be numbers alone, and {label} is a category; there is no density over those."
+            )
+        if schema.gaps:
+            raise ValueError(
+                f"{verb} needs X without missing values, and {schema.label(schema.gaps[0])} has some; "
+                "JointGMMRegressor integrates them out."
+            )
+
+
+@saveable("TargetEncoder")
+@dataclass(frozen=True, eq=False)
+class TargetEncoder:
+    """Encoder of targets as standardised model outputs.
+
+    Attributes
+    ----------
+    scaler : Standardizer
+        Of the targets on the scale of `transform`.
+    transform : MonotoneMap or None
+        u = t(y), the scale that is modelled.
+    names : tuple of str or None
+        Of the q outputs, where y has names.
+    shape : tuple of int
+        Of one row of y as the user gives it: (), (1,) or (q,).
+    """
+
+    scaler: Standardizer
+    transform: MonotoneMap | None = None
+    names: tuple[str, ...] | None = None
+    shape: tuple[int, ...] = ()
+
+    def check_loaded(self) -> None:
+        """Refuse parts that do not belong together."""
+        q = self.n_outputs
+        if q < 1 or self.shape not in ((), (q,)) or (not self.shape and q != 1):
+            raise ValueError("the shape of y and its scales differ")
+        if self.names is not None and (len(self.names) != q or not all(isinstance(name, str) for name in self.names)):
+            raise ValueError("the names of y's columns and its scales differ in number")
+        if self.transform is not None and not isinstance(self.transform, MonotoneMap):
+            raise ValueError("the transform of y is none")
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs, q."""
+        return self.scaler.scale.size
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs: those of y's columns, else y, or y0, y1, …"""
+        q = self.n_outputs
+        return list(self.names or (["y"] if q == 1 else [f"y{j}" for j in range(q)]))
+
+    def renamed(self, names: tuple[str, ...] | None, shape: tuple[int, ...]) -> "TargetEncoder":
+        """The same units for targets that came with other names or in another shape."""
+        return replace(self, names=names, shape=shape)
+
+    def transformed(self, y: np.ndarray) -> np.ndarray:
+        """Targets y (n, q) on the scale of the transform.
+
+        Raises
+        ------
+        ValueError
+            For targets outside the transform's domain.
+        """
+        return transformed(self.transform, y)
+
+    def encode(self, y: np.ndarray) -> np.ndarray:
+        """Standardised outputs of targets y (n, q) in data units."""
+        return self.scaler.transform(self.transformed(y))
+
+    def decode(self, z: np.ndarray) -> np.ndarray:
+        """Targets in data units from standardised outputs z (n, q)."""
+        return self.untransformed(z * self.scaler.scale + self.scaler.center)
+
+    def untransformed(self, u: np.ndarray) -> np.ndarray:
+        """Targets in data units from the scale of the transform."""
+        return u if self.transform is None else self.transform.inverse(u)
+
+    def log_units(self, z: np.ndarray) -> np.ndarray:
+        """Log of dy/dz for standardised outputs z (n, q), over the observed ones: (n,).
+
+        A log density per data unit is one per standardised unit less this.
+        """
+        units = (~np.isnan(z)) @ np.log(self.scaler.scale)
+        if self.transform is None:
+            return units
+        return units - np.nansum(self.transform.log_derivative(self.decode(z)), axis=1)
+
+    def restore(self, dist: Mixture) -> Distribution:
+        """The distribution in data units of a standardised one."""
+        restored = self.scaler.restore(dist, self.names)
+        return restored if self.transform is None else TransformedMixture(restored, self.transform)
+
+    def in_shape(self, y: np.ndarray) -> np.ndarray:
+        """Values per row (n, q) or (n,) in the shape of the y that was fitted."""
+        return y.reshape(len(y), *self.shape)
+
+
+def transformed(transform: MonotoneMap | None, y: np.ndarray) -> np.ndarray:
+    """Targets y (n, q) on the scale of a transform, after a check of its domain."""
+    if transform is None:
+        return y
+    transform.check(y)
+    return transform.forward(y)

@@ -1,0 +1,341 @@
+"""Verbs of fitted conditional density estimators: each is a few calls of encoder, model, support and target."""
+
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils.validation import check_is_fitted
+
+from condensity.compute import Compute
+from condensity.data.encoders import InputEncoder, TargetEncoder
+from condensity.distributions import Distribution, Mixture
+from condensity.estimators import reading
+from condensity.evaluation.diagnostics import Finding, examine
+from condensity.inverse import InverseModel, WeightedDraws, draw_joint
+from condensity.models import ConditionalModel, FitReport
+from condensity.persistence import save_model
+from condensity.random import RandomState, as_generator
+from condensity.support import OUTSIDE, NoSupport, SupportModel, density_of
+from condensity.warning import warn_user
+
+
+class FittedDensity:
+    """Answers of a fitted p(y | x), from five learned attributes.
+
+    Attributes
+    ----------
+    encoder_ : InputEncoder
+        X ↔ standardised model inputs.
+    target_ : TargetEncoder
+        y ↔ standardised model outputs.
+    model_ : ConditionalModel
+        Standardised inputs → mixture of standardised outputs.
+    support_ : SupportModel or NoSupport
+        Density of the inputs, p-values and gate.
+    report_ : FitReport
+        Convergence, history and candidates of the fit.
+    """
+
+    encoder_: InputEncoder
+    target_: TargetEncoder
+    model_: ConditionalModel
+    support_: SupportModel | NoSupport
+    report_: FitReport
+    engine: str
+    n_jobs: int | None
+
+    # -------------------------------------------------------------------------------------------------- distributions
+    def predict_dist(self, X: Any, *, outside: str = "ignore") -> Distribution:
+        """The distribution of y given each row of X.
+
+        Parameters
+        ----------
+        X : array-like or data frame (n, d)
+        outside : {'ignore', 'deficient', 'prior', 'warn', 'raise'}
+            Treatment of rows of X where there is no data. 'deficient' multiplies the weights by a gate g(x), so that
+            `Distribution.mass` falls from 1 to 0 away from the data, and draws are NaN there; in-distribution rows keep 99 % of
+            their mass on average. 'prior' fills the missing mass with the marginal of y, its components twice as wide. 'warn'
+            and 'raise' tell of rows that are rarer than every calibration row, and change nothing.
+
+        Returns
+        -------
+        Distribution
+            n rows, in data units: a `Mixture` or, with `y_transform`, a `TransformedMixture`.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, ValueError
+
+        Examples
+        --------
+        >>> from condensity import JointGMMRegressor
+        >>> from condensity.datasets.synthetic import make_cross
+        >>> problem = make_cross(300, random_state=0)
+        >>> model = JointGMMRegressor(3, random_state=0).fit(problem.X, problem.y)
+        >>> model.predict_dist([[0.0], [1.0]])
+        <Mixture: 2 rows, 3 components, 1 output>
+        """
+        x, departs = self._encode(X)
+        dist = self.model_.predict(x, compute=self._compute)
+        if outside != "ignore":
+            dist = self._support_for(outside).apply(dist, x, departs, outside, compute=self._compute)
+        return self.target_.restore(dist)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Conditional mean of y, in the shape of the y that was fitted: (n,), (n, 1) or (n, q), in units of y."""
+        mean = self.predict_dist(X).mean()
+        return self.target_.in_shape(mean)
+
+    def predict_quantiles(self, X: Any, levels: npt.ArrayLike = (0.05, 0.5, 0.95)) -> np.ndarray:
+        """Conditional quantiles, exact: (n, m) for m levels in [0, 1], in units of y."""
+        return self.predict_dist(X).ppf(np.atleast_1d(levels))
+
+    def predict_interval(self, X: Any, level: float = 0.9) -> np.ndarray:
+        """Central interval of the given level, (n, 2), in units of y."""
+        return self.predict_dist(X).interval(level)
+
+    def sample(
+        self, X: Any, n_samples: int = 1, *, random_state: RandomState = None, outside: str = "ignore"
+    ) -> np.ndarray:
+        """Draws from p(y | x) for each row of X, (n, n_samples) or, of several outputs, (n, n_samples, q), in units of y.
+
+        An integer `random_state` gives the same draws every time; None gives new ones. `outside` is as for `predict_dist`: with
+        'deficient', draws are NaN where there is no data.
+        """
+        return self.predict_dist(X, outside=outside).sample(n_samples, random_state=random_state)
+
+    # --------------------------------------------------------------------------------------------------------- scores
+    def score_samples(self, X: Any, y: Any = None) -> np.ndarray:
+        """Log p(y | x) of every row, (n,), in nats per unit of y.
+
+        Without y, of the model's own point prediction, `predict(X)`: a measure of how sharp it is. (scikit-learn's contract
+        calls every `score_samples` with X alone.)
+        """
+        dist = self.predict_dist(X)
+        if y is None:
+            return dist.logpdf(dist.mean())
+        y = reading.read_known_target(y, self.target_, "y")
+        reading.require_same_length("X", dist, "y", y)
+        return dist.logpdf(y if y.shape[1] > 1 else y[:, 0])
+
+    def score(self, X: Any, y: Any, sample_weight: npt.ArrayLike | None = None) -> float:
+        """Mean of log p(y | x) in nats: larger is better. Not R²."""
+        return reading.average(self.score_samples(X, y), sample_weight)
+
+    # -------------------------------------------------------------------------------------- is there data near x?
+    @property
+    def has_support(self) -> bool:
+        """Whether there is a support model: `support`, `in_support`, `outside=`."""
+        return isinstance(getattr(self, "support_", None), SupportModel)
+
+    def support(self, X: Any) -> np.ndarray:
+        """Conformal p-values of the rows of X among the inputs that the model was fitted to.
+
+        Small values mean that no row like this one was in the training table. For in-distribution rows, P(support ≤ α) ≤ α;
+        the smallest possible value is 1 / (m + 1) with m calibration rows: all training rows below 5000, a fifth of them above,
+        or those of X_val. They are exact for held-out rows and approximate for the cross-fits of short tables.
+
+        Parameters
+        ----------
+        X : array-like or data frame (n, d)
+
+        Returns
+        -------
+        ndarray (n,)
+            In (0, 1].
+
+        Raises
+        ------
+        ValueError
+            Where the model was fitted without a support model.
+        """
+        x, departs = self._encode(X)
+        return self._support_for("support").p_values(x, departs, compute=self._compute)
+
+    def in_support(self, X: Any, alpha: float = 0.01) -> np.ndarray:
+        """Whether each row of X is in distribution: support(X) > alpha. A fraction alpha of in-distribution rows is not.
+
+        Parameters
+        ----------
+        X : array-like or data frame (n, d)
+        alpha : float
+            Between 0 and 1.
+
+        Returns
+        -------
+        bool ndarray (n,)
+
+        Warns
+        -----
+        UserWarning
+            If there are too few calibration rows for any row to be outside at this alpha.
+        """
+        if not (np.ndim(alpha) == 0 and 0.0 < alpha < 1.0):
+            raise ValueError(f"alpha must be a number between 0 and 1, both excluded; got {alpha!r}.")
+        p_values = self.support(X)
+        smallest = self._support_for("in_support").min_p_value
+        if alpha < smallest:
+            warn_user(
+                f"alpha={alpha:g} needs {int(np.ceil(1 / alpha)) - 1} calibration rows or more, and the model has "
+                f"{round(1 / smallest) - 1}: no row can be outside. Use alpha >= {smallest:.2g}, or more data."
+            )
+        return p_values > alpha
+
+    # ------------------------------------------------------------------------------------------------- p(x) and p(x, y)
+    def score_inputs(self, X: Any) -> np.ndarray:
+        """Log p(x) of every row, (n,), in nats per unit of X; columns that were constant in training are left out."""
+        check_is_fitted(self)
+        self.encoder_.require_numbers("score_inputs")
+        density = density_of(self.support_, "score_inputs")
+        x, _ = self._encode(X)
+        return density.log_density(x, compute=self._compute) - self.encoder_.log_units(x, density.columns)
+
+    def score_joint(self, X: Any, y: Any) -> np.ndarray:
+        """Log p(x, y) = log p(x) + log p(y | x) of every row, (n,), in nats per unit of X and y."""
+        return self.score_inputs(X) + self.score_samples(X, y)
+
+    def sample_joint(self, n_samples: int = 1, *, random_state: RandomState = None) -> tuple[np.ndarray, np.ndarray]:
+        """Draws from p(x, y): X (n_samples, d) and y (n_samples,) or, of several outputs, (n_samples, q), in data units.
+
+        x is drawn from p(x) and y from p(y | x), so no row lies where there is no data.
+        """
+        check_is_fitted(self)
+        self.encoder_.require_numbers("sample_joint")
+        density, rng = density_of(self.support_, "sample_joint"), as_generator(random_state, "sample_joint")
+        x, y = draw_joint(self.model_, density, n_samples, rng, compute=self._compute)
+        return self.encoder_.decode(x), self.target_.in_shape(self.target_.decode(y))
+
+    def predict_inputs(
+        self, y: npt.ArrayLike, *, n_draws: int = 4096, random_state: RandomState = 0
+    ) -> "WeightedDraws | Mixture":
+        """The distribution of the inputs given outputs, p(x | y) ∝ p(x) p(y | x).
+
+        One input: quantiles from an adaptive grid, exact to about 1e-5. Up to 15: Pareto-smoothed importance sampling, its
+        proposal a joint mixture of draws from the model, conditioned on y.
+
+        Parameters
+        ----------
+        y : float or array-like (n,), or (n, q) for several outputs
+            Finite, in data units.
+        n_draws : int
+        random_state : int, numpy Generator or RandomState
+            Of the draws for several inputs.
+
+        Returns
+        -------
+        WeightedDraws
+            n rows of draws with weights, a density, and a diagnosis.
+
+        Raises
+        ------
+        ValueError
+            Without a support model, and for more than 15 inputs that vary.
+
+        Warns
+        -----
+        UserWarning
+            Where weights are too uneven for a row to be trusted.
+        """
+        check_is_fitted(self)
+        self.encoder_.require_numbers("predict_inputs")
+        z = self.target_.encode(reading.read_lone_target(y, self.target_.n_outputs))
+        return self._inverse_model.predict(z, n_draws, random_state)
+
+    @cached_property
+    def _inverse_model(self) -> InverseModel:
+        density = density_of(self.support_, "predict_inputs")
+        return InverseModel(self.model_, density, self.encoder_, self.target_, self._compute)
+
+    # --------------------------------------------------------------------------------------------------- descriptions
+    @cached_property
+    def health_(self) -> list[Finding]:
+        """Diagnosis of the fitted model, in words with numbers: a list of `condensity.evaluation.diagnostics.Finding`.
+
+        Worked out when first asked for. Empty after `partial_fit`.
+        """
+        check_is_fitted(self)
+        evidence = self.report_.evidence
+        if evidence is None:
+            return []
+        return examine(
+            evidence,
+            lambda x: self.model_.predict(x, compute=self._compute),
+            log_scale_bounds=self.model_.log_scale_bounds,
+            columns=self.encoder_.names,
+        )
+
+    @property
+    def target_names_(self) -> list[str]:
+        """Names of the outputs: those of y's columns, else y, or y0, y1, …"""
+        check_is_fitted(self)
+        return self.target_.output_names
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write the fitted model to one file, which `condensity.load` reads and which holds no code.
+
+        Callback and checkpoint are left out, as is a random_state that is not an integer.
+
+        Parameters
+        ----------
+        path : path-like
+            Replaced only once the new file is whole and on the disk.
+
+        Returns
+        -------
+        pathlib.Path
+            Absolute.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+        OSError
+            If the path cannot be written.
+        TypeError
+            For hyper-parameters that are functions.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> from condensity import JointGMMRegressor, load
+        >>> model = JointGMMRegressor(1).fit([[0.0], [1.0], [2.0]], [0.0, 1.1, 1.9])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = model.save(pathlib.Path(folder) / "line.condensity")
+        ...     load(path).predict([[1.0]]) == model.predict([[1.0]])
+        array([ True])
+        """
+        check_is_fitted(self)
+        return save_model(self, path)
+
+    # --------------------------------------------------------------------------------------------------------- inside
+    @property
+    def _compute(self) -> Compute:
+        """Engine and threads of every prediction."""
+        return Compute.of(self.engine, self.n_jobs)
+
+    def _support_for(self, verb: str) -> SupportModel:
+        """The support model, or the error that says why the verb, or the value of `outside`, has none."""
+        if verb not in ("support", "in_support"):
+            if verb not in OUTSIDE:
+                raise ValueError(f"outside must be one of {', '.join(map(repr, OUTSIDE))}; got {verb!r}.")
+            verb = f"outside={verb!r}"
+        if isinstance(self.support_, NoSupport):
+            self.support_.require(verb)
+        return self.support_
+
+    def _encode(self, X: Any, name: str = "X") -> tuple[np.ndarray, np.ndarray]:
+        """Standardised rows (n, e), and whether they depart from a column that was constant in training, (n,)."""
+        inputs = self._inputs_of(X, name)
+        return self.encoder_.standardize(inputs), self.encoder_.departs(inputs)
+
+    def _inputs_of(self, X: Any, name: str = "X", encoder: InputEncoder | None = None) -> np.ndarray:
+        """Model inputs (n, e) of a table with the columns of the fit, in data units; during a fit, by its new encoder."""
+        if encoder is None:
+            check_is_fitted(self)
+            encoder = self.encoder_
+        try:
+            return encoder.inputs_of(reading.read_inputs(self, X, encoder.schema.positions_of_categories, name=name))
+        except ValueError as error:
+            raise ValueError(str(error) if name in str(error) else f"{name}: {error}") from None

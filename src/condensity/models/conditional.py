@@ -1,0 +1,122 @@
+"""Protocol of fitted conditional models, with what a fit is given and what it reports."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+
+from condensity.compute import Compute
+from condensity.distributions import Mixture
+from condensity.engines.types import TrainingRows
+from condensity.evaluation.diagnostics import Evidence
+from condensity.monitor import Monitor
+from condensity.persistence import saveable
+
+
+@runtime_checkable
+class ConditionalModel(Protocol):
+    """Fitted p(y | x) in standardised units.
+
+    Attributes
+    ----------
+    n_inputs, n_outputs : int
+    log_scale_bounds : (float or ndarray (q,), float) or None
+        Bounds of log σ, where the model has any.
+    """
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of standardised inputs, d."""
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of standardised outputs, q."""
+
+    @property
+    def log_scale_bounds(self) -> tuple[Any, float] | None:
+        """Bounds of log σ, or None."""
+
+    def predict(self, x: np.ndarray, *, compute: Compute) -> Mixture:
+        """Mixture of y for each row of standardised x (n, d)."""
+
+
+class FitTask(NamedTuple):
+    """Everything that a fit is given besides its training rows.
+
+    Attributes
+    ----------
+    rng : numpy Generator
+        The only source of chance.
+    validation : TrainingRows or None
+        The caller's own validation rows, standardised.
+    earlier : ConditionalModel or None
+        Model that a warm start continues from.
+    monitor : Monitor
+        Progress reports, the signal to stop, checkpoints.
+    compute : Compute
+        Engine and threads.
+    """
+
+    rng: np.random.Generator
+    validation: TrainingRows | None
+    earlier: Any
+    monitor: Monitor
+    compute: Compute
+
+
+@saveable("FitReport")
+@dataclass(frozen=True, eq=False)
+class FitReport:
+    """Report of a fit.
+
+    Attributes
+    ----------
+    converged : bool
+    outcome : str
+        How the fit ended, in a sentence with numbers.
+    n_iter : int
+        Epochs, or iterations of EM.
+    history : dict of lists
+        Losses along the fit.
+    candidates : list of dict
+        Candidates that were compared, with their scores.
+    evidence : Evidence or None
+        Sample of training rows and findings, from which the health of the model is worked out; None after `partial_fit`.
+    validation_log_density : ndarray (n,) or None
+        Log p(y | x) of every training row under models fitted without it, NaN where there is none. Not saved.
+    """
+
+    converged: bool
+    outcome: str
+    n_iter: int
+    history: dict[str, list]
+    candidates: list[dict[str, Any]] = field(default_factory=list)
+    evidence: Evidence | None = None
+    validation_log_density: np.ndarray | None = field(default=None, repr=False)
+
+    def check_loaded(self) -> None:
+        """Refuse what no fit reports."""
+        kinds: dict[str, Any] = {"converged": bool, "outcome": str, "n_iter": int, "history": dict, "candidates": list}
+        for name, kind in {**kinds, "evidence": (Evidence, type(None))}.items():
+            if not isinstance(getattr(self, name), kind):
+                raise ValueError(f"the report of the fit has a {name} that is none")
+
+    def saved_state(self) -> dict[str, Any]:
+        """Everything but the densities of the training rows, which take as much room as the table."""
+        names = ("converged", "outcome", "n_iter", "history", "candidates", "evidence")
+        return {name: getattr(self, name) for name in names}
+
+    @classmethod
+    def from_saved_state(cls, **state: Any) -> "FitReport":
+        """The report of a loaded model."""
+        return cls(**state)
+
+    def log_density_of(self, rows: TrainingRows) -> np.ndarray:
+        """The validation log density of training rows, (n,); NaN where the model reports none."""
+        if self.validation_log_density is None:
+            return np.full(len(rows.y), np.nan)
+        return self.validation_log_density
+
+    def with_training_rows(self, evidence: Evidence, validation_log_density: np.ndarray) -> "FitReport":
+        """The report completed by what the estimator, which knows the data units, adds."""
+        return replace(self, evidence=evidence, validation_log_density=validation_log_density)

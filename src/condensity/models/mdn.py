@@ -1,0 +1,135 @@
+"""Mixture density networks as fitted models."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from condensity import em, training
+from condensity.compute import Compute
+from condensity.data.splitting import held_out_splits
+from condensity.distributions import Mixture
+from condensity.em.component_search import ComponentSearch
+from condensity.engines.types import ACTIVATIONS, Network, TrainingRows
+from condensity.persistence import saveable
+
+saveable("Network")(Network)
+
+
+@saveable("MDNModel")
+@dataclass(frozen=True, eq=False)
+class MDNModel:
+    """One network or an ensemble of networks, whose components are the components of one mixture.
+
+    Attributes
+    ----------
+    parameters : ndarray (m, n_parameters)
+        Of every member.
+    network : Network
+        Layers that all members share.
+    gaussian_inits : list of FittedGaussianInit or None
+        Joint mixture that each member corrects, for init='gmm'.
+    """
+
+    parameters: np.ndarray
+    network: Network
+    gaussian_inits: list["FittedGaussianInit"] | None = None
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of standardised inputs, d."""
+        return self.network.n_inputs
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of standardised outputs, q."""
+        return self.network.n_outputs
+
+    @property
+    def log_scale_bounds(self) -> tuple[Any, float] | None:
+        """Bounds of log σ, or None."""
+        return self.network.log_scale_bounds
+
+    def predict(self, x: np.ndarray, *, compute: Compute) -> Mixture:
+        """Mixture of y for each row of standardised x (n, d)."""
+        return training.predict(self.parameters, self.network, x, self.gaussian_inits, compute=compute)
+
+    def predict_members(self, x: np.ndarray, *, compute: Compute) -> list[Mixture]:
+        """Mixture of every member for each row of standardised x (n, d)."""
+        return training.predict_members(self.parameters, self.network, x, self.gaussian_inits, compute=compute)
+
+    def check_loaded(self) -> None:
+        """Refuse networks whose layers and parameters differ in size, before anything is allocated for them."""
+        network, shape = self.network, np.shape(self.parameters)
+        _check_network(network)
+        if len(shape) != 2 or shape[0] < 1 or shape[1] != network.n_parameters:
+            raise ValueError("a network must have as many numbers as its layers need")
+        if self.parameters.dtype.kind != "f" or not np.isfinite(self.parameters).all():
+            raise ValueError("the numbers of a network must be finite")
+        if self.gaussian_inits is None:
+            return
+        columns = network.n_inputs + network.n_outputs
+        if len(self.gaussian_inits) != shape[0]:
+            raise ValueError("there must be one joint mixture for each network")
+        for init in self.gaussian_inits:
+            if init.n_inputs != network.n_inputs or init.parameters.means.shape != (network.n_components, columns):
+                raise ValueError("a network and its joint mixture must have the same columns and components")
+
+
+def _check_network(network: Network) -> None:
+    """Refuse layers that no network can have."""
+    widths = (*network.hidden, network.n_components, network.n_outputs, network.n_inputs)
+    if not all(type(width) is int and width > 0 for width in widths) or network.activation not in ACTIVATIONS:
+        raise ValueError("widths must be positive numbers, and the activation one that there is")
+    if network.edges is not None and len(network.edges) != network.n_inputs:
+        raise ValueError("there must be bin edges for each input")
+
+
+@saveable("GaussianInit")
+@dataclass(frozen=True, eq=False)
+class FittedGaussianInit:
+    """Joint mixture over standardised (x, y) from which a network starts, as `training.GaussianInit`.
+
+    Attributes
+    ----------
+    parameters : em.GaussianMixtureParameters
+    n_inputs : int
+    """
+
+    parameters: em.GaussianMixtureParameters
+    n_inputs: int
+
+    @property
+    def n_components(self) -> int:
+        """Number of components of the mixture."""
+        return len(self.parameters.weights)
+
+    def terms(self, x: np.ndarray) -> training.Terms:
+        """Log weights, means and factors of the mixture of y given standardised x (n, d)."""
+        d = self.n_inputs
+        target = range(d, self.parameters.means.shape[1])
+        return training.Terms(*em.conditional_terms(self.parameters, range(d), target, np.asarray(x, dtype=float)))
+
+
+def gaussian_init_fitter(
+    n_components: int | str, validation_fraction: float, compute: Compute
+) -> training.GaussianInitFitter:
+    """A function that fits a `FittedGaussianInit` to rows.
+
+    With n_components='auto' a sweep chooses K the first time; later fits start from the parameters of the earlier one.
+    """
+    settings = em.Settings()
+
+    def fit(rows: TrainingRows, rng: Any, earlier: Any) -> training.GaussianInit:
+        z, d = np.column_stack([rows.x, rows.y]).astype(float), rows.x.shape[1]
+        if earlier is not None:
+            start, size = earlier.parameters, earlier.n_components
+        elif n_components != "auto":
+            start, size = None, int(n_components)
+        else:
+            search = ComponentSearch(settings, z, rows.weight, d, compute=compute)
+            size, start, _, _ = search.best_size(held_out_splits(len(z), validation_fraction, rng), None, rng)
+        joint = em.fit_joint(settings, z, rows.weight, size, rng, start=start, compute=compute)
+        return FittedGaussianInit(joint.parameters, d)
+
+    return fit
