@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from condensity import JointGMMRegressor, MDNRegressor
@@ -39,10 +41,15 @@ FITS = {
     "MDN on gmm": (MDNRegressor(3, init="gmm"), PLAIN, BOTH),
     "MDN blog": (MDNRegressor.from_blog(), WAVE.X, WAVE.y),
     "MDN log": (MDNRegressor(3, y_transform="log"), PLAIN, np.exp(WAVE.y)),
+    "MDN logit": (MDNRegressor(3, y_transform="logit"), PLAIN, expit(WAVE.y)),
+    "MDN logit full": (MDNRegressor(3, y_transform="logit"), PLAIN, expit(BOTH / [1.0, 1e3])),
+    "MDN auto": (MDNRegressor(3, y_transform="auto"), PLAIN, np.exp(3 * WAVE.y)),
     "MDN tiny": (MDNRegressor(), PLAIN[:15], BOTH[:15]),
     "MDN table": (MDNRegressor(3), TABLE, WAVE.y),
     "GMM": (JointGMMRegressor(4), PLAIN, WAVE.y),
     "GMM full": (JointGMMRegressor(4, y_transform="log"), PLAIN, np.exp(BOTH / 100)),
+    "GMM logit": (JointGMMRegressor(4, y_transform="logit"), PLAIN, expit(WAVE.y)),
+    "GMM auto": (JointGMMRegressor(4, y_transform="auto"), PLAIN, BOTH),
     "GMM diag": (JointGMMRegressor(4, covariance_type="diag"), PLAIN, BOTH),
     "GMM table": (JointGMMRegressor(3), COMPLETE, WAVE.y),
 }  # fmt: skip
@@ -131,6 +138,10 @@ def test_files_and_refusals(tmp_path):
         to_onnx(model, tmp_path)
     with pytest.raises(NotFittedError):
         to_onnx(MDNRegressor())
-    logit = MDNRegressor(2, max_iter=3, y_transform="logit").fit(PLAIN, 1 / (1 + np.exp(-WAVE.y)))
-    with pytest.raises(ValueError, match="knows y_transform=None and 'log'"):
-        to_onnx(logit)
+
+
+@pytest.mark.parametrize("model", [MDNRegressor(2, max_iter=3), JointGMMRegressor(2)])
+def test_functions_are_refused_in_one_sentence(model):
+    model = clone(model).set_params(y_transform=(np.cbrt, lambda u: u**3)).fit(PLAIN, WAVE.y)
+    with pytest.raises(ValueError, match=r"knows y_transform=None, 'log' and 'logit'; this model has 'functions'\.$"):
+        to_onnx(model)

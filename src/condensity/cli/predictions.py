@@ -56,7 +56,7 @@ class Predictions:
         return names + (["support"] if self.support else [])
 
     def compute(self, table: Any, first_row: int) -> np.ndarray:
-        """All columns, (n, len(names)), of a batch of features (pyarrow.Table (n, d)) that begins at row `first_row` of a table."""
+        """All columns, (n, len(names)), of a batch of features (pyarrow.Table (n, d)) that begins at row `first_row`."""
         X = self.columns.inputs(table)
         dist = self.model.predict_dist(X)
         draws = self._draws(dist, first_row)

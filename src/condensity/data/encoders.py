@@ -78,6 +78,11 @@ class InputEncoder:
         """Model inputs in data units from standardised x (…, e)."""
         return x * self.scaler.scale + self.scaler.center
 
+    @property
+    def varying(self) -> np.ndarray:
+        """Positions of the model inputs that are not constant in training, (c,)."""
+        return np.flatnonzero(~self.scaler.constant)
+
     def departs(self, inputs: np.ndarray) -> np.ndarray:
         """Rows (n,) of model inputs (n, e) that differ from training in a column that was constant there."""
         return self.scaler.departs(inputs)

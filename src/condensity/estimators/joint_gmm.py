@@ -41,8 +41,8 @@ class JointGMMRegressor(AbstractDensityRegressor):
         As in scikit-learn: each component its own matrix; one for all; the columns of a component independent, with variances
         of their own; or with one.
     criterion : {'conditional', 'joint', 'bic'}
-        Criterion that chooses K: log p(y | x) or log p(x, y) of held-out rows, or the Bayesian information criterion of all rows. Take
-        'joint' where p(x), p(x, y) or p(x | y) matter as much as p(y | x).
+        Criterion that chooses K: log p(y | x) or log p(x, y) of held-out rows, or the Bayesian information criterion of all
+        rows. Choose 'joint' where p(x), p(x, y) or p(x | y) matter as much as p(y | x).
     covariance_prior : float
         Scale of an inverse-Wishart prior on every covariance, in units of column variance; 0 is maximum likelihood.
     reg_covar : float
@@ -283,7 +283,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
         z = self.target_.encode(reading.read_known_target(y, self.target_, "y", missing_allowed=True))
         if len(x) != len(z):
             raise ValueError(f"X and y must have as many rows; got {len(x)} and {len(z)}.")
-        columns = self._varying(self.encoder_)
+        columns = self.encoder_.varying
         both = [*columns, *range(x.shape[1], x.shape[1] + z.shape[1])]
         log_joint = self.model_.log_density(np.column_stack([x[:, columns], z]), both, compute=self._compute)
         return log_joint - self.encoder_.log_units(x, columns) - self.target_.log_units(z)
@@ -347,7 +347,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
 
     def fit_support(self, model: JointModel, encoder: InputEncoder, rows: TrainingRows, task: FitTask) -> SupportModel:
         """Calibrate the model's own marginal density of the inputs."""
-        density, columns = model.input_density(self._varying(encoder)), self._varying(encoder)
+        density, columns = model.input_density(encoder.varying), encoder.varying
         z = np.column_stack([rows.x, rows.y])
 
         def refit(kept: np.ndarray) -> InputDensity:
@@ -360,7 +360,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
 
     def without_support(self, model: JointModel, encoder: InputEncoder, reason: str) -> NoSupport:
         """No calibration; the marginal of the joint mixture is still a density of the inputs."""
-        return NoSupport(reason, model.input_density(self._varying(encoder)))
+        return NoSupport(reason, model.input_density(encoder.varying))
 
     def check_hyperparameters(self, n: int, d: int) -> None:
         """Refuse hyper-parameters that n rows of d inputs cannot carry."""
@@ -395,8 +395,3 @@ class JointGMMRegressor(AbstractDensityRegressor):
                 f"n_components={self.n_components!r} and {n_columns} columns. Set warm_start=False to begin anew."
             )
         return start
-
-    @staticmethod
-    def _varying(encoder: InputEncoder) -> np.ndarray:
-        """Positions of the inputs that vary."""
-        return np.flatnonzero(~encoder.scaler.constant)

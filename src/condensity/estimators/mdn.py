@@ -14,7 +14,7 @@ from condensity.engines.types import ACTIVATIONS, SOLVERS, TrainingRows
 from condensity.estimators.base import AbstractDensityRegressor
 from condensity.estimators.constraints import COMMON, PATH, require_layer_widths, require_scale_bounds
 from condensity.models import FitReport, FitTask, MDNModel
-from condensity.models.mdn import gaussian_init_fitter
+from condensity.models.mdn import gaussian_init_fitter, model_and_report, resumable_fit
 from condensity.persistence import saveable
 from condensity.random import as_generator
 from condensity.support import NoSupport
@@ -311,7 +311,7 @@ class MDNRegressor(AbstractDensityRegressor):
             fit_gaussian_init=self._gaussian_init_fitter(),
         )
         self._solver_state = None
-        return _model_and_report(fit, fit.candidates)
+        return model_and_report(fit, fit.candidates)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: npt.ArrayLike | None = None) -> Self:
         """Train for one epoch on these rows, continuing from the last call, or from `fit`.
@@ -337,12 +337,12 @@ class MDNRegressor(AbstractDensityRegressor):
             self._settings(),
             rows,
             as_generator(self.random_state, "fit" if state is None else f"fit {state[0]}"),
-            None if earlier is None else _fit_of(**earlier),
+            None if earlier is None else resumable_fit(**earlier),
             state,
             compute=self._compute,
             fit_gaussian_init=self._gaussian_init_fitter(),
         )
-        model, report = _model_and_report(fit, [])
+        model, report = model_and_report(fit, [])
         report = replace(report, converged=False, validation_log_density=weights.scatter(fit.held_out_log_density))
         support = (
             NoSupport("the model was fitted by partial_fit alone; call fit") if earlier is None else earlier["support"]
@@ -385,21 +385,3 @@ class MDNRegressor(AbstractDensityRegressor):
             if part is not None:
                 digest.update(np.ascontiguousarray(part).tobytes())
         return digest.hexdigest()
-
-
-def _fit_of(model: MDNModel, report: FitReport, **_: Any) -> training.MDNFit:
-    """The fit that a model and its report came from, for the next epoch to continue."""
-    return training.MDNFit(
-        model.parameters, model.network, report.converged, report.outcome, report.n_iter, report.history,
-        np.empty(0), gaussian_inits=model.gaussian_inits,
-    )  # fmt: skip
-
-
-def _model_and_report(fit: training.MDNFit, candidates: list[dict[str, Any]]) -> tuple[MDNModel, FitReport]:
-    """The parts of a fit that predict, and those that describe it."""
-    model = MDNModel(fit.parameters, fit.network, fit.gaussian_inits)
-    report = FitReport(
-        fit.converged, fit.outcome, fit.n_iter, fit.history, candidates,
-        validation_log_density=fit.held_out_log_density,
-    )  # fmt: skip
-    return model, report

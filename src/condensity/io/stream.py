@@ -170,7 +170,7 @@ def _csv_type(kind: Any, *, text: bool) -> Any:
 
 
 class TableWriter:
-    """A table written in batches: a file by its ending (.parquet, .arrow, .feather, .csv), complete or not there; or CSV on stdout.
+    """A table written in batches: a file by its ending (.parquet, .arrow, .feather, .csv), complete or absent; or CSV on stdout.
 
     Parameters
     ----------

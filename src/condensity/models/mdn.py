@@ -11,6 +11,7 @@ from condensity.data.splitting import held_out_splits
 from condensity.distributions import Mixture
 from condensity.em.component_search import ComponentSearch
 from condensity.engines.types import ACTIVATIONS, Network, TrainingRows
+from condensity.models.conditional import FitReport
 from condensity.persistence import saveable
 
 saveable("Network")(Network)
@@ -133,3 +134,21 @@ def gaussian_init_fitter(
         return FittedGaussianInit(joint.parameters, d)
 
     return fit
+
+
+def resumable_fit(model: MDNModel, report: FitReport, **_: Any) -> training.MDNFit:
+    """The fit that a model and its report came from, for the next epoch to continue."""
+    return training.MDNFit(
+        model.parameters, model.network, report.converged, report.outcome, report.n_iter, report.history,
+        np.empty(0), gaussian_inits=model.gaussian_inits,
+    )  # fmt: skip
+
+
+def model_and_report(fit: training.MDNFit, candidates: list[dict[str, Any]]) -> tuple[MDNModel, FitReport]:
+    """The parts of a fit that predict, and those that describe it."""
+    model = MDNModel(fit.parameters, fit.network, fit.gaussian_inits)
+    report = FitReport(
+        fit.converged, fit.outcome, fit.n_iter, fit.history, candidates,
+        validation_log_density=fit.held_out_log_density,
+    )  # fmt: skip
+    return model, report

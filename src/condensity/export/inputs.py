@@ -1,0 +1,49 @@
+"""Input encoders in ONNX: a table of numbers and text to standardised model inputs."""
+
+import numpy as np
+
+from condensity.data.encoders import InputEncoder
+from condensity.data.schema import MISSING, Category
+from condensity.export.graph import Graph
+
+
+def model_inputs(graph: Graph, encoder: InputEncoder) -> str:
+    """Model inputs (n, e) in data units: the input 'X' of numbers, and one of strings for each category, encoded."""
+    from onnx import TensorProto
+
+    schema = encoder.schema
+    categories, places = {each.column: each for each in schema.categories}, schema.encoded_categories
+    numbers = [j for j in range(schema.n_features) if j not in categories]
+    x = graph.input("X", TensorProto.DOUBLE, [len(numbers)]) if numbers else ""
+    if schema.is_identity:
+        return x
+    blocks = []
+    for j in range(schema.n_features):
+        if j in categories:
+            text = graph.input(schema.feature_names[j], TensorProto.STRING, [])
+            blocks.append(_category(graph, categories[j], text, encoder.scaler.center[places[j]]))
+            continue
+        column = graph.columns(x, numbers.index(j), numbers.index(j) + 1)
+        blocks.append(column)
+        if j in schema.gaps:
+            blocks.append(graph.add("Cast", graph.add("IsNaN", column), to=TensorProto.DOUBLE))
+    return graph.add("Concat", *blocks, axis=1)
+
+
+def _category(graph: Graph, category: Category, text: str, average: np.ndarray) -> str:
+    """Codes (n, w) of levels (n,); the average code (w,) for levels that the fit did not have."""
+    levels = ["" if level == MISSING else level for level in category.levels]
+    index = graph.add(
+        "LabelEncoder", text, domain="ai.onnx.ml",
+        keys_strings=levels, values_int64s=list(range(len(levels))), default_int64=len(levels),
+    )  # fmt: skip
+    return graph.add("Gather", np.vstack([category.codes, average]), index, axis=0)
+
+
+def standardised(graph: Graph, inputs: str, encoder: InputEncoder) -> str:
+    """Standardised model inputs (n, e); column means are imputed unless the model handles missing values."""
+    scaler = encoder.scaler
+    z = graph.add("Div", graph.add("Sub", inputs, scaler.center), scaler.scale)
+    if scaler.constant.any():
+        z = graph.add("Where", scaler.constant, np.zeros(scaler.scale.size), z)
+    return z if encoder.handles_missing else graph.add("Where", graph.add("IsNaN", z), 0.0, z)
