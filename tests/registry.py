@@ -1,7 +1,7 @@
 """What the tests walk: estimators, engines, tables, problems, transforms and distributions, one dictionary each.
 
-A member added here is tested by `estimators/test_contract.py` or `distributions/test_contract.py`, and by every test that is
-parametrised over the dictionary.
+A member added here is tested by `estimators/test_estimator_contract.py` or `distributions/test_distribution_contract.py`, and
+by every test that is parametrised over the dictionary.
 """
 
 from dataclasses import dataclass

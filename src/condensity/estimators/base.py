@@ -1,6 +1,7 @@
 """Fitting of conditional density estimators: read, encode, fit the model, fit the support, report."""
 
 from abc import ABCMeta, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -20,8 +21,8 @@ from condensity.estimators.callbacks import begin_fit, progress_hook
 from condensity.estimators.fitted import FittedDensity
 from condensity.evaluation.diagnostics import gather_evidence
 from condensity.models import ConditionalModel, FitReport, FitTask
-from condensity.monitor import Monitor
-from condensity.random import as_generator
+from condensity.monitor import Monitor, Progress
+from condensity.random import RandomState, as_generator
 from condensity.support import NoSupport, SupportModel, fit_support, rows_for_support, why_unavailable
 from condensity.warning import warn_user
 
@@ -56,9 +57,9 @@ class AbstractDensityRegressor(FittedDensity, CallbackSupportMixin, RegressorMix
     #: missing-value indicator.
     handles_missing: ClassVar[bool] = False
 
-    callback: Any
+    callback: Callable[[Progress], object] | None
     categorical_features: Any
-    random_state: Any
+    random_state: RandomState
     support_model: str | None
     verbose: int
     y_transform: Any
@@ -233,7 +234,14 @@ class AbstractDensityRegressor(FittedDensity, CallbackSupportMixin, RegressorMix
         """Monitor of one fit: lines on the terminal, the callback, scikit-learn's callbacks."""
         return Monitor(self.callback, verbose=self.verbose, hook=progress_hook(self))
 
-    def _learn(self, encoder, target, model, support, report) -> None:
+    def _learn(
+        self,
+        encoder: InputEncoder,
+        target: TargetEncoder,
+        model: ConditionalModel,
+        support: SupportModel | NoSupport,
+        report: FitReport,
+    ) -> None:
         self.encoder_, self.target_, self.model_, self.support_, self.report_ = encoder, target, model, support, report
 
     def _learned(self) -> dict[str, Any]:
@@ -300,7 +308,7 @@ class AbstractDensityRegressor(FittedDensity, CallbackSupportMixin, RegressorMix
         if set(learned) != set(PARTS):
             raise ValueError("parts are missing")
         estimator._learn(**learned)
-        estimator.check_loaded()
+        estimator._require_matching_parts()
         estimator.n_features_in_ = estimator.encoder_.schema.n_features
         if feature_names is not None:
             if len(feature_names) != estimator.n_features_in_:
@@ -308,7 +316,7 @@ class AbstractDensityRegressor(FittedDensity, CallbackSupportMixin, RegressorMix
             estimator.feature_names_in_ = np.asarray(feature_names, dtype=object)
         return estimator
 
-    def check_loaded(self) -> None:
+    def _require_matching_parts(self) -> None:
         """Refuse parts of different shapes."""
         d, q, density = self.encoder_.n_inputs, self.target_.n_outputs, self.support_.density
         if (self.model_.n_inputs, self.model_.n_outputs) != (d, q):

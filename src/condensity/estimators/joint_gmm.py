@@ -1,6 +1,6 @@
 """`JointGMMRegressor`: a Gaussian mixture of (x, y), conditioned on x."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
 from numbers import Integral, Real
@@ -22,6 +22,7 @@ from condensity.estimators.base import AbstractDensityRegressor
 from condensity.estimators.constraints import COMMON
 from condensity.models import FitReport, FitTask, JointModel
 from condensity.models.inputs import InputDensity, fit_again
+from condensity.monitor import Progress
 from condensity.persistence import saveable
 from condensity.random import RandomState, as_generator
 from condensity.support import NoSupport, SupportModel, calibrated, calibration_scores
@@ -120,26 +121,26 @@ class JointGMMRegressor(AbstractDensityRegressor):
 
     def __init__(
         self,
-        n_components="auto",
+        n_components: int | str = "auto",
         *,
-        covariance_type="full",
-        criterion="conditional",
-        covariance_prior=0.01,
-        reg_covar=1e-6,
-        max_iter=200,
-        tol=1e-4,
-        n_init=1,
-        validation_fraction=0.15,
-        categorical_features="from_dtype",
-        y_transform=None,
-        support_model="auto",
-        engine="auto",
-        random_state=None,
-        n_jobs=None,
-        warm_start=False,
-        callback=None,
-        verbose=0,
-    ):
+        covariance_type: str = "full",
+        criterion: str = "conditional",
+        covariance_prior: float = 0.01,
+        reg_covar: float = 1e-6,
+        max_iter: int = 200,
+        tol: float = 1e-4,
+        n_init: int = 1,
+        validation_fraction: float = 0.15,
+        categorical_features: Any = "from_dtype",
+        y_transform: Any = None,
+        support_model: str | None = "auto",
+        engine: str = "auto",
+        random_state: RandomState = None,
+        n_jobs: int | None = None,
+        warm_start: bool = False,
+        callback: Callable[[Progress], object] | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
         self.criterion = criterion
@@ -324,11 +325,13 @@ class JointGMMRegressor(AbstractDensityRegressor):
         """Fit standardised rows; see `AbstractDensityRegressor.fit_model`."""
         z, d = np.column_stack([rows.x, rows.y]), rows.x.shape[1]
         settings, candidates = self._settings(), []
-        start, n_components, log_density = None, self.n_components, None
+        start, log_density = None, None
         if task.earlier is not None:
             start = self._start_again(task.earlier, z.shape[1])
             n_components = len(start.weights)
-        elif self.n_components == "auto":
+        elif not isinstance(self.n_components, str):
+            n_components = self.n_components
+        else:
             search = ComponentSearch(
                 settings, z, rows.weight, d, criterion=self.criterion, compute=task.compute, monitor=task.monitor
             )
@@ -365,14 +368,14 @@ class JointGMMRegressor(AbstractDensityRegressor):
     def check_hyperparameters(self, n: int, d: int) -> None:
         """Refuse hyper-parameters that n rows of d inputs cannot carry."""
         engines.resolve("gaussian_sums", self.engine)
-        needed = em.covariance_bytes(1 if self.n_components == "auto" else self.n_components, d + 1)
+        needed = em.covariance_bytes(1 if isinstance(self.n_components, str) else self.n_components, d + 1)
         if needed > em.MAX_COVARIANCE_BYTES:
             raise ValueError(
                 f"X has {d} columns, whose full covariances would take {needed / 2**30:,.1f} GiB (at most "
                 f"{em.MAX_COVARIANCE_BYTES / 2**30:g} are allowed, as EM needs about eight times as much); use fewer columns, "
                 "for example by sklearn.decomposition.PCA, or fewer components, or MDNRegressor."
             )
-        if self.n_components != "auto" and self.n_components > n:
+        if not isinstance(self.n_components, str) and self.n_components > n:
             raise ValueError(
                 f"n_components={self.n_components} must not exceed the number of rows, n_samples={n}; "
                 "use fewer components or 'auto'."

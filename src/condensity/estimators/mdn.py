@@ -1,8 +1,10 @@
 """`MDNRegressor`: a mixture density network."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -15,8 +17,9 @@ from condensity.estimators.base import AbstractDensityRegressor
 from condensity.estimators.constraints import COMMON, PATH, require_layer_widths, require_scale_bounds
 from condensity.models import FitReport, FitTask, MDNModel
 from condensity.models.mdn import gaussian_init_fitter, model_and_report, resumable_fit
+from condensity.monitor import Progress
 from condensity.persistence import saveable
-from condensity.random import as_generator
+from condensity.random import RandomState, as_generator
 from condensity.support import NoSupport
 from condensity.warning import warn_user
 
@@ -161,38 +164,38 @@ class MDNRegressor(AbstractDensityRegressor):
 
     def __init__(
         self,
-        n_components="auto",
+        n_components: int | str = "auto",
         *,
-        hidden_layer_sizes="auto",
-        activation="silu",
-        covariance_type="full",
-        solver="auto",
-        numeric_encoding="auto",
-        learning_rate_init="auto",
-        batch_size="auto",
-        max_iter="auto",
-        early_stopping=True,
-        validation_fraction=0.15,
-        n_iter_no_change=8,
-        tol=1e-4,
-        weight_decay="auto",
-        scale_prior=1.0,
-        scale_bounds="auto",
-        noise=0.0,
-        init="quantile",
-        n_members=1,
-        refit=True,
-        categorical_features="from_dtype",
-        y_transform=None,
-        support_model="auto",
-        engine="auto",
-        random_state=None,
-        n_jobs=None,
-        warm_start=False,
-        checkpoint=None,
-        callback=None,
-        verbose=0,
-    ):
+        hidden_layer_sizes: int | Sequence[int] | str = "auto",
+        activation: str = "silu",
+        covariance_type: str = "full",
+        solver: str = "auto",
+        numeric_encoding: str | None = "auto",
+        learning_rate_init: float | str = "auto",
+        batch_size: int | str = "auto",
+        max_iter: int | str = "auto",
+        early_stopping: bool = True,
+        validation_fraction: float = 0.15,
+        n_iter_no_change: int = 8,
+        tol: float = 1e-4,
+        weight_decay: float | str = "auto",
+        scale_prior: float = 1.0,
+        scale_bounds: tuple[float, float] | str | None = "auto",
+        noise: float = 0.0,
+        init: str = "quantile",
+        n_members: int = 1,
+        refit: bool = True,
+        categorical_features: Any = "from_dtype",
+        y_transform: Any = None,
+        support_model: str | None = "auto",
+        engine: str = "auto",
+        random_state: RandomState = None,
+        n_jobs: int | None = None,
+        warm_start: bool = False,
+        checkpoint: str | PathLike[str] | None = None,
+        callback: Callable[[Progress], object] | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -356,7 +359,7 @@ class MDNRegressor(AbstractDensityRegressor):
         engines.resolve("train", self.engine)
         require_layer_widths(self.hidden_layer_sizes)
         require_scale_bounds(self.scale_bounds)
-        if self.n_components != "auto" and self.n_components > n:
+        if not isinstance(self.n_components, str) and self.n_components > n:
             warn_user(
                 f"n_components={self.n_components} exceeds the number of rows, {n}; most components cannot be learned."
             )
