@@ -127,7 +127,7 @@ def fit_gmm(
 
 
 def in_threads(function: Callable[[Any], Any], items: Sequence[Any], n_threads: int, monitor: Monitor) -> list:
-    """Results of a function for every item; at Ctrl-C all of them end early, through the monitor."""
+    """Results of a function for each of the `items`, `n_threads` at a time; at Ctrl-C all end early, through the monitor."""
     if n_threads == 1 or len(items) == 1:
         return [function(item) for item in items]
     with ThreadPoolExecutor(min(n_threads, len(items))) as pool:

@@ -69,7 +69,7 @@ class JointFit:
 
 
 def covariance_bytes(n_components: int, d: int) -> int:
-    """Memory of the covariances of K components over d columns."""
+    """Memory, in bytes, of the covariances of `n_components` components over d columns."""
     return 8 * n_components * d**2
 
 
@@ -136,7 +136,7 @@ def conditional(
     *,
     compute: Compute = AUTO,
 ) -> Mixture:
-    """Mixture of the columns `target`, given values x of others: exact, missing values integrated out.
+    """Mixture of the columns `target`, given values x (n, a) of others: exact, missing values integrated out.
 
     With a = `given`, b = `target` and the Cholesky factor of Σ_k in the order (a, b),
 
@@ -184,7 +184,11 @@ def conditional_terms(
     *,
     compute: Compute = AUTO,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Log weights (n, K), means (n, K, q) and Cholesky factors (K, q, q) of `conditional`, for x without missing values."""
+    """Log weights (n, K), means (n, K, q) and Cholesky factors (K, q, q) of `conditional`, without missing values.
+
+    Mixture of the columns `target` under `parameters`, given standardised x (n, a) of the columns `given`; `compute` is the
+    engine and its threads.
+    """
     evaluate = engines.operation("gaussian_conditional", compute)
     log_weights, means, factors = _condition(parameters, np.asarray(given, dtype=int), target, x, evaluate)
     return log_weights, means, factors[0]
@@ -224,6 +228,9 @@ def held_out_scores(
     """Log p(y | x), or log p(x, y), of the observed columns of held-out rows z (n, d + q), (n,); nan where y is missing.
 
     A row counts for −`ROW_LOSS_CAP` at least (for every column, if joint), so that one wild row cannot choose K.
+
+    Rows are standardised, the first `n_inputs` columns the inputs; `parameters` and covariance `spec` are a fit's, and `compute`
+    the engine and its threads.
     """
     log_joint = log_density(parameters, z, spec, compute=compute)
     if joint:
@@ -235,7 +242,7 @@ def held_out_scores(
 
 
 def n_parameters(n_components: int, d: int, covariance_type: str) -> int:
-    """Free parameters of a mixture of K components over d columns."""
+    """Free parameters of a mixture of `n_components` over d columns, with covariances of `covariance_type`."""
     of_covariance = {"full": d * (d + 1) // 2, "tied": d * (d + 1) // 2, "diag": d, "spherical": 1}[covariance_type]
     n_covariances = 1 if covariance_type == "tied" else n_components
     return n_components - 1 + n_components * d + n_covariances * of_covariance

@@ -28,7 +28,7 @@ def kmeans_start(
     """Greedy k-means++, three Lloyd steps, and MAP covariances of the clusters.
 
     Works on at most max(20 K, 2000) rows drawn at random. A cluster without rows (there may be fewer distinct
-    rows than K) keeps its centre, has the prior's covariance, and a weight of `MIN_COUNT` rows.
+    rows than K) keeps its centre, has the prior's covariance, and counts as `MIN_COUNT` rows.
 
     Parameters
     ----------

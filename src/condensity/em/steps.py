@@ -89,7 +89,7 @@ class GaussianMixtureParameters(NamedTuple):
         np.linalg.cholesky(self.covariances)
 
     def over(self, columns: Sequence[int] | np.ndarray) -> "GaussianMixtureParameters":
-        """Marginal distribution of `columns`, in the order given."""
+        """Marginal distribution of `columns` (a,), in the order given."""
         return GaussianMixtureParameters(
             self.weights, self.means[:, columns], self.covariances[:, columns][:, :, columns]
         )
@@ -133,7 +133,7 @@ class MissingPattern(NamedTuple):
 
 
 def group_by_missing(x: np.ndarray, weight: np.ndarray | None = None) -> list[MissingPattern]:
-    """Rows of x (n, d) grouped by their missing columns; weights (n,) default to 1. Complete rows come last."""
+    """Rows of x (n, d) grouped by their missing columns; `weight` (n,) defaults to 1. Complete rows come last."""
     weight = np.ones(len(x)) if weight is None else weight
     missing = np.isnan(x)
     if not missing.any():  # nothing is copied
@@ -151,7 +151,7 @@ def group_by_missing(x: np.ndarray, weight: np.ndarray | None = None) -> list[Mi
 
 # ---------------------------------------------------------------------------------------------------------- densities
 def factors_of(parameters: GaussianMixtureParameters, independent: bool = False) -> np.ndarray:
-    """Cholesky factors L_k with L_k L_kᵀ = Σ_k (K, d, d); or standard deviations (K, d) of independent columns.
+    """Cholesky factors (K, d, d) of the covariances of `parameters`; or, if `independent`, standard deviations (K, d).
 
     Raises
     ------
@@ -186,7 +186,10 @@ def log_density(
     *,
     compute: Compute = AUTO,
 ) -> np.ndarray:
-    """Log density of the observed columns of each row of x (n, d), (n,), nan where missing; 0 for a row without values."""
+    """Log density (n,), nats, of the observed columns of each row of x (n, d), nan where missing; 0 for a row without values.
+
+    The mixture has `parameters` with covariances of `spec`, 'full' by default; `compute` is the engine and its threads.
+    """
     evaluate = engines.operation("gaussian_log_density", compute)
     x, spec = np.asarray(x, dtype=float), spec or CovarianceSpec()
     result = np.zeros(len(x))
@@ -233,7 +236,10 @@ def expect(
     spec: CovarianceSpec,
     sums: GaussianSums | None = None,
 ) -> tuple[SufficientStatistics, float]:
-    """E step: expected `SufficientStatistics` over all columns, and the penalised mean log likelihood."""
+    """E step: expected `SufficientStatistics` over all columns, and the penalised mean log likelihood.
+
+    The `patterns` of rows, `parameters`, covariance `spec` and kernel `sums` are those of `em_step`.
+    """
     sums = engines.operation("gaussian_sums", Compute("reference")) if sums is None else sums
     joint, d = _gaussians(parameters, spec), parameters.means.shape[1]
     statistics = []
@@ -287,7 +293,7 @@ def _over_all_columns(
 
 
 def maximise(statistics: SufficientStatistics, means: np.ndarray, spec: CovarianceSpec) -> GaussianMixtureParameters:
-    """M step, from sufficient statistics about the old means (K, d).
+    """M step, from sufficient statistics about the old means (K, d), under the constraints and prior of `spec`.
 
     The mean moves by δ_k = first_k / N_k, and N_k S_k = second_k − N_k δ_k δ_kᵀ. The subtraction is harmless,
     because δ_k vanishes as EM converges. With the floor on N_k the result stays positive semi-definite.

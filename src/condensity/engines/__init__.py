@@ -54,7 +54,7 @@ __all__ = [
 
 
 def mixture_logpdf(log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Log density log p(y) of row-wise mixtures of normals.
+    """Log density of row-wise mixtures of normals at points y (n, g).
 
     Parameters
     ----------
@@ -77,19 +77,19 @@ def mixture_logpdf(log_weights: np.ndarray, means: np.ndarray, scales: np.ndarra
 
 
 def mixture_logcdf(log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Log distribution function log F(y); shapes as `mixture_logpdf`."""
+    """Log distribution function log F(y), (n, g), of mixtures with `log_weights`, `means` and `scales` (n, K) at y (n, g)."""
     return operation("mixture_logcdf")(log_weights, means, scales, y)
 
 
 def mixture_logsf(log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Log survival function log P(Y > y); shapes as `mixture_logpdf`."""
+    """Log survival function log P(Y > y), (n, g), of mixtures with `log_weights`, `means` and `scales` (n, K) at y (n, g)."""
     return operation("mixture_logsf")(log_weights, means, scales, y)
 
 
 def mixture_quantile(
     log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray, log_lower: np.ndarray, log_upper: np.ndarray
 ) -> np.ndarray:
-    """The y with log F(y) = log_lower and log P(Y > y) = log_upper.
+    """Quantiles of row-wise mixtures of normals at probabilities p, given by the logarithms of both tails.
 
     Parameters
     ----------
@@ -106,12 +106,18 @@ def mixture_quantile(
 
 
 def mixture_crps(log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Continuous ranked probability score at y; shapes as `mixture_logpdf`, weights sum to one in every row."""
+    """Continuous ranked probability score (n, g) at y (n, g).
+
+    The mixtures have `log_weights`, `means` and `scales` (n, K); weights sum to one in every row.
+    """
     return operation("mixture_crps")(log_weights, means, scales, y)
 
 
 def mixture_sample(
     log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray, n_samples: int, key: int
 ) -> np.ndarray:
-    """Draws (n, n_samples) from the stream `key`, an integer in [0, 2⁶⁴); NaN with probability 1 − mass."""
+    """Draws (n, n_samples) from the stream `key`, an integer in [0, 2⁶⁴); NaN with probability 1 − mass.
+
+    The mixtures have `log_weights`, `means` and `scales` (n, K).
+    """
     return operation("mixture_sample")(log_weights, means, scales, n_samples, key)

@@ -110,12 +110,18 @@ class Engine(Protocol):
     def mixture_logcdf(
         self, log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray, y: np.ndarray, /, *, threads: int = 1
     ) -> np.ndarray:
-        """Log distribution function log F(y); shapes as `mixture_logpdf`."""
+        """Log distribution function log F(y), (n, g), at y (n, g).
+
+        The mixtures have `log_weights`, `means` and `scales` (n, K); at most `threads` threads work.
+        """
 
     def mixture_logsf(
         self, log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray, y: np.ndarray, /, *, threads: int = 1
     ) -> np.ndarray:
-        """Log survival function log P(Y > y); shapes as `mixture_logpdf`."""
+        """Log survival function log P(Y > y), (n, g), at y (n, g).
+
+        The mixtures have `log_weights`, `means` and `scales` (n, K); at most `threads` threads work.
+        """
 
     def mixture_quantile(
         self,
@@ -142,7 +148,11 @@ class Engine(Protocol):
     def mixture_crps(
         self, log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray, y: np.ndarray, /, *, threads: int = 1
     ) -> np.ndarray:
-        """Continuous ranked probability score at y; shapes as `mixture_logpdf`, weights sum to one in every row."""
+        """Continuous ranked probability score (n, g) at y (n, g).
+
+        The mixtures have `log_weights`, `means` and `scales` (n, K), and weights sum to one in every row;
+        at most `threads` threads work.
+        """
 
     def mixture_sample(
         self,
@@ -155,7 +165,10 @@ class Engine(Protocol):
         *,
         threads: int = 1,
     ) -> np.ndarray:
-        """Draws (n, n_samples) from the stream `key`, an integer in [0, 2⁶⁴); NaN with probability 1 − mass."""
+        """Draws (n, n_samples) from the stream `key`, an integer in [0, 2⁶⁴); NaN with probability 1 − mass.
+
+        The mixtures have `log_weights`, `means` and `scales` (n, K); at most `threads` threads work.
+        """
 
     # ------------------------------------------------------------------------------------------------------- networks
     def train(
@@ -219,16 +232,22 @@ class Engine(Protocol):
         *,
         threads: int = 1,
     ) -> np.ndarray:
-        """Log p(y | x) of every row, (n,), for y (n, q); the others as in `predict_network`."""
+        """Log p(y | x), (n,), of rows x (n, d) and y (n, q) under the network with parameters `theta` (n_parameters,).
+
+        The `network`, `offset` (n, head width) and `threads` are those of `predict_network`.
+        """
 
     # ------------------------------------------------------------------------------------------------------ Gaussians
     def gaussian_log_density(self, gaussians: GaussianComponents, x: np.ndarray, /, *, threads: int = 1) -> np.ndarray:
-        """Log density of a Gaussian mixture at rows x (n, a), (n,)."""
+        """Log density (n,) of the mixture `gaussians` at rows x (n, a), on at most `threads` threads."""
 
     def gaussian_sums(
         self, gaussians: GaussianComponents, x: np.ndarray, weight: np.ndarray, /, *, threads: int = 1
     ) -> SufficientStatistics:
-        """E step: expected sufficient statistics of rows x (n, a) with weights (n,), about the current means."""
+        """E step: sufficient statistics of rows x (n, a) with `weight` (n,), expected under `gaussians` and about their means.
+
+        At most `threads` threads work.
+        """
 
     def gaussian_conditional(
         self,

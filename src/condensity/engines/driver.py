@@ -31,7 +31,7 @@ def run_to_end(run: TrainingRun, between: Callable[[TrainingRun], bool] | None =
 def run_until(
     run: TrainingRun, step: int, between: Callable[[TrainingRun], bool] | None = None
 ) -> TrainingResult | None:
-    """Advance a run to a check at or after `step`, as `run_to_end`; its result if it has ended by then, else None."""
+    """Advance a run to a check at or after `step`, with `between` as in `run_to_end`; its result if it has ended, else None."""
     try:
         while not run.advance(SLICE_SECONDS):
             if between is not None and between(run) and run.best_step:

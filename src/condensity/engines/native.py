@@ -59,7 +59,10 @@ class Run:
     """Native twin of `reference.trainer.Run`, in float32 but for sums over rows; shuffles with numbers of its own.
 
     `save` gives its whole state as bytes; restoring these bytes into a run built from the same arguments resumes it bit for
-    bit. `load_optimizer_state` takes parameters and solver only, from a run of the same network on whatever rows.
+    bit. `load_optimizer_state` takes θ and the solver's state only, from a run of the same network on whatever rows.
+
+    Arguments are the initial `parameters` (m, n_parameters), the `network`, the `plan`, the `rng` that seeds the shuffles, the
+    standardised `rows`, the `splits` of the m members, and `threads`, the members that train at a time.
     """
 
     def __init__(
@@ -132,7 +135,11 @@ def loss_and_gradient(
     penalty: Penalty,
     offset: np.ndarray | None = None,
 ) -> tuple[float, np.ndarray]:
-    """Native twin of `reference.network.loss_and_gradient`, in float32."""
+    """Native twin of `reference.network.loss_and_gradient`, in float32.
+
+    Of `theta` (n_parameters,), the `network`, standardised x (n, d) and y (n, q), `row_weight` (n,), the `penalty` and an
+    optional `offset` (n, head width); the loss is in nats.
+    """
     arrays = (_float32(part) for part in (theta, x, y, row_weight, offset))
     return _native.loss_and_gradient(_describe(network), *arrays, _penalty(penalty))
 
@@ -140,21 +147,28 @@ def loss_and_gradient(
 def log_density(
     theta: np.ndarray, network: Network, x: np.ndarray, y: np.ndarray, offset: np.ndarray | None = None
 ) -> np.ndarray:
-    """Native twin of `reference.network.log_density`, in float32."""
+    """Native twin of `reference.network.log_density`, in float32.
+
+    Log density (n,) in nats, from `theta` (n_parameters,), the `network`, standardised x (n, d) and y (n, q), and an optional
+    `offset` (n, head width).
+    """
     arrays = (_float32(part) for part in (theta, x, y, np.ones(len(x)), offset))
     return -_native.negative_log_density(_describe(network), *arrays)
 
 
 # ------------------------------------------------------------------------------------------------------- Gaussians
 def gaussian_log_density(gaussians: GaussianComponents, x: np.ndarray, threads: int = 1) -> np.ndarray:
-    """Native twin of `reference.gaussians.gaussian_log_density`."""
+    """Native twin of `reference.gaussians.gaussian_log_density`: `gaussians` at rows x (n, a), on `threads` threads."""
     return _native.gaussian_log_density(*_float64(*gaussians, x), threads)
 
 
 def gaussian_sums(
     gaussians: GaussianComponents, x: np.ndarray, weight: np.ndarray, threads: int = 1
 ) -> SufficientStatistics:
-    """Native twin of `reference.gaussians.gaussian_sums`; the same bits for any number of threads."""
+    """Native twin of `reference.gaussians.gaussian_sums`; the same bits for any number of threads.
+
+    Sufficient statistics under `gaussians` of rows x (n, a) with `weight` (n,).
+    """
     n_components, a = gaussians.means.shape
     flat = _native.gaussian_sums(*_float64(*gaussians, x, weight), threads)
     of_component = flat[:-1].reshape(n_components, -1)
@@ -175,14 +189,20 @@ def _positions(a: int) -> np.ndarray:
 def gaussian_conditional(
     gaussians: GaussianComponents, slopes: np.ndarray, offsets: np.ndarray, x: np.ndarray, threads: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Native twin of `reference.gaussians.gaussian_conditional`."""
+    """Native twin of `reference.gaussians.gaussian_conditional`, on `threads` threads.
+
+    Columns with mean `offsets` (K, q) and factor rows `slopes` (K, q, a), given the columns x (n, a) of `gaussians`.
+    """
     return _native.gaussian_conditional(*_float64(*gaussians, slopes, offsets, x), threads)
 
 
 def kmeans(
     x: np.ndarray, weight: np.ndarray, uniforms: np.ndarray, n_steps: int, threads: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Native twin of `reference.kmeans.kmeans`."""
+    """Native twin of `reference.kmeans.kmeans`, on one thread whatever `threads` is.
+
+    Rows x (n, d) with `weight` (n,), draws by `uniforms` (K, candidates), then `n_steps` of Lloyd's.
+    """
     centres, nearest = _native.kmeans(*_float64(x, weight, uniforms), n_steps)
     return centres, nearest.astype(np.intp)
 

@@ -53,7 +53,7 @@ def register(engine: Engine) -> Engine:
 
 
 def unregister(name: str) -> None:
-    """Forget a registered engine.
+    """Forget the engine registered under `name`.
 
     Raises
     ------

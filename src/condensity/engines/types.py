@@ -54,7 +54,7 @@ class SolverTraits(NamedTuple):
     is_annealed: bool = False
 
     def rate_for(self, n_rows: int) -> float:
-        """Learning rate of a fit to this many rows."""
+        """Learning rate of a fit to `n_rows` rows."""
         return self.small_data_rate if n_rows < self.min_rows else self.learning_rate
 
 
@@ -92,7 +92,7 @@ class TrainingRows(NamedTuple):
     offset: np.ndarray | None = None
 
     def take(self, index: Sequence[int] | np.ndarray | slice) -> "TrainingRows":
-        """The rows at `index`."""
+        """The rows at `index`, positions (m,) or a slice."""
         offset = None if self.offset is None else self.offset[index]
         return TrainingRows(self.x[index], self.y[index], self.weight[index], offset)
 
@@ -121,7 +121,7 @@ class Split(NamedTuple):
 
 
 def all_rows(n_rows: int) -> Split:
-    """All rows to train on, none held out."""
+    """All `n_rows` rows to train on, none held out."""
     return Split(np.arange(n_rows), np.arange(0))
 
 
@@ -219,12 +219,12 @@ class TrainingResult(NamedTuple):
 
 
 def steps_per_epoch(n_rows: int, batch_size: int) -> int:
-    """Batches in one pass over the rows."""
+    """Batches of at most `batch_size` rows in one pass over `n_rows`."""
     return -(-n_rows // batch_size)
 
 
 def held_out_loss(log_density: np.ndarray, weight: np.ndarray) -> float:
-    """Mean validation NLL of log densities (n,) with weights (n,), the loss of each row capped at `ROW_LOSS_CAP`."""
+    """Mean validation NLL from `log_density` (n,) in nats, by `weight` (n,), each row's loss capped at `ROW_LOSS_CAP`."""
     return float(np.average(np.minimum(-log_density, ROW_LOSS_CAP), weights=weight))
 
 
@@ -294,7 +294,7 @@ class Network(NamedTuple):
 
 
 def unpack_layers(theta: np.ndarray, network: Network) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Views (W, b) into θ (n_parameters,), layer by layer; writing to them writes to θ."""
+    """Views (W, b) into `theta` (n_parameters,), layer by layer of the `network`; writing to them writes to θ."""
     layers, start = [], 0
     for rows, columns in network.layer_shapes:
         middle, end = start + rows * columns, start + (rows + 1) * columns
@@ -321,7 +321,10 @@ class MixtureHead(NamedTuple):
 
 
 def regression_matrix(regression_coefficients: np.ndarray, n_outputs: int) -> np.ndarray:
-    """C, strictly lower triangular (n, K, q, q), from coefficients (n, K, q(q − 1)/2); zeros where there are none."""
+    """C, strictly lower triangular (n, K, q, q) for q = `n_outputs`, from `regression_coefficients` (n, K, c).
+
+    There are c = q(q − 1)/2 coefficients, or none: then C is zero.
+    """
     matrix = np.zeros((*regression_coefficients.shape[:2], n_outputs, n_outputs))
     if regression_coefficients.shape[2]:
         matrix[:, :, *np.tril_indices(n_outputs, -1)] = regression_coefficients
@@ -356,7 +359,7 @@ class GaussianComponents(NamedTuple):
 
 
 def inverse_triangles(factors: np.ndarray) -> np.ndarray:
-    """Inverses of lower triangles (K, a, a), by forward substitution."""
+    """Inverses of lower triangles `factors` (K, a, a), by forward substitution."""
     a = factors.shape[1]
     if a == 1:
         return 1.0 / factors

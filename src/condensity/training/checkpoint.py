@@ -65,7 +65,7 @@ class Checkpoint(CheckpointSink):
             self._states.append(run.save())
 
     def write_if_due(self, run: ResumableRun) -> None:
-        """Write, unless the last write was less than `SECONDS_PER_WRITE` ago."""
+        """Write the present state of `run`, unless the last write was less than `SECONDS_PER_WRITE` ago."""
         if time.perf_counter() - self._last_write > SECONDS_PER_WRITE:
             self.write(run)
 
@@ -83,7 +83,7 @@ class Checkpoint(CheckpointSink):
 
 
 def write(path: Path, fingerprint: str, seed: int, states: list[bytes]) -> None:
-    """Write the states of the runs, atomically: no crash leaves half a file."""
+    """Write `fingerprint`, `seed` and the runs' `states` to `path`, atomically: no crash leaves half a file."""
     parts: dict[str, Any] = {f"state{i}": np.frombuffer(state, dtype=np.uint8) for i, state in enumerate(states)}
     content = io.BytesIO()
     np.savez(content, fingerprint=np.array(fingerprint), seed=np.array(seed), **parts)
@@ -92,7 +92,7 @@ def write(path: Path, fingerprint: str, seed: int, states: list[bytes]) -> None:
 
 
 def read(path: Path, fingerprint: str) -> tuple[int, list[bytes]]:
-    """Seed and states of the runs of a fit that was broken off.
+    """Seed and states of the runs of the fit with this `fingerprint` that was broken off, from the file at `path`.
 
     Raises
     ------

@@ -44,7 +44,7 @@ class GaussianInitFitter(Protocol):
 
 
 def head_offset(gaussian_init: GaussianInit, network: Network, x: np.ndarray) -> np.ndarray:
-    """Offset of a network's head, (n, head width), float32, for limited standardised x (n, d)."""
+    """Offset (n, head width), float32, of the `network`'s head by `gaussian_init`, for limited standardised x (n, d)."""
     log_weights, means, factors = gaussian_init.terms(x)
     n, width = len(x), network.head_width
     offset = np.empty((n, width), dtype=np.float32)
@@ -56,7 +56,7 @@ def head_offset(gaussian_init: GaussianInit, network: Network, x: np.ndarray) ->
 
 
 def shape_offset(factors: np.ndarray, network: Network) -> np.ndarray:
-    """Part of the offset that is the same in every row: raw log scales and regression coefficients, from factors (K, q, q)."""
+    """Part of the `network`'s offset that all rows share: raw log scales and regression coefficients of `factors` (K, q, q)."""
     deviations = np.diagonal(factors, axis1=1, axis2=2)
     if network.n_regression_coefficients:
         unit = deviations[:, :, None] * np.linalg.inv(factors)  # D L⁻¹ = I + C
@@ -69,7 +69,7 @@ def shape_offset(factors: np.ndarray, network: Network) -> np.ndarray:
 
 
 def undo_clamp(log_scales: np.ndarray, bounds: tuple | None) -> np.ndarray:
-    """The r with soft_clamp(r) = log σ (…, q), held `CLEARANCE` within the bounds (low, high)."""
+    """The r with soft_clamp(r) = `log_scales` (…, q), held `CLEARANCE` within the `bounds` (low, high)."""
     if bounds is None:
         return log_scales
     low, high = bounds
@@ -86,7 +86,10 @@ def _undo_softplus(value: np.ndarray) -> np.ndarray:
 def fit_gaussian_inits(
     fit_gaussian_init: GaussianInitFitter, rows: TrainingRows, splits: Sequence[Split], rng: np.random.Generator
 ) -> list[GaussianInit]:
-    """A mixture for every member, fitted without the member's validation rows."""
+    """A mixture for every member, by `fit_gaussian_init` on `rows` without the member's validation rows in `splits`.
+
+    Members with the same training rows share one; `rng` draws the starts of EM.
+    """
     gaussian_inits: list[GaussianInit] = []
     for member in splits:
         if gaussian_inits and np.array_equal(member.kept, splits[0].kept):
@@ -100,7 +103,10 @@ def fit_gaussian_inits(
 def rows_with_offsets(
     rows: TrainingRows, splits: Sequence[Split], gaussian_inits: Sequence[GaussianInit], network: Network
 ) -> tuple[TrainingRows, list[Split]]:
-    """One table of all rows with every mixture's offsets, one copy after the other, and the splits within it."""
+    """One table of all `rows` with the offsets of each of the `gaussian_inits`, one copy after the other.
+
+    Offsets are those of the `network`'s head; the `splits` are returned as rows of that table.
+    """
     distinct = list({id(each): each for each in gaussian_inits}.values())
     first_row = {id(each): i * len(rows.y) for i, each in enumerate(distinct)}
     table, *copies = [rows._replace(offset=head_offset(each, network, rows.x)) for each in distinct]
@@ -112,7 +118,7 @@ def rows_with_offsets(
 
 
 def merge_copies(log_density: np.ndarray, n_copies: int) -> np.ndarray:
-    """Log densities (copies · n,) of copies of rows, as those of the n rows: the mean density of those that are not nan."""
+    """Mean density of `n_copies` copies of n rows: log densities (n,) from `log_density` (n_copies · n,), nan left out."""
     if n_copies == 1:
         return log_density
     copies = log_density.reshape(n_copies, -1)

@@ -13,7 +13,7 @@ MAX_TARGET = 5.0
 def initial_parameters(
     settings: Settings, rows: TrainingRows, network: Network, n_members: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Initial θ of every member by `settings.init`, (m, n_parameters)."""
+    """Initial θ (m, n_parameters) of `n_members` of the `network`, by `settings.init`; `rng` draws, `rows` place the means."""
     if settings.init == "xavier":
         return np.array([initialize_xavier(network, rng) for _ in range(n_members)])
     if settings.init == "gmm":
@@ -45,7 +45,7 @@ def initialize(network: Network, means: np.ndarray, rng: np.random.Generator) ->
 
 
 def initialize_xavier(network: Network, rng: np.random.Generator) -> np.ndarray:
-    """Initial θ (n_parameters,) of the blog post: Xavier-uniform matrices (Glorot & Bengio 2010), zero biases."""
+    """Initial θ (n_parameters,) of a `network`, drawn by `rng`: Xavier-uniform matrices (Glorot & Bengio 2010), zero biases."""
     theta = np.zeros(network.n_parameters)
     for weight, _ in unpack_layers(theta, network):
         limit = np.sqrt(6.0 / sum(weight.shape))
@@ -54,7 +54,7 @@ def initialize_xavier(network: Network, rng: np.random.Generator) -> np.ndarray:
 
 
 def initialize_silent(network: Network, rng: np.random.Generator) -> np.ndarray:
-    """Initial θ (n_parameters,) with a head of zeros: the network's output is its offset."""
+    """Initial θ (n_parameters,), drawn by `rng`, with a head of zeros: the network's output is its offset."""
     theta = initialize(network, np.zeros((network.n_components, network.n_outputs)), rng)
     for part in unpack_layers(theta, network)[-1]:
         part[...] = 0.0
@@ -62,7 +62,7 @@ def initialize_silent(network: Network, rng: np.random.Generator) -> np.ndarray:
 
 
 def initial_means(rows: TrainingRows, n_components: int) -> np.ndarray:
-    """Means of K components, (K, q): at quantiles of y or, with several outputs, along their main axis."""
+    """Means of `n_components` components, (K, q): at quantiles of the rows' y or, with several outputs, along their main axis."""
     levels = (np.arange(n_components) + 0.5) / n_components
     rows = rows.take(slice(None, None, -(-len(rows.y) // QUANTILE_ROWS)))
     if rows.y.shape[1] == 1:

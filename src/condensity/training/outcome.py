@@ -6,12 +6,12 @@ from condensity.training.settings import MAX_GRADIENT_NORM
 
 
 def epochs(n_steps: int, plan: TrainingPlan, n: int) -> int:
-    """Passes over n rows, at least one."""
+    """Passes over n rows in `n_steps` of the `plan`, at least one."""
     return max(1, -(-n_steps // steps_per_epoch(n, plan.batch_size)))
 
 
 def of_stopped_run(candidate: Candidate, run: TrainingResult, n: int) -> tuple[bool, str]:
-    """Outcome of a run with validation rows."""
+    """Outcome of a run of the `candidate` with validation rows, out of n rows."""
     passes = epochs(run.n_steps, candidate.plan, candidate.n_kept)
     who = "Stopped" if len(run.parameters) == 1 else f"{len(run.parameters)} networks stopped together"
     if run.status == "patience":
@@ -31,7 +31,7 @@ def of_stopped_run(candidate: Candidate, run: TrainingResult, n: int) -> tuple[b
 
 
 def of_gaussian_init_alone(candidate: Candidate, loss: float) -> str:
-    """Outcome where networks improve on their mixtures on no validation rows."""
+    """Outcome where the `candidate` improves on its mixtures, of validation `loss` in nats, on no validation rows."""
     return (
         f"The joint mixture of {candidate.network.n_components} components, from which training began, was not improved on: "
         f"held-out NLL {loss:.4f} without the network, {candidate.training.best_loss:.4f} at its best step. "
@@ -40,7 +40,7 @@ def of_gaussian_init_alone(candidate: Candidate, loss: float) -> str:
 
 
 def of_refit(candidate: Candidate, run: TrainingResult, n: int) -> tuple[bool, str]:
-    """Outcome of a run on all rows, its length chosen on validation rows."""
+    """Outcome of a run on all n rows, its length chosen on the validation rows of the `candidate`."""
     chooser, passes = candidate.training, epochs(run.n_steps, candidate.plan, n)
     converged, choice = of_stopped_run(candidate, chooser, n)
     if len(candidate.splits) > 1:
@@ -57,7 +57,7 @@ def of_refit(candidate: Candidate, run: TrainingResult, n: int) -> tuple[bool, s
 
 
 def of_full_run(candidate: Candidate, run: TrainingResult, n: int) -> tuple[bool, str]:
-    """Outcome of a run without validation rows: converged if the training loss had stopped falling before the end."""
+    """Outcome of a `candidate`'s run on all n rows: converged if the training loss had stopped falling before the end."""
     if run.status in ("interrupted", "stopped"):
         return of_stopped_run(candidate, run, n)
     passes, plan, losses = epochs(run.n_steps, candidate.plan, n), candidate.plan, run.history["train_loss"]

@@ -22,7 +22,7 @@ PREDICTION_ROWS = 4096
 
 
 def limit_inputs(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """Standardised inputs (n, d) held within ±`INPUT_LIMIT`."""
+    """Standardised inputs x (n, d) held within ±`INPUT_LIMIT`; written to `out` (n, d) if given."""
     return np.clip(x, -INPUT_LIMIT, INPUT_LIMIT, out=out)
 
 
@@ -59,7 +59,19 @@ def predict_members(
     *,
     compute: Compute = AUTO,
 ) -> list[Mixture]:
-    """The m mixtures of the members; arguments as in `predict`."""
+    """The m mixtures of the members, each over the n rows, in standardised units.
+
+    Parameters
+    ----------
+    parameters : ndarray (m, n_parameters)
+        θ of every member.
+    network : Network
+    x : ndarray (n, d)
+        Standardised.
+    gaussian_inits : sequence of m GaussianInit, optional
+        Mixture that each member corrects.
+    compute : Compute
+    """
     inits = [None] * len(parameters) if gaussian_inits is None else gaussian_inits
     return [_predict_member(theta, network, x, init, compute) for theta, init in zip(parameters, inits, strict=True)]
 
@@ -84,7 +96,10 @@ def _predict_member(
 
 
 def covariance_factors(scales: np.ndarray, regression_coefficients: np.ndarray) -> np.ndarray:
-    """Lower Cholesky factors (I + C)⁻¹ D, (n, K, q, q), from σ (n, K, q) and coefficients (n, K, q(q − 1)/2)."""
+    """Lower Cholesky factors (I + C)⁻¹ D, (n, K, q, q), from σ = `scales` (n, K, q) and `regression_coefficients` (n, K, c).
+
+    There are c = q(q − 1)/2 coefficients of each component.
+    """
     unit = regression_matrix(regression_coefficients, scales.shape[2])
     factors = np.zeros_like(unit)
     for i in range(scales.shape[2]):  # forward substitution; an exact triangle, which a general solver would not give

@@ -125,7 +125,10 @@ class CandidateRace:
         self.n_copies = 1
 
     def train_candidates(self, encodings: Sequence[str | None], splits: list[Split]) -> list[Candidate]:
-        """Train a member on each split, all in step; of several candidates, those that fall behind are dropped early."""
+        """Train a candidate for each of the `encodings`: a member on each of the `splits`, all in step.
+
+        Of several candidates, those that fall behind are dropped early.
+        """
         self.gaussian_inits = self._initial_gaussian_inits(splits)
         networks = [self._make_network(encoding) for encoding in encodings]
         if self.gaussian_inits is not None:
@@ -157,7 +160,7 @@ class CandidateRace:
         return None
 
     def train_on_all_rows(self, candidate: Candidate) -> tuple[TrainingResult, list[GaussianInit] | None]:
-        """One network on all rows, for as many epochs as were best, and the mixture that it corrects."""
+        """Train the `candidate`'s network on all rows, for as many epochs as were best; its result, and its mixture."""
         n, rows, gaussian_inits = len(self.rows.y), self.rows, None
         if self.gaussian_inits is not None:
             gaussian_inits = self.gaussian_inits[:1] if self.earlier else self.gaussian_inits_of_all_rows()
@@ -172,7 +175,7 @@ class CandidateRace:
         return training, gaussian_inits
 
     def score_gaussian_inits(self, candidate: Candidate) -> tuple[np.ndarray, float]:
-        """Log density of validation rows under the members' mixtures alone, (n,), nan elsewhere; and its loss."""
+        """Log density (n,) of validation rows under the `candidate`'s mixtures alone, nan elsewhere; and its loss, in nats."""
         theta, table = initialize_silent(candidate.network, np.random.default_rng(0)), self.table
         log_density_of = engines.operation("network_log_density", self.compute.one_thread)
         log_density = np.full(len(table.y), np.nan)

@@ -59,7 +59,7 @@ class Settings:
 
 
 def encodings_to_try(settings: Settings, rows: TrainingRows) -> list[str | None]:
-    """Encodings among which validation likelihood decides: 'piecewise' or None, each."""
+    """Encodings among which validation likelihood decides, 'piecewise' or None, by `settings` and the size of `rows`."""
     if settings.numeric_encoding != "auto":
         return [settings.numeric_encoding]
     n, d = rows.x.shape
@@ -68,7 +68,7 @@ def encodings_to_try(settings: Settings, rows: TrainingRows) -> list[str | None]
 
 
 def make_network(settings: Settings, rows: TrainingRows, encoding: str | None) -> Network:
-    """Resolve the 'auto' choices about the network."""
+    """Resolve the 'auto' choices of `settings` about the network for `rows`, with an `encoding` ('piecewise' or None)."""
     (n, d), q = rows.x.shape, rows.y.shape[1]
     hidden = settings.hidden_layer_sizes
     if isinstance(hidden, str):
@@ -90,7 +90,7 @@ def make_network(settings: Settings, rows: TrainingRows, encoding: str | None) -
 
 
 def require_same_network(settings: Settings, rows: TrainingRows, network: Network) -> None:
-    """Refuse hyper-parameters that ask for another network than that of an earlier fit.
+    """Refuse `settings` and `rows` that ask for another network than `network`, that of an earlier fit.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def _column_edges(column: np.ndarray, bins: int) -> np.ndarray:
 
 
 def make_plan(settings: Settings, rows: TrainingRows, n_kept: int, n_held_out: int = 0) -> TrainingPlan:
-    """Resolve the 'auto' choices about training on `n_kept` of the rows."""
+    """Resolve the 'auto' choices of `settings` about training on `n_kept` of the `rows`, with `n_held_out` for validation."""
     (n, d), q = rows.x.shape, rows.y.shape[1]
     solver = settings.solver
     if solver == "auto":
@@ -188,7 +188,7 @@ def _budget(n: int, d: int, per_epoch: int) -> int:
 
 
 def for_all_rows(plan: TrainingPlan, best_step: int, n_kept: int, n: int) -> TrainingPlan:
-    """The plan that trains on all n rows for as many epochs as were best on n_kept."""
+    """The `plan` carried over to all n rows: as many epochs as `best_step` steps are on `n_kept` rows."""
     factor = n / n_kept
     steps = max(1, round(best_step * factor))
     return plan._replace(

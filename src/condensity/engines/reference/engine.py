@@ -38,23 +38,29 @@ class ReferenceEngine:
 
     # ------------------------------------------------------------------------------------------------------- mixtures
     def mixture_logpdf(self, *arrays: np.ndarray, threads: int = 1) -> np.ndarray:
-        """Log density (n, g); see `mixture.mixture_logpdf`."""
+        """Log density (n, g) from the `arrays` (n, K) and (n, g) of `mixture.mixture_logpdf`; `threads` is ignored."""
         return _in_row_blocks(mixture.mixture_logpdf, *arrays)
 
     def mixture_logcdf(self, *arrays: np.ndarray, threads: int = 1) -> np.ndarray:
-        """Log distribution function (n, g); see `mixture.mixture_logcdf`."""
+        """Log distribution function (n, g) from the `arrays` of `mixture.mixture_logcdf`, (n, K) and (n, g).
+
+        `threads` is ignored.
+        """
         return _in_row_blocks(mixture.mixture_logcdf, *arrays)
 
     def mixture_logsf(self, *arrays: np.ndarray, threads: int = 1) -> np.ndarray:
-        """Log survival function (n, g); see `mixture.mixture_logsf`."""
+        """Log survival function (n, g) from the `arrays` (n, K) and (n, g) of `mixture.mixture_logsf`; `threads` is ignored."""
         return _in_row_blocks(mixture.mixture_logsf, *arrays)
 
     def mixture_quantile(self, *arrays: np.ndarray, threads: int = 1) -> np.ndarray:
-        """Quantiles (n, l); see `mixture.mixture_quantile`."""
+        """Quantiles (n, l) from the `arrays` (n, K) and (n, l) of `mixture.mixture_quantile`; `threads` is ignored."""
         return _in_row_blocks(mixture.mixture_quantile, *arrays)
 
     def mixture_crps(self, *arrays: np.ndarray, threads: int = 1) -> np.ndarray:
-        """Continuous ranked probability score (n, g); see `scores.mixture_crps`."""
+        """Continuous ranked probability score (n, g) from the `arrays` of `scores.mixture_crps`, (n, K) and (n, g).
+
+        `threads` is ignored.
+        """
         return scores.mixture_crps(*arrays)
 
     def mixture_sample(
@@ -68,7 +74,10 @@ class ReferenceEngine:
         *,
         threads: int = 1,
     ) -> np.ndarray:
-        """Draws (n, n_samples); see `sampling.mixture_sample`."""
+        """Draws (n, n_samples) from the stream `key`, of mixtures with `log_weights`, `means` and `scales` (n, K).
+
+        `threads` is ignored. See `sampling.mixture_sample`.
+        """
         return sampling.mixture_sample(log_weights, means, scales, n_samples, key)
 
     # ------------------------------------------------------------------------------------------------------- networks
@@ -84,7 +93,10 @@ class ReferenceEngine:
         *,
         threads: int = 1,
     ) -> trainer.Run:
-        """A training run; see `trainer.Run`."""
+        """A `trainer.Run` of the `network` from `parameters` (m, n_parameters), by `plan`; `threads` is ignored.
+
+        The standardised `rows` are shuffled by `rng`; `splits` hold the rows of each of the m members.
+        """
         return trainer.Run(parameters, network, plan, rng, rows, splits)
 
     def predict_network(
@@ -97,7 +109,10 @@ class ReferenceEngine:
         *,
         threads: int = 1,
     ) -> MixtureHead:
-        """Mixture of every row; see `network.forward`."""
+        """Mixture of every row of x (n, d), by the network of `architecture` with `theta` (n_parameters,); see `network.forward`.
+
+        An `offset` (n, head width) is added to the head; `threads` is ignored.
+        """
         return network.forward(theta, architecture, x, offset)
 
     def network_log_density(
@@ -111,18 +126,21 @@ class ReferenceEngine:
         *,
         threads: int = 1,
     ) -> np.ndarray:
-        """Log p(y | x) of every row; see `network.log_density`."""
+        """Log p(y | x), (n,), of rows x (n, d) and y (n, q), by the network of `architecture` with `theta` (n_parameters,).
+
+        An `offset` (n, head width) is added to the head; `threads` is ignored. See `network.log_density`.
+        """
         return network.log_density(theta, architecture, x, y, offset)
 
     # ------------------------------------------------------------------------------------------------------ Gaussians
     def gaussian_log_density(self, components: GaussianComponents, x: np.ndarray, /, *, threads: int = 1) -> np.ndarray:
-        """Log density of rows; see `gaussians.gaussian_log_density`."""
+        """Log density (n,) of the mixture `components` at rows x (n, a); `threads` is ignored."""
         return gaussians.gaussian_log_density(components, x)
 
     def gaussian_sums(
         self, components: GaussianComponents, x: np.ndarray, weight: np.ndarray, /, *, threads: int = 1
     ) -> SufficientStatistics:
-        """Expected sufficient statistics; see `gaussians.gaussian_sums`."""
+        """Expected sufficient statistics under `components` of rows x (n, a) with `weight` (n,); `threads` is ignored."""
         return gaussians.gaussian_sums(components, x, weight)
 
     def gaussian_conditional(
@@ -135,13 +153,20 @@ class ReferenceEngine:
         *,
         threads: int = 1,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Log weights and means of other columns; see `gaussians.gaussian_conditional`."""
+        """Log weights (n, K) and means (n, K, q) of other columns, given rows x (n, a) of those of `components`.
+
+        The others have mean `offsets` (K, q) and factor rows `slopes` (K, q, a), as in `gaussians.gaussian_conditional`;
+        `threads` is ignored.
+        """
         return gaussians.gaussian_conditional(components, slopes, offsets, x)
 
     def kmeans(
         self, x: np.ndarray, weight: np.ndarray, uniforms: np.ndarray, n_steps: int, /, *, threads: int = 1
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Centres and nearest centres; see `kmeans.kmeans`."""
+        """Centres (K, d), and the nearest centre (n,) of rows x (n, d) with `weight` (n,); see `kmeans.kmeans`.
+
+        Centres are drawn by `uniforms` (K, candidates), then moved by `n_steps` of Lloyd's; `threads` is ignored.
+        """
         return kmeans(x, weight, uniforms, n_steps)
 
 

@@ -21,7 +21,7 @@ BLOCK_SIZE = 2**18
 
 
 def gaussian_terms(gaussians: GaussianComponents, x: np.ndarray) -> np.ndarray:
-    """Log w_k + log N(x_i | μ_k, Σ_k) for every row and component, (n, K), for x (n, a)."""
+    """Log w_k + log N(x_i | μ_k, Σ_k), (n, K), of every row of x (n, a) and component of `gaussians`."""
     result = np.empty((len(x), len(gaussians.means)))
     for rows, _, _, terms in _blocks(gaussians, x):
         result[rows] = terms
@@ -29,7 +29,7 @@ def gaussian_terms(gaussians: GaussianComponents, x: np.ndarray) -> np.ndarray:
 
 
 def gaussian_log_density(gaussians: GaussianComponents, x: np.ndarray) -> np.ndarray:
-    """Log p(x_i) = logsumexp_k [log w_k + log N(x_i | μ_k, Σ_k)], (n,), for x (n, a)."""
+    """Log p(x_i) = logsumexp_k [log w_k + log N(x_i | μ_k, Σ_k)] under `gaussians`, (n,), for x (n, a)."""
     result = np.empty(len(x))
     for rows, _, _, terms in _blocks(gaussians, x):
         result[rows], _ = _normalise(terms)
@@ -37,7 +37,7 @@ def gaussian_log_density(gaussians: GaussianComponents, x: np.ndarray) -> np.nda
 
 
 def gaussian_sums(gaussians: GaussianComponents, x: np.ndarray, weight: np.ndarray) -> SufficientStatistics:
-    """E step: expected sufficient statistics of rows x (n, a) with weights (n,), about the current means."""
+    """E step: sufficient statistics of rows x (n, a) with `weight` (n,), expected under `gaussians` and about their means."""
     counts, first, second = (np.zeros_like(part) for part in gaussians)
     log_likelihood = 0.0
     for rows, residuals, _, terms in _blocks(gaussians, x):

@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist
 
 
 def kmeans(x: np.ndarray, weight: np.ndarray, uniforms: np.ndarray, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Centres of clusters, and the cluster of every row.
+    """Centres of clusters of rows x (n, d) with weight (n,), and the cluster of every row.
 
     A centre is drawn among the rows, with a probability in proportion to weight and squared distance to the NEAREST centre
     so far; of the candidates, one for each uniform, the one that leaves the smallest weighted sum of squares stays. When

@@ -29,7 +29,7 @@ MAX_ROOT_ITERATIONS = 4000
 
 
 def mixture_logpdf(log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Log density log p(y) of row-wise mixtures.
+    """Log density of row-wise mixtures at points y (n, g).
 
     Parameters
     ----------
@@ -47,12 +47,12 @@ def mixture_logpdf(log_weights: np.ndarray, means: np.ndarray, scales: np.ndarra
 
 
 def mixture_logcdf(log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Log distribution function log F(y); shapes as `mixture_logpdf`."""
+    """Log distribution function log F(y), (n, g), of mixtures with `log_weights`, `means` and `scales` (n, K) at y (n, g)."""
     return _log_probability(log_weights, means, scales, y, +1.0)
 
 
 def mixture_logsf(log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Log survival function log S(y) = log P(Y > y); shapes as `mixture_logpdf`."""
+    """Log survival function log S(y), (n, g), at y (n, g), of mixtures with `log_weights`, `means` and `scales` (n, K)."""
     return _log_probability(log_weights, means, scales, y, -1.0)
 
 
@@ -81,7 +81,7 @@ def _log_probability(
 def mixture_quantile(
     log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray, log_lower: np.ndarray, log_upper: np.ndarray
 ) -> np.ndarray:
-    """The y with log F(y) = log_lower and log S(y) = log_upper, per row and level.
+    """Quantiles of row-wise mixtures, per row and level: the y with log F(y) = log p and log S(y) = log(1 − p).
 
     The caller gives both tails, so that neither end loses digits. The smaller tail is solved for, by Chandrupatla's
     root finder inside the exact bracket [min_k, max_k] of the component quantiles.
@@ -155,6 +155,8 @@ def chandrupatla(
     function : callable (y (a,), active (a,)) -> (a,)
     low, high : ndarray (p,)
         Brackets: function(low) ≤ 0 ≤ function(high), up to rounding.
+    max_iterations : int
+        Iterations at most.
 
     Returns
     -------

@@ -42,7 +42,7 @@ LOG_SCALE_CENTER = -1.0
 
 
 def matrix_mask(network: Network) -> np.ndarray:
-    """1.0 where θ holds an entry of a weight matrix, 0.0 where it holds a bias; (n_parameters,)."""
+    """1.0 where the `network`'s θ holds an entry of a weight matrix, 0.0 where it holds a bias; (n_parameters,)."""
     mask = np.zeros(network.n_parameters)
     for weight, _ in unpack_layers(mask, network):
         weight[...] = 1.0
@@ -87,7 +87,10 @@ def soft_clamp(r: np.ndarray, bounds: tuple[Any, Any] | None) -> tuple[np.ndarra
 
 # ---------------------------------------------------------------------------------------------------------- forward
 def piecewise_linear_encoding(x: np.ndarray, edges: Sequence[np.ndarray]) -> np.ndarray:
-    """Columns (n, d), then their bins: −1 below a bin, 1 above it, linear inside (Gorishniy et al. 2022)."""
+    """Columns of x (n, d), then their bins: −1 below a bin, 1 above it, linear inside (Gorishniy et al. 2022).
+
+    Bins of a column lie between its `edges` (n_bins + 1,).
+    """
     parts = [x]
     for column, edge in zip(x.T, edges, strict=True):
         if len(edge) > 1:
@@ -96,7 +99,10 @@ def piecewise_linear_encoding(x: np.ndarray, edges: Sequence[np.ndarray]) -> np.
 
 
 def forward(theta: np.ndarray, network: Network, x: np.ndarray, offset: np.ndarray | None = None) -> MixtureHead:
-    """Mixture of every row, from x (n, d) and the offset (n, head width) of the linear head's output."""
+    """Mixture of every row of x (n, d), by the `network` with parameters `theta` (n_parameters,).
+
+    An `offset` (n, head width) is added to the linear head's output.
+    """
     *_, head, _ = _forward(theta, network, x, offset)
     return head
 
@@ -130,7 +136,7 @@ def _forward(
 
 
 def row_log_density(head: MixtureHead, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Log p(y | x) of every row, (n,), responsibilities γ (n, K), and u and z, each (n, K, q), for y (n, q)."""
+    """Log p(y | x), (n,), of y (n, q) under a `head`; responsibilities γ (n, K); and u and z, each (n, K, q)."""
     u = y[:, None, :] - head.means
     v = (
         u + np.einsum("nkij,nkj->nki", regression_matrix(head.regression_coefficients, y.shape[1]), u)
@@ -148,13 +154,16 @@ def row_log_density(head: MixtureHead, y: np.ndarray) -> tuple[np.ndarray, np.nd
 def log_density(
     theta: np.ndarray, network: Network, x: np.ndarray, y: np.ndarray, offset: np.ndarray | None = None
 ) -> np.ndarray:
-    """Log p(y | x) of every row, (n,)."""
+    """Log p(y | x), (n,), of rows x (n, d) and y (n, q), by the `network` with parameters `theta` (n_parameters,).
+
+    An `offset` (n, head width) is added to the linear head's output.
+    """
     return row_log_density(forward(theta, network, x, offset), y)[0]
 
 
 # --------------------------------------------------------------------------------------------------------- gradient
 def cap_loss(row_nll: np.ndarray, loss_cap: float) -> tuple[np.ndarray, np.ndarray]:
-    """Losses (n,) of rows with NLL (n,), logarithmic above the cap, and their slopes (n, 1)."""
+    """Losses (n,) of rows with `row_nll` (n,) in nats, logarithmic above `loss_cap`, and their slopes (n, 1)."""
     ratio = np.maximum(row_nll / loss_cap, 1.0)
     return np.where(ratio > 1.0, loss_cap * (1.0 + np.log(ratio)), row_nll), 1.0 / ratio[:, None]
 
@@ -173,6 +182,7 @@ def loss_and_gradient(
     Parameters
     ----------
     theta : ndarray (n_parameters,)
+    network : Network
     x : ndarray (n, d)
     y : ndarray (n, q)
     row_weight : ndarray (n,)

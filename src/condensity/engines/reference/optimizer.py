@@ -22,7 +22,7 @@ class Solver(Protocol):
         """Point at which the gradient is to be taken."""
 
     def step(self, gradient: np.ndarray, rate: float) -> None:
-        """Take one step with the gradient at `query()`."""
+        """Take one step at the learning rate `rate`, with the `gradient` (n_parameters,) at `query()`."""
 
     def model(self) -> np.ndarray:
         """Parameters to evaluate and keep."""
@@ -33,6 +33,9 @@ class ScheduleFreeAdamW:
 
     q = (1 − β₁) z + β₁ x ;  g = ∇loss(q) ;  v ← β₂ v + (1 − β₂) g² ;  u = g / (√(v/(1 − β₂^t)) + ε) + decay · q
     z ← z − η u ;  c = η² / Σ η² ;  x ← (1 − c) x + c z
+
+    Starts at `theta` (n_parameters,); `weight_decay` acts where `decay_mask` (n_parameters,) is 1.0; β₁ is `beta1`, the
+    weight of the average in `query()`, and β₂ is `beta2`, the decay rate of v.
     """
 
     def __init__(
@@ -53,7 +56,7 @@ class ScheduleFreeAdamW:
         return (1.0 - self.beta1) * self.z + self.beta1 * self.x
 
     def step(self, gradient: np.ndarray, rate: float) -> None:
-        """Take one step with the gradient at `query()`."""
+        """Take one step at the learning rate `rate`, with the `gradient` (n_parameters,) at `query()`."""
         point = self.query()
         self.t += 1
         self.v = self.beta2 * self.v + (1.0 - self.beta2) * gradient**2
@@ -73,6 +76,9 @@ class AdamW:
     """AdamW (Loshchilov & Hutter 2019), with a running average of its iterates as the model.
 
     θ ← θ − η (m̂ / (√v̂ + ε) + decay · θ) ;  model ← model + (1 − α) (θ − model),  α = min(.995, (t + 1) / (t + 10))
+
+    Starts at `theta` (n_parameters,); `weight_decay` acts where `decay_mask` (n_parameters,) is 1.0; `beta1` and `beta2`
+    are the decay rates of the moments m and v.
     """
 
     def __init__(
@@ -92,7 +98,7 @@ class AdamW:
         return self.theta
 
     def step(self, gradient: np.ndarray, rate: float) -> None:
-        """Take one step with the gradient at `query()`."""
+        """Take one step at the learning rate `rate`, with the `gradient` (n_parameters,) at `query()`."""
         self.t += 1
         self.m = self.beta1 * self.m + (1.0 - self.beta1) * gradient
         self.v = self.beta2 * self.v + (1.0 - self.beta2) * gradient**2
@@ -107,7 +113,11 @@ class AdamW:
 
 
 class Adam:
-    """Adam (Kingma & Ba 2015), with weight decay as L2 in the gradient."""
+    """Adam (Kingma & Ba 2015), with weight decay as L2 in the gradient.
+
+    Starts at `theta` (n_parameters,); `weight_decay` acts where `decay_mask` (n_parameters,) is 1.0; `beta1` and `beta2`
+    are the decay rates of the moments m and v.
+    """
 
     def __init__(
         self,
@@ -126,7 +136,7 @@ class Adam:
         return self.theta
 
     def step(self, gradient: np.ndarray, rate: float) -> None:
-        """Take one step with the gradient at `query()`."""
+        """Take one step at the learning rate `rate`, with the `gradient` (n_parameters,) at `query()`."""
         gradient = gradient + self.decay * self.theta
         self.t += 1
         self.m = self.beta1 * self.m + (1.0 - self.beta1) * gradient
@@ -142,7 +152,8 @@ class Adam:
 class RMSProp:
     """RMSProp (Tieleman & Hinton 2012; decay .9, the running mean square starting at one as in the blog post's TensorFlow).
 
-    Weight decay is L2 in the gradient.
+    Starts at `theta` (n_parameters,); `weight_decay` acts where `decay_mask` (n_parameters,) is 1.0, as L2 in the gradient;
+    `decay` is that of the running mean square.
     """
 
     def __init__(self, theta: np.ndarray, *, weight_decay: float, decay_mask: np.ndarray, decay: float = 0.9):
@@ -154,7 +165,7 @@ class RMSProp:
         return self.theta
 
     def step(self, gradient: np.ndarray, rate: float) -> None:
-        """Take one step with the gradient at `query()`."""
+        """Take one step at the learning rate `rate`, with the `gradient` (n_parameters,) at `query()`."""
         gradient = gradient + self.decay * self.theta
         self.v = self.smoothing * self.v + (1.0 - self.smoothing) * gradient**2
         self.theta = self.theta - rate * gradient / (np.sqrt(self.v) + EPSILON)

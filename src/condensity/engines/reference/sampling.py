@@ -52,7 +52,7 @@ def mixture_sample(
 
 
 def stream(key: int, words: np.ndarray) -> np.ndarray:
-    """Words of a stream by their numbers (…), 64 random bits each."""
+    """Random words (…,) of 64 bits, those with the numbers `words` (…,) in the stream `key`."""
     with np.errstate(over="ignore"):  # modulo 2⁶⁴
         z = np.uint64(key) + (words + np.uint64(1)) * GOLDEN_GAMMA
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -61,7 +61,7 @@ def stream(key: int, words: np.ndarray) -> np.ndarray:
 
 
 def uniform(bits: np.ndarray, n_bits: int) -> np.ndarray:
-    """Integers of `n_bits` bits as multiples of 2^(−n_bits) in [0, 1)."""
+    """Integers `bits` (…,) of `n_bits` bits as multiples of 2^(−n_bits) in [0, 1)."""
     return bits.astype(float) * 2.0**-n_bits
 
 

@@ -26,7 +26,7 @@ PSI_IS_ZERO = 39.0
 
 
 def mixture_crps(log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Continuous ranked probability score at the points y; a loss, lower is better.
+    """Continuous ranked probability score at the points y (n, g); a loss, lower is better.
 
     Parameters
     ----------

@@ -30,13 +30,16 @@ NOISE_SHARE = 0.7
 
 
 def batches(kept: np.ndarray, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Endless row indices: a new permutation of `kept` each epoch, cut into batches whose sizes differ by at most one."""
+    """Endless batches of row indices: a permutation of `kept` (n_kept,) per epoch, drawn by `rng`.
+
+    Each epoch is cut into batches of at most `batch_size` rows, whose sizes differ by at most one.
+    """
     while True:
         yield from np.array_split(rng.permutation(kept), steps_per_epoch(len(kept), batch_size))
 
 
 def rate_at(step: int, plan: TrainingPlan) -> float:
-    """Learning rate of a step, the first being 1."""
+    """Learning rate of a step of the `plan`, the first being 1."""
     if step < plan.warm_up:
         return plan.learning_rate * step / plan.warm_up
     if plan.horizon <= plan.warm_up:
@@ -98,7 +101,7 @@ class _Member:
 
 
 class Run:
-    """Minimise the penalised NLL of m networks on `rows`; with validation rows, stop early and keep the best parameters.
+    """Minimise the penalised NLL of m networks on `rows`; with validation rows, stop early and keep the best θ.
 
     Parameters
     ----------
@@ -209,7 +212,7 @@ class Run:
         return copy.deepcopy([(member.solver, member.step) for member in self._members])
 
     def load_optimizer_state(self, state: Any) -> None:
-        """Take the solvers of another run of the same network."""
+        """Take the solvers in the `state` of another run of the same network."""
         for member, (solver, step) in zip(self._members, copy.deepcopy(state), strict=True):
             member.solver, member.step = solver, step
 
