@@ -90,12 +90,12 @@ class AbstractDensityRegressor(FittedDensity, CallbackSupportMixin, RegressorMix
         return np.float64
 
     def fit_support(self, model: Any, encoder: InputEncoder, rows: TrainingRows, task: FitTask) -> SupportModel:
-        """Fit and calibrate the density of the inputs, for standardised training rows."""
+        """Fit and calibrate p(x) on standardised training rows, for a fitted model, its encoder and the task of the fit."""
         held_out = None if task.validation is None else task.validation.x
         return fit_support(rows, ~encoder.scaler.constant, task.rng, held_out=held_out, compute=task.compute)
 
     def without_support(self, model: Any, encoder: InputEncoder, reason: str) -> NoSupport:
-        """The absence of a support model, for a reason."""
+        """The absence of a support model for a fitted model and its encoder, with the reason that errors give."""
         return NoSupport(reason)
 
     # ----------------------------------------------------------------------------------------------------- fitting
@@ -294,7 +294,9 @@ class AbstractDensityRegressor(FittedDensity, CallbackSupportMixin, RegressorMix
     def from_saved_state(
         cls, params: dict[str, Any], feature_names: tuple[str, ...] | None = None, **learned: Any
     ) -> Self:
-        """An estimator from its saved state.
+        """An estimator from its saved state: hyper-parameters `params`, `feature_names` of X and the five `learned` parts.
+
+        Without learned parts the estimator is unfitted.
 
         Raises
         ------

@@ -7,7 +7,7 @@ from condensity.monitor import Progress
 
 
 def begin_fit(estimator, X, y):
-    """Tell the callbacks that were set that a fit begins: the context of the fit, or None where there are none."""
+    """Tell the callbacks of an estimator that a fit to X (n, d) and y (n,) or (n, q) begins; the context, None without any."""
     context = begin_callbacks(estimator)
     if context is None:
         return None
@@ -16,7 +16,7 @@ def begin_fit(estimator, X, y):
 
 
 def progress_hook(estimator) -> Callable[[Progress], bool] | None:
-    """Pass progress to scikit-learn's callbacks, any of which may end the fit by returning True; None if there are none."""
+    """A function that passes progress to an estimator's callbacks, any of which may end the fit by returning True, or None."""
     context = callback_context(estimator)
     if context is None:
         return None

@@ -28,7 +28,7 @@ PATH = [str, PathLike, None]
 
 
 def require_layer_widths(sizes: Any) -> None:
-    """Refuse hidden_layer_sizes that are neither a word nor integers ≥ 1."""
+    """Refuse sizes (`hidden_layer_sizes`) that are neither a word nor integers ≥ 1."""
     if isinstance(sizes, str):
         return
     listed = np.atleast_1d(np.asarray(sizes))
@@ -37,7 +37,7 @@ def require_layer_widths(sizes: Any) -> None:
 
 
 def require_scale_bounds(bounds: Any) -> None:
-    """Refuse scale_bounds that are neither a word, None, nor (low, high) with 0 < low < high."""
+    """Refuse bounds (`scale_bounds`) that are neither a word, None, nor (low, high) with 0 < low < high."""
     if bounds is None or isinstance(bounds, str):
         return
     low_high = np.asarray(bounds)

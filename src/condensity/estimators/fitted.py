@@ -85,16 +85,34 @@ class FittedDensity:
         return self.target_.restore(dist)
 
     def predict(self, X: Any) -> np.ndarray:
-        """Conditional mean of y, in the shape of the y that was fitted: (n,), (n, 1) or (n, q), in units of y."""
+        """Conditional mean of y for rows X (n, d), in the shape of the fitted y: (n,), (n, 1) or (n, q), in units of y.
+
+        >>> from condensity import JointGMMRegressor
+        >>> model = JointGMMRegressor(2, random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.2, 2.9])
+        >>> model.predict([[1.0], [2.0]]).shape
+        (2,)
+        """
         mean = self.predict_dist(X).mean()
         return self.target_.in_shape(mean)
 
     def predict_quantiles(self, X: Any, levels: npt.ArrayLike = (0.05, 0.5, 0.95)) -> np.ndarray:
-        """Conditional quantiles, exact: (n, m) for m levels in [0, 1], in units of y."""
+        """Conditional quantiles (n, m), exact and in units of y, for rows X (n, d) and levels (m,) in [0, 1].
+
+        >>> from condensity import JointGMMRegressor
+        >>> model = JointGMMRegressor(2, random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.2, 2.9])
+        >>> model.predict_quantiles([[1.0], [2.0]], levels=[0.1, 0.5, 0.9]).shape
+        (2, 3)
+        """
         return self.predict_dist(X).ppf(np.atleast_1d(levels))
 
     def predict_interval(self, X: Any, level: float = 0.9) -> np.ndarray:
-        """Central interval of the given level, (n, 2), in units of y."""
+        """Central interval (n, 2) of probability `level`, in units of y, for rows X (n, d).
+
+        >>> from condensity import JointGMMRegressor
+        >>> model = JointGMMRegressor(2, random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.2, 2.9])
+        >>> model.predict_interval([[1.0], [2.0]], level=0.8).shape
+        (2, 2)
+        """
         return self.predict_dist(X).interval(level)
 
     def sample(
@@ -104,15 +122,25 @@ class FittedDensity:
 
         An integer `random_state` gives the same draws every time; None gives new ones. `outside` is as for `predict_dist`: with
         'deficient', draws are NaN where there is no data.
+
+        >>> from condensity import JointGMMRegressor
+        >>> model = JointGMMRegressor(2, random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.2, 2.9])
+        >>> model.sample([[1.0], [2.0]], 5, random_state=0).shape
+        (2, 5)
         """
         return self.predict_dist(X, outside=outside).sample(n_samples, random_state=random_state)
 
     # --------------------------------------------------------------------------------------------------------- scores
     def score_samples(self, X: Any, y: Any = None) -> np.ndarray:
-        """Log p(y | x) of every row, (n,), in nats per unit of y.
+        """Log p(y | x) of every row of X (n, d) and y (n,) or (n, q): (n,), in nats per unit of y.
 
         Without y, of the model's own point prediction, `predict(X)`: a measure of how sharp it is. (scikit-learn's contract
         calls every `score_samples` with X alone.)
+
+        >>> from condensity import JointGMMRegressor
+        >>> model = JointGMMRegressor(2, random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.2, 2.9])
+        >>> model.score_samples([[1.0], [2.0]], [1.0, 2.5]).round(1)
+        array([ 0.8, -3.5])
         """
         dist = self.predict_dist(X)
         if y is None:
@@ -122,7 +150,13 @@ class FittedDensity:
         return dist.logpdf(y if y.shape[1] > 1 else y[:, 0])
 
     def score(self, X: Any, y: Any, sample_weight: npt.ArrayLike | None = None) -> float:
-        """Mean of log p(y | x) in nats: larger is better. Not R²."""
+        """Mean of log p(y | x) over X (n, d) and y (n,) or (n, q), weighted by sample_weight (n,), in nats; not R².
+
+        >>> from condensity import JointGMMRegressor
+        >>> model = JointGMMRegressor(2, random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.2, 2.9])
+        >>> model.score([[1.0], [2.0]], [1.0, 2.0]) > model.score([[1.0], [2.0]], [2.0, 1.0])
+        True
+        """
         return reading.average(self.score_samples(X, y), sample_weight)
 
     # -------------------------------------------------------------------------------------- is there data near x?
@@ -137,6 +171,11 @@ class FittedDensity:
         Small values mean that no row like this one was in the training table. For in-distribution rows, P(support ≤ α) ≤ α;
         the smallest possible value is 1 / (m + 1) with m calibration rows: all training rows below 5000, a fifth of them above,
         or those of X_val. They are exact for held-out rows and approximate for the cross-fits of short tables.
+
+        >>> from condensity import JointGMMRegressor
+        >>> model = JointGMMRegressor(2, random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.2, 2.9])
+        >>> model.support([[1.5], [40.0]]).round(1)
+        array([1. , 0.2])
 
         Parameters
         ----------
@@ -157,6 +196,11 @@ class FittedDensity:
 
     def in_support(self, X: Any, alpha: float = 0.01) -> np.ndarray:
         """Whether each row of X is in distribution: support(X) > alpha. A fraction alpha of in-distribution rows is not.
+
+        >>> from condensity import JointGMMRegressor
+        >>> model = JointGMMRegressor(2, random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.2, 2.9])
+        >>> model.in_support([[1.5], [40.0]], alpha=0.25)
+        array([ True, False])
 
         Parameters
         ----------
@@ -186,7 +230,13 @@ class FittedDensity:
 
     # ------------------------------------------------------------------------------------------------- p(x) and p(x, y)
     def score_inputs(self, X: Any) -> np.ndarray:
-        """Log p(x) of every row, (n,), in nats per unit of X; columns that were constant in training are left out."""
+        """Log p(x) of every row of X (n, d): (n,), in nats per unit of X; columns that were constant in training are left out.
+
+        >>> from condensity import JointGMMRegressor
+        >>> model = JointGMMRegressor(2, random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.2, 2.9])
+        >>> model.score_inputs([[1.5], [4.0]]).round(1)
+        array([-2.3, -5.5])
+        """
         check_is_fitted(self)
         self.encoder_.require_numbers("score_inputs")
         density = density_of(self.support_, "score_inputs")
@@ -194,13 +244,19 @@ class FittedDensity:
         return density.log_density(x, compute=self._compute) - self.encoder_.log_units(x, density.columns)
 
     def score_joint(self, X: Any, y: Any) -> np.ndarray:
-        """Log p(x, y) = log p(x) + log p(y | x) of every row, (n,), in nats per unit of X and y."""
+        """Log p(x, y) = log p(x) + log p(y | x) of all rows of X (n, d) and y (n,) or (n, q): (n,), in nats per unit of both."""
         return self.score_inputs(X) + self.score_samples(X, y)
 
     def sample_joint(self, n_samples: int = 1, *, random_state: RandomState = None) -> tuple[np.ndarray, np.ndarray]:
         """Draws from p(x, y): X (n_samples, d) and y (n_samples,) or, of several outputs, (n_samples, q), in data units.
 
-        x is drawn from p(x) and y from p(y | x), so no row lies where there is no data.
+        x is drawn from p(x) and y from p(y | x), so no row lies where there is no data. An integer `random_state` repeats them.
+
+        >>> from condensity import JointGMMRegressor
+        >>> model = JointGMMRegressor(2, random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.2, 2.9])
+        >>> X, y = model.sample_joint(5, random_state=0)
+        >>> X.shape, y.shape
+        ((5, 1), (5,))
         """
         check_is_fitted(self)
         self.encoder_.require_numbers("sample_joint")
@@ -211,7 +267,7 @@ class FittedDensity:
     def predict_inputs(
         self, y: npt.ArrayLike, *, n_draws: int = 4096, random_state: RandomState = 0
     ) -> "WeightedDraws | Mixture":
-        """The distribution of the inputs given outputs, p(x | y) ∝ p(x) p(y | x).
+        """The distribution of the inputs given outputs y (n,) or (n, q): p(x | y) ∝ p(x) p(y | x).
 
         One input: quantiles from an adaptive grid, exact to about 1e-5. Up to 15: Pareto-smoothed importance sampling, its
         proposal a joint mixture of draws from the model, conditioned on y.

@@ -56,7 +56,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
         Starts; the best objective is kept.
     validation_fraction : float
         Share of the rows held out in the sweep (50 at least; five folds below 300 rows). The final fit uses all rows.
-    categorical_features : 'from_dtype' or array-like of str, int or bool
+    categorical_features : 'from_dtype' or array-like (c,) of str, int or bool
         Columns of X that are categories, in addition to those with a categorical or text dtype: 'category' and text of pandas,
         Categorical, Enum and String of polars, dictionary and text of Arrow. A missing value is a level of its own. A level
         absent from the training table is integrated out, with a warning.
@@ -175,7 +175,12 @@ class JointGMMRegressor(AbstractDensityRegressor):
         return {key: [each[key] for each in candidates] for key in ("n_components", "score")} if candidates else None
 
     def marginal(self, columns: int | str | Sequence[int | str]) -> Mixture:
-        """Joint distribution of some columns, with nothing given: one row, in data units."""
+        """Joint distribution of some columns, with nothing given: one row, in data units.
+
+        >>> from condensity import JointGMMRegressor
+        >>> JointGMMRegressor(1).fit([[0.0], [1.0], [2.0]], [0.0, 1.1, 1.9]).marginal("y")
+        <Mixture: 1 rows, 1 components, 1 output (y)>
+        """
         return self.joint_.marginal(columns)
 
     def condition(self, given: Any) -> Mixture:
@@ -224,17 +229,9 @@ class JointGMMRegressor(AbstractDensityRegressor):
         return self._condition(keys, values, [j for j in range(d) if j not in keys])
 
     def predict_inputs(self, y: npt.ArrayLike) -> Mixture:  # type: ignore[override]
-        """The distribution of the inputs given outputs, p(x | y): exact.
+        """Exact p(x | y), a `Mixture` of n rows over the d inputs, given outputs y: a number, (n,) or (n, q), in data units.
 
-        Parameters
-        ----------
-        y : float or array-like (n,), or (n, q) for several outputs
-            In data units; of several outputs some may be NaN, which are integrated out.
-
-        Returns
-        -------
-        Mixture
-            n rows over the d inputs.
+        Of several outputs some may be NaN, which are integrated out.
         """
         check_is_fitted(self)
         d, q = self.encoder_.n_inputs, self.target_.n_outputs
@@ -247,19 +244,21 @@ class JointGMMRegressor(AbstractDensityRegressor):
     ) -> np.ndarray:
         """Impute missing inputs from their conditional distribution given the observed ones.
 
+        >>> from condensity import JointGMMRegressor
+        >>> model = JointGMMRegressor(1).fit([[0.0, 0.0], [1.0, 2.0], [2.0, 4.0]], [0.0, 1.1, 1.9])
+        >>> model.impute([[1.0, float("nan")]]).round(1)
+        array([[1., 2.]])
+
         Parameters
         ----------
-        X : array-like or data frame (n, d)
-            NaN where a value is missing.
+        X : array-like or data frame (n, d), NaN where a value is missing
         how : {'mean', 'mode', 'draw'}
             The conditional mean, the densest point, or a random draw (what keeps the spread of a column).
-        random_state : None, int, numpy Generator or RandomState
-            For draws.
+        random_state : None, int, numpy Generator or RandomState, for draws
 
         Returns
         -------
-        ndarray (n, d)
-            Observed values unchanged.
+        ndarray (n, d), observed values unchanged
         """
         check_is_fitted(self)
         self.encoder_.require_numbers("impute")
@@ -277,7 +276,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
         return result
 
     def score_joint(self, X: Any, y: Any) -> np.ndarray:
-        """Log p(x, y) of the observed values of every row, (n,), in nats per unit of X and y."""
+        """Log p(x, y) of the observed values of every row of X (n, d) and y (n,) or (n, q): (n,), in nats per unit of both."""
         check_is_fitted(self)
         self.encoder_.require_numbers("score_joint")
         x, _ = self._encode(X)
@@ -290,7 +289,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
         return log_joint - self.encoder_.log_units(x, columns) - self.target_.log_units(z)
 
     def sample_joint(self, n_samples: int = 1, *, random_state: RandomState = None) -> tuple[np.ndarray, np.ndarray]:
-        """Draws from p(x, y): X (n_samples, d) and y (n_samples,) or, of several outputs, (n_samples, q), in data units."""
+        """Draws from p(x, y) by `random_state`: X (n_samples, d) and y (n_samples,) or (n_samples, q), in data units."""
         check_is_fitted(self)
         self.encoder_.require_numbers("sample_joint")
         draws = self.joint_.sample(n_samples, random_state=random_state)[0]
@@ -322,7 +321,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
 
     # ----------------------------------------------------------------------------------------------------- fitting
     def fit_model(self, rows: TrainingRows, task: FitTask) -> tuple[JointModel, FitReport]:
-        """Fit standardised rows; see `AbstractDensityRegressor.fit_model`."""
+        """Fit standardised rows with the settings of a task; see `AbstractDensityRegressor.fit_model`."""
         z, d = np.column_stack([rows.x, rows.y]), rows.x.shape[1]
         settings, candidates = self._settings(), []
         start, log_density = None, None
@@ -349,7 +348,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
         return JointModel(fit.parameters, d, settings.spec), report
 
     def fit_support(self, model: JointModel, encoder: InputEncoder, rows: TrainingRows, task: FitTask) -> SupportModel:
-        """Calibrate the model's own marginal density of the inputs."""
+        """Calibrate the model's own p(x), over the columns that vary for the encoder, on training rows by the task of the fit."""
         density, columns = model.input_density(encoder.varying), encoder.varying
         z = np.column_stack([rows.x, rows.y])
 
@@ -362,7 +361,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
         return calibrated(density, scores, weight, model.output_marginal())
 
     def without_support(self, model: JointModel, encoder: InputEncoder, reason: str) -> NoSupport:
-        """No calibration; the marginal of the joint mixture is still a density of the inputs."""
+        """No calibration, for a reason; the marginal of the model is still a density of the encoder's inputs."""
         return NoSupport(reason, model.input_density(encoder.varying))
 
     def check_hyperparameters(self, n: int, d: int) -> None:

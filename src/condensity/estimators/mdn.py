@@ -83,7 +83,7 @@ class MDNRegressor(AbstractDensityRegressor):
     refit : bool
         Train a single network once more, on all rows, for as many epochs as were best. Of no effect on ensembles, whose
         members are trained on all rows between them, nor with X_val.
-    categorical_features : 'from_dtype' or array-like of str, int or bool
+    categorical_features : 'from_dtype' or array-like (c,) of str, int or bool
         Columns of X that are categories, in addition to those with a categorical or text dtype: 'category' and text of pandas,
         Categorical, Enum and String of polars, dictionary and text of Arrow. A missing value is a level of its own. A level
         absent from the training table is treated as missing, with a warning.
@@ -264,6 +264,12 @@ class MDNRegressor(AbstractDensityRegressor):
     def predict_variance_parts(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Aleatoric and epistemic parts of the conditional variance, in squared units of y.
 
+        >>> from condensity import MDNRegressor
+        >>> model = MDNRegressor(2, random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.2, 2.9])
+        >>> aleatoric, epistemic = model.predict_variance_parts([[1.0], [2.0]])
+        >>> aleatoric.shape, epistemic
+        ((2,), array([0., 0.]))
+
         Parameters
         ----------
         X : array-like or data frame (n, d)
@@ -295,7 +301,7 @@ class MDNRegressor(AbstractDensityRegressor):
 
     # ----------------------------------------------------------------------------------------------------- fitting
     def fit_model(self, rows: TrainingRows, task: FitTask) -> tuple[MDNModel, FitReport]:
-        """Fit standardised rows; see `AbstractDensityRegressor.fit_model`."""
+        """Fit standardised rows with the settings of a task; see `AbstractDensityRegressor.fit_model`."""
         if task.validation is not None and not self.early_stopping:
             raise ValueError(
                 "X_val and y_val have no use with early_stopping=False; leave them out, or set it to True."
@@ -317,18 +323,17 @@ class MDNRegressor(AbstractDensityRegressor):
         return model_and_report(fit, fit.candidates)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: npt.ArrayLike | None = None) -> Self:
-        """Train for one epoch on these rows, continuing from the last call, or from `fit`.
+        """Train for one epoch on rows X (n, d), y (n,) or (n, q) and sample_weight (n,), continuing from the last call or `fit`.
 
         Units, the network's shape and the solver's state are those of the first call, so its rows should be typical. There
         is no validation check: when to stop is the caller's decision, for example by `score` on rows of their own.
 
-        Parameters
-        ----------
-        X, y, sample_weight : as in `fit`
-
-        Returns
-        -------
-        self
+        >>> from condensity import MDNRegressor
+        >>> model = MDNRegressor(2, random_state=0)
+        >>> for _ in range(2):
+        ...     model = model.partial_fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.2, 2.9])
+        >>> model.predict([[1.0]]).shape
+        (1,)
         """
         earlier = self._learned() if self.__sklearn_is_fitted__() else None
         state = None if earlier is None else self._solver_state

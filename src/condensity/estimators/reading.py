@@ -47,11 +47,11 @@ class Weights(NamedTuple):
     values: np.ndarray
 
     def select(self, rows: np.ndarray) -> np.ndarray:
-        """The rows that are used."""
+        """Those of the rows (n, …) that are used."""
         return rows if self.present is None else rows[self.present]
 
     def scatter(self, values: np.ndarray) -> np.ndarray:
-        """Values of the rows that are used, in the order of all rows; NaN elsewhere."""
+        """Values (n,) in the order of all rows, from values (m,) of the rows that are used; NaN elsewhere."""
         if self.present is None:
             return values
         result = np.full(len(self.present), np.nan)
@@ -69,7 +69,7 @@ def read_inputs(
     estimator : estimator
         Whose `n_features_in_` and `feature_names_in_` are compared or, with reset, set.
     X : array-like (n, d) or data frame
-    categorical_features : 'from_dtype' or array-like
+    categorical_features : 'from_dtype' or array-like (c,)
     name : str
         Of the argument, for messages.
     reset : bool
@@ -92,7 +92,7 @@ def read_inputs(
 
 
 def read_training_target(y: Any, *, missing_allowed: bool) -> Target:
-    """Targets of a fit, with their names and shape.
+    """Targets y (n,) or (n, q) of a fit, with their names and shape; NaN only if `missing_allowed`.
 
     Raises
     ------
@@ -113,7 +113,10 @@ def read_training_target(y: Any, *, missing_allowed: bool) -> Target:
 
 
 def read_known_target(y: Any, target: TargetEncoder, name: str, *, missing_allowed: bool = False) -> np.ndarray:
-    """Targets (n, q) after a fit: finite, or NaN where missing values are allowed, of as many columns as were fitted."""
+    """Targets (n, q) of a fitted model from y (n,) or (n, q), called `name` in errors, with the columns of the fitted `target`.
+
+    They must be finite, or NaN if `missing_allowed`.
+    """
     values = _target_values(y, name)
     values = values.reshape(len(values), -1)
     if values.shape[1] != target.n_outputs:
@@ -123,7 +126,7 @@ def read_known_target(y: Any, target: TargetEncoder, name: str, *, missing_allow
 
 
 def read_lone_target(y: npt.ArrayLike, q: int, *, missing_allowed: bool = False) -> np.ndarray:
-    """Targets that come without inputs: (n, q), from a number, (n,), (q,) or (n, q)."""
+    """Targets (n, q) given without inputs: y a number, (n,), (q,) or (n, q); NaN only if `missing_allowed`."""
     values = np.asarray(y, dtype=float)
     if values.ndim < 2:
         values = values.reshape(-1, 1) if q == 1 else values[None]
@@ -136,7 +139,10 @@ def read_lone_target(y: npt.ArrayLike, q: int, *, missing_allowed: bool = False)
 
 
 def read_weights(x: np.ndarray, y: np.ndarray, sample_weight: Any, *, handles_missing: bool) -> Weights:
-    """Sample weights of model inputs x (n, e) and targets y (n, q): zero weights and rows without any value left out."""
+    """Weights of model inputs x (n, e) and targets y (n, q), from sample_weight (n,) or None; rows of weight zero are left out.
+
+    A model that `handles_missing` also leaves out rows without any observed value.
+    """
     check_consistent_length(x, y)
     present = _rows_with_values(x, y) if handles_missing else None
     if sample_weight is None and present is None:
@@ -154,7 +160,7 @@ def read_weights(x: np.ndarray, y: np.ndarray, sample_weight: Any, *, handles_mi
 
 
 def average(row_scores: np.ndarray, sample_weight: Any) -> float:
-    """Weighted mean of a score per row (n,)."""
+    """Mean of row_scores (n,), weighted by sample_weight (n,), or by 1 if it is None."""
     if sample_weight is None:
         return float(np.mean(row_scores))
     weight = check_sample_weight(sample_weight, row_scores, dtype=np.float64, ensure_non_negative=True)
@@ -164,7 +170,7 @@ def average(row_scores: np.ndarray, sample_weight: Any) -> float:
 
 
 def require_same_length(x_name: str, x: Any, y_name: str, y: Any) -> None:
-    """Refuse inputs and targets of different numbers of rows."""
+    """Refuse x (n, …) and y (m, …) of different numbers of rows; errors call them `x_name` and `y_name`."""
     if len(x) != len(y):
         raise ValueError(f"{x_name} and {y_name} must have as many rows; got {len(x)} and {len(y)}.")
 

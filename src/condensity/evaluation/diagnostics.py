@@ -131,7 +131,7 @@ def examine(evidence, predict, *, log_scale_bounds=None, columns=None) -> list:
 
 
 def baseline_log_density(y: np.ndarray, weight: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Log density (m,) of one normal distribution that ignores x, in nats.
+    """Log density (m,) at `at` (m, q) of one normal distribution that ignores x, in nats.
 
     Targets are clipped at `OUTLIER_DISTANCE` for its fit: the squares of 10¹⁰⁰ leave no positive definite covariance.
 

@@ -76,7 +76,7 @@ def mean(values: npt.ArrayLike, *, sample_weight: npt.ArrayLike | None = None) -
 
 
 def log_score(dist: Distribution, y: npt.ArrayLike) -> np.ndarray:
-    """Negative log density −log p(y), in nats; a loss, lower is better.
+    """Negative log density −log p(y) of y (n,) or (n, q), in nats; a loss, lower is better.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def log_score(dist: Distribution, y: npt.ArrayLike) -> np.ndarray:
 
 
 def crps(dist: Distribution, y: npt.ArrayLike) -> np.ndarray:
-    """Continuous ranked probability score ∫ (F(x) − 1{y ≤ x})² dx, in units of y; a loss, lower is better.
+    """Continuous ranked probability score ∫ (F(x) − 1{y ≤ x})² dx of y (n,), in units of y; a loss, lower is better.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def crps(dist: Distribution, y: npt.ArrayLike) -> np.ndarray:
 
 
 def energy_score(dist: Distribution, y: npt.ArrayLike) -> np.ndarray:
-    """Energy score E‖Y − y‖ − ½ E‖Y − Y′‖; a loss, lower is better. With one output it is the CRPS.
+    """Energy score E‖Y − y‖ − ½ E‖Y − Y′‖ of y (n,) or (n, q); a loss, lower is better. With one output it is the CRPS.
 
     Distances are in the units of y: bring outputs of different units to common ones first.
 
@@ -160,9 +160,9 @@ def energy_score(dist: Distribution, y: npt.ArrayLike) -> np.ndarray:
 
 
 def pinball(dist: Distribution, y: npt.ArrayLike, levels: npt.ArrayLike) -> np.ndarray:
-    """Pinball (quantile) loss max(p (y − F⁻¹(p)), (p − 1)(y − F⁻¹(p))), in units of y; a loss, lower is better.
+    """Pinball (quantile) loss max(p (y − F⁻¹(p)), (p − 1)(y − F⁻¹(p))) of y (n,), in its units; a loss, lower is better.
 
-    Its integral over all levels p is half the CRPS.
+    Levels p are a number or (m,); the integral over all of them is half the CRPS.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ def pinball(dist: Distribution, y: npt.ArrayLike, levels: npt.ArrayLike) -> np.n
 
 
 def interval_score(dist: Distribution, y: npt.ArrayLike, level: float = 0.9) -> np.ndarray:
-    """Score of the central interval [l, u] (Winkler 1972), in units of y; a loss, lower is better.
+    """Score of the central interval [l, u] for y (n,) (Winkler 1972), in units of y; a loss, lower is better.
 
         (u − l) + (2 / (1 − level)) · (max(l − y, 0) + max(y − u, 0))
 
@@ -237,7 +237,7 @@ def interval_score(dist: Distribution, y: npt.ArrayLike, level: float = 0.9) -> 
 
 
 def grid_proof_score(dist: Distribution, y: npt.ArrayLike, resolution: npt.ArrayLike) -> np.ndarray:
-    """Negative log of the mean density over the cell that y was rounded to, in nats; a loss, lower is better.
+    """Negative log of the mean density over the cell that y (n,) was rounded to, in nats; a loss, lower is better.
 
         −log((F(y + h/2) − F(y − h/2)) / h)
 

@@ -23,7 +23,9 @@ class Graph:
         self.outputs: list[Any] = []
 
     def add(self, operator: str, *inputs: str | npt.ArrayLike, domain: str = "", **attributes: Any) -> str:
-        """Append a node with one output; arrays and numbers among the inputs become constants."""
+        """Append a node with one output: an operator of a domain, with attributes, applied to inputs;
+        of these, numbers and arrays of any shape, (a, b, …), become constants, and texts are names of tensors.
+        """
         from onnx import helper
 
         name = f"t{len(self.nodes)}"
@@ -32,7 +34,7 @@ class Graph:
         return name
 
     def constant(self, value: npt.ArrayLike) -> str:
-        """A constant tensor: float64, or int64 and bool for integers and truth values."""
+        """A constant tensor of a value of any shape, (a, b, …): float64, or int64 and bool for integers and truth values."""
         from onnx import numpy_helper
 
         array = np.asarray(value)
@@ -42,7 +44,7 @@ class Graph:
         return name
 
     def input(self, name: str, kind: int, shape: Sequence[int]) -> str:
-        """Declare an input (n, *shape) of an ONNX element type."""
+        """Declare an input (n, *shape) of this name, its `kind` an ONNX element type."""
         from onnx import helper
 
         self.inputs.append(helper.make_tensor_value_info(name, kind, ["n", *shape]))
@@ -56,7 +58,7 @@ class Graph:
         self.outputs.append(helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["n", *shape]))
 
     def model(self, metadata: dict[str, str]) -> Any:
-        """The graph as an `onnx.ModelProto`."""
+        """The graph as an `onnx.ModelProto` with metadata, names to texts."""
         from onnx import helper
 
         graph = helper.make_graph(self.nodes, "condensity", self.inputs, self.outputs, self.constants)
@@ -67,7 +69,7 @@ class Graph:
 
     # ------------------------------------------------------------------------------------------------ formulas
     def sum(self, tensor: str, axis: int, *, keep: bool = False) -> str:
-        """Sum over an axis."""
+        """Sum of a tensor over an axis, which stays with length 1 if `keep`."""
         return self.add("ReduceSum", tensor, np.array([axis]), keepdims=int(keep))
 
     def log_normalised(self, logits: str) -> str:
@@ -82,12 +84,12 @@ class Graph:
         return self.add("Squeeze", self.add("Add", top, total), np.array([1]))
 
     def softplus(self, tensor: str) -> str:
-        """Log(1 + e^x), without overflow."""
+        """Log(1 + e^x) of a tensor x, without overflow."""
         small = self.add("Log", self.add("Add", 1.0, self.add("Exp", self.add("Neg", self.add("Abs", tensor)))))
         return self.add("Add", small, self.add("Max", tensor, 0.0))
 
     def columns(self, tensor: str, start: int, stop: int, axis: int = 1) -> str:
-        """Positions start to stop of an axis."""
+        """Positions start to stop of a tensor along an axis, stop excluded."""
         return self.add("Slice", tensor, np.array([start]), np.array([stop]), np.array([axis]))
 
     def reshape(self, tensor: str, *shape: int) -> str:

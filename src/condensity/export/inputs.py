@@ -8,7 +8,7 @@ from condensity.export.graph import Graph
 
 
 def model_inputs(graph: Graph, encoder: InputEncoder) -> str:
-    """Model inputs (n, e) in data units: the input 'X' of numbers, and one of strings for each category, encoded."""
+    """Model inputs (n, e) of an encoder in data units: declares the graph's inputs, 'X' of numbers and one per category."""
     from onnx import TensorProto
 
     schema = encoder.schema
@@ -41,7 +41,7 @@ def _category(graph: Graph, category: Category, text: str, average: np.ndarray) 
 
 
 def standardised(graph: Graph, inputs: str, encoder: InputEncoder) -> str:
-    """Standardised model inputs (n, e); column means are imputed unless the model handles missing values."""
+    """Add to a graph the standardised inputs (n, e) of an encoder; column means are imputed unless it handles missing values."""
     scaler = encoder.scaler
     z = graph.add("Div", graph.add("Sub", inputs, scaler.center), scaler.scale)
     if scaler.constant.any():

@@ -152,7 +152,7 @@ def _(model: JointModel, graph: Graph, z: str) -> Components:
 
 
 def conditional(graph: Graph, parameters: em.GaussianMixtureParameters, d: int, x: str) -> Components:
-    """Components of the columns after the first d of a joint mixture, given those at x (n, d)."""
+    """Add to a graph the components, by the parameters of a joint mixture, of its columns after the first d given x (n, d)."""
     factors = em.factors_of(parameters)
     slopes, rest = factors[:, d:, :d], factors[:, d:, d:]
     logs, white = log_parts(graph, parameters.weights, parameters.means[:, :d], factors[:, :d, :d], x)
@@ -163,7 +163,10 @@ def conditional(graph: Graph, parameters: em.GaussianMixtureParameters, d: int, 
 
 
 def log_parts(graph: Graph, weights: np.ndarray, means: np.ndarray, factors: np.ndarray, x: str) -> tuple[str, str]:
-    """Log w_k N(x | μ_k, L_k L_kᵀ), (n, K), and the whitened differences, (n, K, d), at x (n, d)."""
+    """Add to a graph log w_k N(x | μ_k, L_k L_kᵀ), (n, K), and the whitened differences, (n, K, d), at x (n, d).
+
+    The constants are weights (K,), means (K, d) and lower Cholesky factors (K, d, d).
+    """
     d = means.shape[1]
     difference = graph.add("Sub", graph.add("Unsqueeze", x, np.array([1])), means)
     white = graph.add("Einsum", difference, np.linalg.inv(factors), equation="nkd,ked->nke")

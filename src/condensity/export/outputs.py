@@ -18,7 +18,10 @@ REACH, PANELS, NODES = 9.0, 12, 16
 
 
 def describe_mixture(graph: Graph, target: TargetEncoder, components: Components) -> None:
-    """Outputs 'log_weights', 'means', 'scales' or 'factors' on the scale of the transform, and 'mean' in data units."""
+    """Add to a graph the outputs of standardised components, in the units of a target encoder.
+
+    They are 'log_weights', 'means', 'scales' or 'factors' on the scale of the transform, and 'mean' in data units.
+    """
     scaler, q = target.scaler, target.n_outputs
     log_weights, means, shapes, coupled = components
     if q == 1 and coupled:  # a factor of one output is its standard deviation
@@ -36,7 +39,7 @@ def describe_mixture(graph: Graph, target: TargetEncoder, components: Components
 
 
 def mean_formula(target: TargetEncoder) -> Callable[[Graph, str, str], str]:
-    """A function of (graph, means, variances), (n, K, q) on the scale of the transform, that gives means of y (n, K, q).
+    """Mean of y (n, K, q) by the transform of a target encoder: a function of (graph, means, variances) on the transform's scale.
 
     Raises
     ------
@@ -82,7 +85,7 @@ MEANS: dict[type[MonotoneMap], Callable[[Graph, str, str], str]] = {Log: _lognor
 
 
 def describe_support(graph: Graph, support: SupportModel, encoder: InputEncoder, inputs: str, z: str) -> None:
-    """Output 'support' (n,): p-values of model inputs (n, e), of which z is standardised."""
+    """Add to a graph the output 'support' (n,): p-values under a support model of an encoder's inputs (n, e); z is standardised."""
     density = support.density
     columns = graph.add("Gather", z, np.asarray(density.columns), axis=1)
     parameters = density.parameters

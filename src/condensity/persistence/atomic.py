@@ -31,7 +31,7 @@ def check_writable(path: str | os.PathLike) -> Path:
 
 
 def write_atomically(path: str | os.PathLike, content: bytes) -> Path:
-    """Write bytes under a name beside the path, and put them in its place once they are on the disk.
+    """Write content, bytes, to a hidden file next to the path, and rename it to the path once it is on the disk.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def write_atomically(path: str | os.PathLike, content: bytes) -> Path:
 
 
 def beside(path: Path) -> Path:
-    """A fresh hidden name in the same directory, so that replacing is one step of the file system."""
+    """A new hidden name in the directory of a path, so that replacing is one step of the file system."""
     return path.with_name(f".condensity-{secrets.token_hex(8)}.tmp")
 
 

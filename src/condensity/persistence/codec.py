@@ -106,7 +106,7 @@ class _Packer:
 
 
 def state_of(value: Any) -> dict[str, Any]:
-    """The state of an instance of a registered class: what its `saved_state` gives, else its fields."""
+    """State of a value, an instance of a registered class: that of its `saved_state`, else its fields."""
     if hasattr(value, "saved_state"):
         return value.saved_state()
     return {name: getattr(value, name) for name in field_names(type(value))}
@@ -120,7 +120,7 @@ def field_names(cls: type) -> list[str]:
 
 
 def unpack(tree, tensors: dict[str, np.ndarray], registry: dict[str, type]) -> Any:
-    """The value that was packed.
+    """The value that was packed as a tree and tensors, arrays of any shape (a, b, …) by name, with the classes of a registry.
 
     Raises
     ------

@@ -43,7 +43,7 @@ def write(path: str | os.PathLike, manifest: dict, tensors: dict[str, np.ndarray
     path : path-like
     manifest : dict
         JSON: 'library_version', 'class', 'state'. The format version is added.
-    tensors : dict of str to ndarray
+    tensors : dict of str to ndarray, of any shape (a, b, …)
 
     Raises
     ------
@@ -56,7 +56,7 @@ def write(path: str | os.PathLike, manifest: dict, tensors: dict[str, np.ndarray
 
 
 def serialize(manifest: dict, tensors: dict[str, np.ndarray]) -> bytes:
-    """The bytes of a model file."""
+    """Bytes of a model file with this manifest and tensors, arrays of any shape (a, b, …) by name."""
     text = json.dumps({"format_version": FORMAT_VERSION, **manifest}, allow_nan=False)
     tidy = {name: _tidy(array) for name, array in tensors.items()}
     content = save(
@@ -71,7 +71,7 @@ def serialize(manifest: dict, tensors: dict[str, np.ndarray]) -> bytes:
 
 
 def read(path: str | os.PathLike) -> tuple[dict, dict[str, np.ndarray]]:
-    """The manifest and the tensors of a model file.
+    """The manifest and the tensors of the model file at a path.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def read(path: str | os.PathLike) -> tuple[dict, dict[str, np.ndarray]]:
 
 
 def parse(content: bytes) -> tuple[dict, dict[str, np.ndarray]]:
-    """As `read`, of the bytes of a file."""
+    """The manifest and the tensors in the content of a model file, as `read` does for its path."""
     header = _header(content)
     metadata = header.get("__metadata__")
     if not isinstance(metadata, dict) or "condensity" not in metadata:
@@ -116,7 +116,7 @@ def parse(content: bytes) -> tuple[dict, dict[str, np.ndarray]]:
 
 
 def is_model_file(path: str | os.PathLike) -> bool:
-    """Whether a file begins as a model file does; nothing more is looked at."""
+    """Whether the file at a path begins as a model file does; nothing more is looked at."""
     with open(path, "rb") as stream:
         start = stream.read(_LENGTH_BYTES + 2)
     return len(start) == _LENGTH_BYTES + 2 and start[_LENGTH_BYTES:] == b'{"' and b"\0" in start[:_LENGTH_BYTES]

@@ -40,7 +40,7 @@ def save_model(model: Any, path: str | PathLike[str]) -> Path:
 
 
 def load_model(path: str | PathLike[str]) -> Any:
-    """Read an instance of a registered class from a file of `save_model`; no code of the file is run.
+    """Read an instance of a registered class from the path of a file of `save_model`; no code of the file is run.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def load_model(path: str | PathLike[str]) -> Any:
 
 
 def restore(manifest: dict[str, Any], tensors: dict[str, np.ndarray]) -> Any:
-    """An instance of a registered class from the manifest and the tensors of its file.
+    """An instance of a registered class from the manifest and the tensors of its file, arrays of any shape (a, b, …) by name.
 
     Raises
     ------

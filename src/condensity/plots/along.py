@@ -60,7 +60,7 @@ class Along(NamedTuple):
 
 
 def rows_along(X: Any, column: int, grid: npt.ArrayLike, *, categorical_features: npt.ArrayLike = "from_dtype") -> Any:
-    """Typical rows of X, of its library, with the grid in one column.
+    """Typical rows of X, of its library, with the grid (g,) in one column.
 
     Parameters
     ----------

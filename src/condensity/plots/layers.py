@@ -71,7 +71,7 @@ def scatter(ax: Any, x: np.ndarray, y: np.ndarray, *, color: str, alpha: float) 
 
 
 def frame_data(ax: Any, line: Along, y: np.ndarray) -> tuple[float, float]:
-    """Limits from the data, so that all charts of one data set share a frame; returns those of y.
+    """Limits from the data, so that all charts of one data set share a frame; returns those of y (n,).
 
     Parameters
     ----------
@@ -86,13 +86,7 @@ def frame_data(ax: Any, line: Along, y: np.ndarray) -> tuple[float, float]:
 
 
 def log_limits(values: np.ndarray) -> tuple[float, float]:
-    """Limits of a logarithmic axis around positive values: over a decade, so that a flat line looks flat.
-
-    Parameters
-    ----------
-    values : ndarray
-        Positive, any shape.
-    """
+    """Limits of a logarithmic axis around positive values of any shape (m, …): over a decade, so that a flat line looks flat."""
     if values.size == 0:
         return 0.1, 10.0
     low, high = np.log10(values.min()), np.log10(values.max())
@@ -104,7 +98,7 @@ def component_lines(ax: Any, grid: np.ndarray, parts: ComponentSummary, heights:
     """K lines through heights (g, K); width and opacity of a piece follow the root of its relative weight.
 
     The root keeps a component of a tenth of the weight visible, `FAINTEST` one of no weight at all.
-    Lines break at NaN in the grid.
+    Lines break at NaN in the grid (g,).
 
     Parameters
     ----------

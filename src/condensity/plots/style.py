@@ -46,7 +46,7 @@ def model_colours(names: Iterable[str]) -> dict[str, str]:
 
 
 def component_colours(means: np.ndarray) -> np.ndarray:
-    """Colours (K, 3) of K components, dark for those with low means and light for those with high ones.
+    """Colours (K, 3) of K components with means (g, K), dark for low means and light for high ones.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def annotate_corner(ax: Any, text: str) -> Any:
 
 
 def padded_range(values: ArrayLike, padding: float = 0.05) -> tuple[float, float]:
-    """Range of the finite values, widened on both sides by `padding` times its length; never empty.
+    """Range of the finite values (m, …), widened on both sides by `padding` times its length; never empty.
 
     Parameters
     ----------

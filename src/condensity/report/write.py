@@ -167,7 +167,7 @@ def read_targets(y: Any) -> tuple[tuple[str, ...], np.ndarray]:
 
 
 def read_weights(sample_weight: Any, y: np.ndarray) -> np.ndarray | None:
-    """Weights (n,) of the rows of y, of any library; None where there are none.
+    """Weights (n,) of the rows of y (n,) or (n, q), of any library; None where there are none.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def read_weights(sample_weight: Any, y: np.ndarray) -> np.ndarray | None:
 def with_targets(
     X: Any, y: np.ndarray, weight: np.ndarray | None
 ) -> tuple[Any, np.ndarray, np.ndarray | None, tuple[str, ...]]:
-    """Rows that have all values of y, and a note on the others.
+    """Rows that have all values of y (n,) or (n, q), and a note on the others.
 
     Parameters
     ----------

@@ -182,11 +182,5 @@ def in_blocks(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np
 
 
 def log_normal(y: np.ndarray, mean: np.ndarray | float, scale: np.ndarray | float) -> np.ndarray:
-    """Log N(y; mean, scale²).
-
-    Parameters
-    ----------
-    y : ndarray (n,)
-    mean, scale : ndarray (n,) or float
-    """
+    """Log N(y; mean, scale²), in nats, at y (n,) for a mean and a scale that are numbers or (n,)."""
     return -0.5 * ((y - mean) / scale) ** 2 - np.log(scale) - HALF_LOG_2PI
