@@ -89,8 +89,8 @@ class FittedDensity:
 
         >>> from condensity import JointGMMRegressor
         >>> model = JointGMMRegressor(2, random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.2, 2.9])
-        >>> model.predict([[1.0], [2.0]]).shape
-        (2,)
+        >>> model.predict([[1.0], [2.0]]).round(1)
+        array([0.9, 2.2])
         """
         mean = self.predict_dist(X).mean()
         return self.target_.in_shape(mean)
@@ -150,7 +150,7 @@ class FittedDensity:
         return dist.logpdf(y if y.shape[1] > 1 else y[:, 0])
 
     def score(self, X: Any, y: Any, sample_weight: npt.ArrayLike | None = None) -> float:
-        """Mean of log p(y | x) over X (n, d) and y (n,) or (n, q), weighted by sample_weight (n,), in nats; not R².
+        """Mean log p(y | x) of X (n, d) and y (n,) or (n, q), weighted by sample_weight (n,), in nats: larger is better. Not R².
 
         >>> from condensity import JointGMMRegressor
         >>> model = JointGMMRegressor(2, random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.2, 2.9])

@@ -1,12 +1,14 @@
 """Distributions through scikit-learn's wrappers: pipelines, searches and the like."""
 
+from typing import Any
+
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from condensity.distributions import Mixture
 
 
-def predict_dist(fitted, X, **options) -> Mixture:
+def predict_dist(fitted: Any, X: Any, **options: Any) -> Mixture:
     """The distribution of y given each row of X, by a fitted estimator or whatever wraps one.
 
     Parameters
@@ -42,7 +44,7 @@ def predict_dist(fitted, X, **options) -> Mixture:
     return estimator.predict_dist(X, **options)
 
 
-def _innermost(fitted, X):
+def _innermost(fitted: Any, X: Any) -> tuple[Any, Any]:
     """The estimator that predicts, and X as it comes to it."""
     if isinstance(fitted, Pipeline):
         check_is_fitted(fitted)

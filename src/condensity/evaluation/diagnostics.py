@@ -3,7 +3,7 @@
 They are computed in standardised units on a sample of the training rows, at about the cost of a prediction.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -108,7 +108,13 @@ def _float32(x: np.ndarray) -> np.ndarray:
     return np.clip(x, -limit, limit).astype(np.float32)
 
 
-def examine(evidence, predict, *, log_scale_bounds=None, columns=None) -> list:
+def examine(
+    evidence: Evidence,
+    predict: Predict,
+    *,
+    log_scale_bounds: tuple[npt.ArrayLike, float] | None = None,
+    columns: Sequence[str] | None = None,
+) -> list[Finding]:
     """All findings about a fitted model.
 
     Parameters
@@ -116,8 +122,8 @@ def examine(evidence, predict, *, log_scale_bounds=None, columns=None) -> list:
     evidence : Evidence
     predict : callable
         Standardised x (n, d) → `Mixture` in standardised units.
-    log_scale_bounds : (float, float), optional
-        Where σ is held.
+    log_scale_bounds : (float or array-like (q,), float), optional
+        Bounds on log σ.
     columns : sequence of str, optional
         Names of the inputs.
     """

@@ -85,7 +85,10 @@ MEANS: dict[type[MonotoneMap], Callable[[Graph, str, str], str]] = {Log: _lognor
 
 
 def describe_support(graph: Graph, support: SupportModel, encoder: InputEncoder, inputs: str, z: str) -> None:
-    """Add to a graph the output 'support' (n,): p-values under a support model of an encoder's inputs (n, e); z is standardised."""
+    """Add to a graph the output 'support' (n,), p-values under a support model.
+
+    Tensors are the encoder's inputs (n, e) in data units, and z (n, e), the same standardised.
+    """
     density = support.density
     columns = graph.add("Gather", z, np.asarray(density.columns), axis=1)
     parameters = density.parameters

@@ -58,7 +58,7 @@ def beside(path: Path) -> Path:
     return path.with_name(f".condensity-{secrets.token_hex(8)}.tmp")
 
 
-def _create(path, content: bytes):
+def _create(path: Path, content: bytes) -> None:
     """Create a new file with the permissions that the user's umask gives."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     with os.fdopen(descriptor, "wb") as stream:

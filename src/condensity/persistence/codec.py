@@ -23,7 +23,7 @@ MOST_DEPTH = 64
 _NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
-def pack(value, registry: dict[str, type], what="model") -> tuple[Any, dict[str, np.ndarray]]:
+def pack(value: Any, registry: dict[str, type], what: str = "model") -> tuple[Any, dict[str, np.ndarray]]:
     """A value as (tree, tensors).
 
     Parameters
@@ -44,12 +44,12 @@ def pack(value, registry: dict[str, type], what="model") -> tuple[Any, dict[str,
 
 
 class _Packer:
-    def __init__(self, registry):
+    def __init__(self, registry: dict[str, type]) -> None:
         self.names = {cls: name for name, cls in registry.items()}
         self.tensors: dict[str, np.ndarray] = {}
         self.known: dict[int, tuple] = {}  # by identity; the array is held, so that no other gets its id
 
-    def tree_of(self, value, what) -> Any:
+    def tree_of(self, value: Any, what: str) -> Any:
         """JSON of a value at the place `what`."""
         if isinstance(value, np.generic):
             value = value.item()
@@ -75,20 +75,20 @@ class _Packer:
             f"{what} is of type {type(value).__name__}, which cannot be saved; pickle the model, or set it to None."
         )
 
-    def _text(self, text, what):
+    def _text(self, text: str, what: str) -> str:
         try:
             text.encode()
         except UnicodeEncodeError:
             raise TypeError(f"{what} is text with half a surrogate pair ({text!r}), which cannot be saved.") from None
         return text
 
-    def _dict(self, value, what):
+    def _dict(self, value: dict[Any, Any], what: str) -> dict[str, Any]:
         if all(isinstance(key, str) and not key.startswith("$") for key in value):
             return {self._text(key, what): self.tree_of(item, f"{what}[{key!r}]") for key, item in value.items()}
         pairs = [[self.tree_of(key, what), self.tree_of(item, f"{what}[{key!r}]")] for key, item in value.items()]
         return {"$pairs": pairs}
 
-    def _array(self, array, what):
+    def _array(self, array: np.ndarray, what: str) -> dict[str, Any]:
         if array.dtype.kind in "OU":
             items = [self.tree_of(item, f"{what}[{i}]") for i, item in enumerate(array.ravel().tolist())]
             return {"$objects": items, "shape": list(array.shape)}
@@ -98,7 +98,7 @@ class _Packer:
             )
         return {"$tensor": self._tensor(array)}
 
-    def _tensor(self, array) -> str:
+    def _tensor(self, array: np.ndarray) -> str:
         if id(array) not in self.known:
             self.known[id(array)] = (f"t{len(self.tensors)}", array)
             self.tensors[self.known[id(array)][0]] = array
@@ -119,7 +119,7 @@ def field_names(cls: type) -> list[str]:
     return list(getattr(cls, "_fields"))  # noqa: B009  (a named tuple)
 
 
-def unpack(tree, tensors: dict[str, np.ndarray], registry: dict[str, type]) -> Any:
+def unpack(tree: Any, tensors: dict[str, np.ndarray], registry: dict[str, type]) -> Any:
     """The value that was packed as a tree and tensors, arrays of any shape (a, b, …) by name, with the classes of a registry.
 
     Raises
@@ -131,10 +131,10 @@ def unpack(tree, tensors: dict[str, np.ndarray], registry: dict[str, type]) -> A
 
 
 class _Unpacker:
-    def __init__(self, tensors, registry):
+    def __init__(self, tensors: dict[str, np.ndarray], registry: dict[str, type]) -> None:
         self.tensors, self.registry = tensors, registry
 
-    def value_of(self, node, depth) -> Any:
+    def value_of(self, node: Any, depth: int) -> Any:
         """The value of a node."""
         if depth > MOST_DEPTH:
             _refuse("its values are nested too deeply")
@@ -150,21 +150,21 @@ class _Unpacker:
             _refuse(f"it holds something of an unknown kind, {tags[0][:20]!r}")
         return read(node, depth)
 
-    def _float(self, node, _):
+    def _float(self, node: dict[str, Any], _: int) -> float:
         if node["$float"] not in ("nan", "inf", "-inf"):
             _refuse("it holds a number that is none")
         return _NON_FINITE[node["$float"]]
 
-    def _tuple(self, node, depth):
+    def _tuple(self, node: dict[str, Any], depth: int) -> tuple[Any, ...]:
         return tuple(self._items(node["$tuple"], depth))
 
-    def _pairs(self, node, depth):
+    def _pairs(self, node: dict[str, Any], depth: int) -> dict[Any, Any]:
         pairs = self._items(node["$pairs"], depth)
         if not all(isinstance(pair, list) and len(pair) == 2 and _is_key(pair[0]) for pair in pairs):
             _refuse("it holds a table without keys")
         return dict(pairs)
 
-    def _objects(self, node, depth):
+    def _objects(self, node: dict[str, Any], depth: int) -> np.ndarray:
         items, shape = self._items(node["$objects"], depth), node["shape"]
         if not (isinstance(shape, list) and all(type(size) is int and size >= 0 for size in shape)):
             _refuse("it holds an array without a shape")
@@ -174,23 +174,23 @@ class _Unpacker:
         array[:] = items
         return array.reshape(shape)
 
-    def _tensor(self, node, _):
+    def _tensor(self, node: dict[str, Any], _: int) -> np.ndarray:
         name = node["$tensor"]
         if not isinstance(name, str) or name not in self.tensors:
             _refuse("it lacks a tensor")
         return self.tensors[name]
 
-    def _bytes(self, node, _):
+    def _bytes(self, node: dict[str, Any], _: int) -> bytes:
         array = self._tensor({"$tensor": node["$bytes"]}, 0)
         if array.dtype != np.uint8:
             _refuse("it holds bytes that are none")
         return array.tobytes()
 
-    def _class(self, node, depth):
+    def _class(self, node: dict[str, Any], depth: int) -> Any:
         name, parts = node["$class"], node["fields"]
         if not isinstance(name, str) or name not in self.registry or not isinstance(parts, dict):
             _refuse(f"it holds a {str(name)[:40]!r}, which this version does not know")
-        cls = self.registry[name]
+        cls: Any = self.registry[name]
         explicit = hasattr(cls, "from_saved_state")
         unknown = set() if explicit else set(parts) - set(field_names(cls))
         if unknown:
@@ -206,7 +206,7 @@ class _Unpacker:
             _refuse(f"its {name} does not fit together ({' '.join(str(error).split())[:100]})")
         return made
 
-    def _items(self, items, depth):
+    def _items(self, items: Any, depth: int) -> list[Any]:
         if not isinstance(items, list):
             _refuse("it holds a list that is none")
         return [self.value_of(item, depth + 1) for item in items]
@@ -227,11 +227,11 @@ _TAGS = {
 }
 
 
-def _is_key(value) -> bool:
+def _is_key(value: Any) -> bool:
     return (
         value is None or isinstance(value, (str, int, float)) or (isinstance(value, tuple) and all(map(_is_key, value)))
     )
 
 
-def _refuse(why) -> NoReturn:
+def _refuse(why: str) -> NoReturn:
     raise ModelFileError(f"it is damaged or no model: {why}.")

@@ -122,7 +122,7 @@ def is_model_file(path: str | os.PathLike) -> bool:
     return len(start) == _LENGTH_BYTES + 2 and start[_LENGTH_BYTES:] == b'{"' and b"\0" in start[:_LENGTH_BYTES]
 
 
-def _header(content) -> dict:
+def _header(content: bytes) -> dict:
     """The JSON at the beginning of a safetensors file."""
     if not content:
         raise ModelFileError("it is empty.")
@@ -143,22 +143,22 @@ def _header(content) -> dict:
     return header
 
 
-def _header_length(content) -> int:
+def _header_length(content: bytes) -> int:
     return int.from_bytes(content[:_LENGTH_BYTES], "little")
 
 
-def _json(text) -> Any:
+def _json(text: str | bytes) -> Any:
     try:
         return json.loads(text)
     except (ValueError, TypeError, RecursionError) as error:
         raise ModelFileError(f"it is damaged: its description cannot be read ({_short(error)}).") from None
 
 
-def _short(error) -> str:
+def _short(error: Exception) -> str:
     return " ".join(str(error).split())[:100]
 
 
-def _tidy(array) -> np.ndarray:
+def _tidy(array: np.ndarray) -> np.ndarray:
     """In this machine's byte order, C order, and one of the types that files hold."""
     array = np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
     if array.dtype.name not in DTYPES:
@@ -166,7 +166,7 @@ def _tidy(array) -> np.ndarray:
     return array
 
 
-def _digest(text, tensors) -> str:
+def _digest(text: str, tensors: dict[str, np.ndarray]) -> str:
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
     for name in sorted(tensors):
         array = tensors[name]
