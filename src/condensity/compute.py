@@ -1,4 +1,4 @@
-"""Where numbers are computed: the engine, and the number of threads."""
+"""The engine that computes, and its number of threads."""
 
 import sys
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ class Compute:
 
     @classmethod
     def of(cls, engine: str = "auto", n_jobs: int | None = None) -> "Compute":
-        """Number of threads from joblib's n_jobs: None is what `joblib.parallel_config` asks for, else 1; −1 is every core."""
+        """The `engine` on joblib's n_jobs threads: None is what `joblib.parallel_config` asks for, else 1; −1 all cores."""
         return cls(engine, _effective_n_jobs(n_jobs))
 
     @property

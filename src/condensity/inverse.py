@@ -90,7 +90,7 @@ class WeightedDraws:
         return np.einsum("ns,nsi,nsj->nij", np.exp(self.log_weights), deviation, deviation, optimize=True)
 
     def sample(self, n_samples: int = 1, *, random_state: RandomState = None) -> np.ndarray:
-        """Draws with replacement from the weighted draws of every row: (n, n_samples, d)."""
+        """Draws (n, n_samples, d), in data units, with replacement from the weighted ones of every row, by `random_state`."""
         rng = as_generator(random_state, "sample")
         cumulated = np.cumsum(np.exp(self.log_weights), axis=1)
         uniforms = rng.random((len(self), n_samples)) * cumulated[:, -1:]
@@ -98,7 +98,7 @@ class WeightedDraws:
         return np.take_along_axis(self.draws, np.array(chosen, dtype=int).reshape(len(self), n_samples, 1), axis=1)
 
     def logpdf(self, x: npt.ArrayLike) -> np.ndarray:
-        """Log p(x | y) in nats per unit of x.
+        """Log p(x | y), (n,) or (n, g), in nats per unit of x.
 
         Parameters
         ----------
@@ -116,7 +116,7 @@ class WeightedDraws:
         return result[:, 0] if flat else result
 
     def pdf(self, x: npt.ArrayLike) -> np.ndarray:
-        """Density per unit of x at the points x, shapes as `logpdf`."""
+        """Density p(x | y), (n,) or (n, g), per unit of x; shapes as for `logpdf`."""
         return np.exp(self.logpdf(x))
 
     def __len__(self) -> int:
@@ -150,7 +150,7 @@ class InverseModel:
     compute: Compute
 
     def predict(self, y: np.ndarray, n_draws: Any, random_state: RandomState) -> WeightedDraws:
-        """Weighted draws of the inputs for standardised outputs y (n, q).
+        """Weighted draws of the inputs, `n_draws` for each row of standardised outputs y (n, q), by `random_state`.
 
         Raises
         ------
@@ -176,7 +176,7 @@ class InverseModel:
         return result
 
     def draw_joint(self, n_samples: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Standardised rows x (n_samples, d) from p̂(x) and y (n_samples, q) from p(y | x)."""
+        """Standardised rows x (n_samples, d) from p̂(x) and y (n_samples, q) from p(y | x), drawn by `rng`."""
         return draw_joint(self.model, self.density, n_samples, rng, compute=self.compute)
 
     def log_joint(self, X: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -251,7 +251,7 @@ class InverseModel:
 def draw_joint(
     model: ConditionalModel, density: InputDensity, n_samples: int, rng: np.random.Generator, *, compute: Compute
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Standardised rows x (n_samples, d) from p̂(x) and y (n_samples, q) from p(y | x)."""
+    """Standardised rows x (n_samples, d) from `density` and y (n_samples, q) from `model`, drawn by `rng` on `compute`."""
     drawn = density.draw(n_samples, rng)
     x = np.zeros((n_samples, model.n_inputs))
     x[:, density.columns] = drawn

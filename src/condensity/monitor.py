@@ -130,14 +130,14 @@ class Monitor:
         return bool(self.stop_reason)
 
     def after_slice(self, stage: str, run: RunState) -> bool:
-        """Write the checkpoint and report, after a slice of a training run's work; True if the fit must end."""
+        """Write the checkpoint and report a `stage`, after a slice of a training run's work; True if the fit must end."""
         self.checkpoint.write_if_due(run)
         history = run.history
         latest = [history[name][-1] if history[name] else np.nan for name in ("train_loss", "validation_nll")]
         return self.report(Progress(stage, run.n_steps, run.max_steps, run.best_step, *latest))
 
     def stop(self, reason: str) -> None:
-        """End all runs of the fit, which keep the best so far: "interrupted" or "stopped"."""
+        """End all runs of the fit, which keep the best so far, for a reason: "interrupted" or "stopped"."""
         self.stop_reason = reason
 
     def _print(self, progress: Progress) -> None:

@@ -46,7 +46,7 @@ def as_generator(random_state: RandomState, stream: str | None = None) -> np.ran
 
 
 def choose_components(weights: np.ndarray, picks: np.ndarray) -> np.ndarray:
-    """Component of each uniform number in [0, 1) by the cumulative weights, (n, s); K where it lies beyond the row's mass.
+    """Component (n, s) that uniform picks (n, s) in [0, 1) choose by weights (n, K); K where they lie beyond the row's mass.
 
     A complete row ends at its last component that has weight, so that no rounding can pick an absent one, or none.
     """

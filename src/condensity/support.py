@@ -1,4 +1,4 @@
-"""Where there is data: a density of the inputs, p-values of rows against rows that the density was fitted without, and a gate.
+"""Support of the data: a density of the inputs, p-values of rows against rows that it was fitted without, and a gate.
 
     density  p̂(x): a Gaussian mixture over the standardised inputs
     p-value  (1 + #{i : s(x_i) ≤ s(x)}) / (1 + m),   s = log p̂, over m calibration rows
@@ -102,23 +102,28 @@ class SupportModel:
         return 1.0 / (1.0 + float(self.counts[-1]))
 
     def p_values(self, x: np.ndarray, departs: np.ndarray | bool = False, *, compute: Compute = AUTO) -> np.ndarray:
-        """Conformal p-values in (0, 1] of rows of standardised x (n, d); the smallest where rows (n,) depart from constants."""
+        """Conformal p-values (n,) in (0, 1] of rows of standardised x (n, d), computed on `compute`.
+
+        A row that departs (n,) from constant columns has the smallest one.
+        """
         rank = np.searchsorted(self.scores, self.density.scores(x, compute=compute), side="right")
         return np.where(departs, self.min_p_value, (1.0 + self.counts[rank]) * self.min_p_value)
 
     def log_gate(self, x: np.ndarray, departs: np.ndarray | bool = False, *, compute: Compute = AUTO) -> np.ndarray:
-        """Log g ≤ 0 of rows of standardised x (n, d)."""
+        """Log g ≤ 0 (n,) of rows of standardised x (n, d), on `compute`; `LOG_NOTHING` where one departs (n,) from a constant."""
         log_gate = log_expit(SHARPNESS * (self.density.scores(x, compute=compute) - self.log_threshold))
         return np.where(departs, LOG_NOTHING, log_gate)
 
     def log_density(self, x: np.ndarray, *, compute: Compute = AUTO) -> np.ndarray:
-        """Log p̂ of the observed values of each row of standardised x (n, d), (n,)."""
+        """Log p̂ (n,), in nats, of the observed values of each row of standardised x (n, d), on `compute`."""
         return self.density.log_density(x, compute=compute)
 
     def apply(
         self, dist: Mixture, x: np.ndarray, departs: np.ndarray, outside: str, *, compute: Compute = AUTO
     ) -> Mixture:
-        """A standardised prediction for standardised x (n, d), with `outside` applied where there is no data.
+        """Standardised prediction `dist` for standardised x (n, d), with `outside` applied, on `compute`, where there is no data.
+
+        A row that departs (n,) from constant columns counts as one without data around it.
 
         Raises
         ------
@@ -195,7 +200,7 @@ class NoSupport:
 
 
 def density_of(support: SupportModel | NoSupport, verb: str) -> InputDensity:
-    """The density of the inputs.
+    """The density of the inputs that `support` holds, as `verb` needs it.
 
     Raises
     ------
@@ -211,7 +216,7 @@ def density_of(support: SupportModel | NoSupport, verb: str) -> InputDensity:
 def calibrated(
     density: InputDensity, scores: np.ndarray, weight: np.ndarray | None, prior: em.GaussianMixtureParameters
 ) -> SupportModel:
-    """A support model from scores (m,) of rows that the density was fitted without, with sample weights (m,)."""
+    """A support model of `density` and `prior`, from scores (m,) of rows of weight (m,) that the density was fitted without."""
     order = np.argsort(scores, kind="stable")
     scores = np.asarray(scores, dtype=float)[order]
     weights = None if weight is None or (weight == 1.0).all() else np.asarray(weight, dtype=float)[order]
@@ -292,7 +297,7 @@ def fit_support(
 
 
 def fit_prior(rows: TrainingRows, rng: np.random.Generator, compute: Compute) -> em.GaussianMixtureParameters:
-    """A small mixture fitted to the standardised outputs alone."""
+    """A small mixture fitted to the standardised outputs of the training rows alone, seeded by `rng`, on `compute`."""
     some = slice(None, None, -(-len(rows.y) // PRIOR_ROWS))
     y = np.asarray(rows.y[some], dtype=float)
     size = max(1, min(PRIOR_COMPONENTS, len(y) // ROWS_PER_COMPONENT))
@@ -301,7 +306,7 @@ def fit_prior(rows: TrainingRows, rng: np.random.Generator, compute: Compute) ->
 
 
 def rows_for_support(rows: TrainingRows) -> TrainingRows:
-    """Rows that the density of the inputs will be fitted to: a copy, since a network limits its inputs in place."""
+    """Those of the rows that the density of the inputs will be fitted to: a copy, since a network limits its inputs in place."""
     n = len(rows.y)
     if n <= MAX_ROWS:
         return rows._replace(x=rows.x.copy())

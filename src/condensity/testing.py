@@ -52,7 +52,7 @@ class Case:
     y: np.ndarray
 
     def refit(self, *args: object, **kwargs: object) -> Any:
-        """Fit another clone."""
+        """Fit another clone, with the `args` and `kwargs` of `fit`."""
         return clone(self.estimator).fit(*args, **kwargs)
 
 
@@ -114,7 +114,7 @@ def _run(name: str, check: Callable[[Case], None], case: Case) -> None:
 
 # ------------------------------------------------------------------------------------------------------ the estimator
 def check_clone(case: Case) -> None:
-    """A clone of a fitted estimator has its parameters and is not fitted; asking it is a `NotFittedError`."""
+    """A clone of the case's fitted estimator has its parameters and is not fitted; asking it is a `NotFittedError`."""
     copy = clone(case.fitted)
     assert repr(copy.get_params()) == repr(case.estimator.get_params()), "fit changed the parameters"
     _expect(NotFittedError, lambda: copy.predict_dist(case.X), "predict_dist of an unfitted estimator")
@@ -122,7 +122,7 @@ def check_clone(case: Case) -> None:
 
 
 def check_fit(case: Case) -> None:
-    """`fit` returns the estimator, counts the columns, and writes to none of its arguments."""
+    """`fit` returns the estimator of the case, counts the columns, and writes to none of its arguments."""
     X, y = case.X.copy(), case.y.copy()
     estimator = clone(case.estimator)
     assert estimator.fit(X, y) is estimator, "fit must return self"
@@ -132,7 +132,7 @@ def check_fit(case: Case) -> None:
 
 
 def check_bad_inputs(case: Case) -> None:
-    """Other columns than in `fit`, and targets that are not finite, are a `ValueError`."""
+    """Other columns than in the fit of the case, and targets that are not finite, are a `ValueError`."""
     _expect(ValueError, lambda: case.fitted.predict_dist(case.X[:, :1]), "predict_dist with a column less than in fit")
     y = case.y.copy()
     y[3] = np.inf
@@ -140,7 +140,7 @@ def check_bad_inputs(case: Case) -> None:
 
 
 def check_repeated_fits(case: Case) -> None:
-    """With an integer `random_state`, two fits give the same density to the bit."""
+    """With an integer `random_state`, two fits to the rows of the case give the same density to the bit."""
     if "random_state" in case.estimator.get_params():
         one, other = (
             clone(case.estimator).set_params(random_state=7).fit(case.X, case.y).score_samples(case.X, case.y)
@@ -150,7 +150,7 @@ def check_repeated_fits(case: Case) -> None:
 
 
 def check_names(case: Case) -> None:
-    """Column names of a pandas table are kept, and other names at predict are a `ValueError`."""
+    """Column names of the case as a pandas table are kept, and other names at predict are a `ValueError`."""
     if find_spec("pandas") is None:
         return
     import pandas as pd
@@ -166,7 +166,7 @@ def check_names(case: Case) -> None:
 
 
 def check_weights(case: Case) -> None:
-    """Equal weights are as good as none, and only their ratios count; `score` is the weighted mean of `score_samples`."""
+    """Equal weights of the case's rows equal none, and only ratios count; `score` is the weighted mean of `score_samples`."""
     if not has_fit_parameter(case.estimator, "sample_weight"):
         return
     weight = np.linspace(0.5, 1.5, N_ROWS)
@@ -188,7 +188,7 @@ def check_weights(case: Case) -> None:
 
 
 def check_dependence(case: Case) -> None:
-    """The density of fresh rows is higher than that of one normal for all of them: the model uses X, row by row."""
+    """The density of held-out rows of the case is higher than that of one normal for all: the model uses X, row by row."""
     fresh, target = case.X[::2], case.y[::2]
     model = case.refit(case.X[1::2], case.y[1::2])
     spread = case.y[1::2].std()
@@ -198,7 +198,7 @@ def check_dependence(case: Case) -> None:
 
 # --------------------------------------------------------------------------------------------------- the distribution
 def check_shapes(case: Case) -> None:
-    """Of n rows there are n of everything: (n,) for a number a row, (n, m) for m points, levels or draws a row."""
+    """Results for the n rows of the case are (n,) for one number per row, (n, m) for m points, levels or draws per row."""
     n, dist = len(case.X), case.fitted.predict_dist(case.X)
     assert len(dist) == n
     points = np.linspace(-1.0, 1.0, 3)
@@ -214,7 +214,7 @@ def check_shapes(case: Case) -> None:
 
 
 def check_scores(case: Case) -> None:
-    """`score_samples` is the log density, `score` its mean, and `pdf` its exponential."""
+    """`score_samples` is the log density of the rows of the case, `score` its mean, and `pdf` its exponential."""
     dist = case.fitted.predict_dist(case.X)
     log_density = dist.logpdf(case.y)
     assert_allclose(case.fitted.score_samples(case.X, case.y), log_density, rtol=1e-9)
@@ -223,7 +223,7 @@ def check_scores(case: Case) -> None:
 
 
 def check_quantiles(case: Case) -> None:
-    """Quantiles rise with the level and invert the distribution function."""
+    """Quantiles for the rows of the case rise with the level and invert the distribution function."""
     dist = case.fitted.predict_dist(case.X)
     quantiles = dist.ppf(LEVELS)
     assert (np.diff(quantiles, axis=1) > 0).all(), "quantiles do not rise with the level"
@@ -232,7 +232,7 @@ def check_quantiles(case: Case) -> None:
 
 
 def check_density_integrates(case: Case) -> None:
-    """The density integrates to the distribution function, by Gauss–Legendre between 41 quantiles: nearly all of the mass."""
+    """The density for rows of the case integrates to 1, by Gauss–Legendre between 41 quantiles: nearly all of the mass."""
     dist = case.fitted.predict_dist(case.X[:20])
     ends = dist.ppf(np.concatenate([[1e-7], np.linspace(0.0, 1.0, 41)[1:-1], [1.0 - 1e-7]]))
     nodes, weights = np.polynomial.legendre.leggauss(30)
@@ -245,7 +245,7 @@ def check_density_integrates(case: Case) -> None:
 
 
 def check_draws(case: Case) -> None:
-    """Draws have the distribution: their probabilities are uniform on average, and their mean and spread those of the rows."""
+    """Draws for rows of the case have the distribution: on average their probabilities are ½, and their means are its means."""
     dist, count = case.fitted.predict_dist(case.X[:20]), 4000
     draws = dist.sample(count, random_state=0)
     allowed = MAX_STANDARD_ERRORS / np.sqrt(count)
@@ -256,7 +256,7 @@ def check_draws(case: Case) -> None:
 
 
 def check_seeds(case: Case) -> None:
-    """The same `random_state` gives the same draws, another one others, and NumPy's global generator is not moved."""
+    """For the rows of the case one `random_state` gives the same draws, another one others, and NumPy's generator stays put."""
     before = np.random.get_state()  # noqa: NPY002
     one, same, other = (case.fitted.sample(case.X, 3, random_state=seed) for seed in (1, 1, 2))
     assert_array_equal(one, same, "one random_state gives two samples")
@@ -266,14 +266,14 @@ def check_seeds(case: Case) -> None:
 
 
 def check_rows(case: Case) -> None:
-    """A row's distribution does not depend on the rows around it."""
+    """The distribution for a row of the case does not depend on the rows around it."""
     order = np.random.default_rng(0).permutation(N_ROWS)[:50]
     whole = case.fitted.predict_dist(case.X).ppf(LEVELS)[order]
     assert_allclose(case.fitted.predict_dist(case.X[order]).ppf(LEVELS), whole, rtol=1e-6, atol=1e-9)
 
 
 def check_copies(case: Case) -> None:
-    """A pickle, and a file where there is `save`, predict what the model predicts, to the bit."""
+    """A pickle of the case's fitted estimator, and a file where there is `save`, predict what it predicts, to the bit."""
     expected = case.fitted.predict_dist(case.X).ppf(LEVELS)
     assert_array_equal(pickle.loads(pickle.dumps(case.fitted)).predict_dist(case.X).ppf(LEVELS), expected)
     if hasattr(case.fitted, "save"):

@@ -47,7 +47,13 @@ def fit(
     jobs: int,
     random_state: int,
 ) -> None:
-    """Fit p(y | x) to a CSV, Parquet or Arrow table, or '-' for stdin, and save the model."""
+    """Fit p(y | x) to a CSV, Parquet or Arrow table, or '-' for stdin, and save the model.
+
+    \f
+    An estimator of `kind`, with `members` networks and `y_transform`, is fitted to the columns `features`, `categories` among
+    them, and `targets` of the table `data`, its rows weighted by the column `weights`, with `jobs` threads and a
+    `random_state`, and saved at `output`.
+    """  # noqa: D301 (click ends the help at \f)
     import condensity
     from condensity.cli.fitting import fit_file
     from condensity.persistence import check_writable
@@ -100,7 +106,11 @@ def predict(
     """Write mean, standard deviation and what else is asked for, for every row of a CSV, Parquet or Arrow table or '-' for stdin.
 
     Rows are read and written in batches, so that memory does not grow with the table.
-    """
+
+    \f
+    The `model` and the table `data` are paths. At `output` come the columns to `keep`, mean and standard deviation, then
+    `quantiles` and each `interval` by their levels in (0, 1), `samples` draws from `random_state`, and, with `support`, p-values.
+    """  # noqa: D301 (click ends the help at \f)
     from condensity.cli.predictions import Predictions, predict_file
     from condensity.estimators.loading import load
     from condensity.warning import collected_warnings
@@ -118,7 +128,11 @@ def predict(
 @click.option("--crps/--no-crps", default=False, help="The continuous ranked probability score as well.")
 @weights_option
 def score(model: str, data: str, crps: bool, weights: str | None) -> None:
-    """Print the mean log density, in nats, of a CSV, Parquet or Arrow table of any length, or '-' for stdin, under a model."""
+    """Print the mean log density, in nats, of a CSV, Parquet or Arrow table of any length, or '-' for stdin, under a model.
+
+    \f
+    The `model` and the table `data` are paths, `weights` names the column of sample weights, and `crps` adds the CRPS.
+    """  # noqa: D301 (click ends the help at \f)
     from condensity.cli.scoring import score_file
     from condensity.estimators.loading import load
     from condensity.warning import collected_warnings
@@ -148,7 +162,11 @@ def doctor(
     """List the findings about a saved model; or, for a table or '-' for stdin, about the default network fitted to it.
 
     One finding a line; those that ask for something to be done begin with an exclamation mark.
-    """
+
+    \f
+    The path `file` is that of a model, or of a table whose columns `targets` and `features`, `categories` among them, an
+    ensemble of `members` networks is fitted to with a `random_state`.
+    """  # noqa: D301 (click ends the help at \f)
     from condensity.cli.diagnosis import diagnose_model, diagnose_table, is_saved_model
     from condensity.io.stream import on_disk
     from condensity.warning import collected_warnings

@@ -19,7 +19,7 @@ MIN_ROWS = 20
 
 
 def is_saved_model(path: Path) -> bool:
-    """Whether a file is a saved model, by its first bytes.
+    """Whether the file at `path` is a saved model, by its first bytes.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def is_saved_model(path: Path) -> bool:
 
 
 def diagnose_model(path: Path) -> list[Finding]:
-    """Findings about a saved model."""
+    """Findings about the model saved at `path`."""
     return load(path).health_
 
 

@@ -65,7 +65,7 @@ class ModelColumns:
         return self.targets
 
     def inputs(self, table: Any) -> Any:
-        """Features (pyarrow.Table (n, d)) as the model takes them: an array for a model without names."""
+        """Features, a table (pyarrow.Table (n, d)), as the model takes them: an array for a model without names."""
         if self.names is None:
             return np.column_stack([column.to_numpy() for column in table.columns])
         for name, levels in self._levels.items():
@@ -75,7 +75,7 @@ class ModelColumns:
         return table
 
     def outputs(self, table: Any) -> np.ndarray:
-        """Targets (pyarrow.Table (n, q)) as float64, (n,) for one and (n, q) for several.
+        """Targets in a table (pyarrow.Table) as float64, (n,) for one and (n, q) for several.
 
         Raises
         ------

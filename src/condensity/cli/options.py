@@ -11,7 +11,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def split_names(_: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
-    """Names between commas, quoted as in CSV where they hold a comma themselves."""
+    """Callback of click (`_`, `parameter`): names between commas in `value`, quoted as in CSV where they hold a comma."""
     if value is None:
         return None
     try:
@@ -21,7 +21,7 @@ def split_names(_: click.Context, parameter: click.Parameter, value: str | None)
 
 
 def split_levels(_: click.Context, parameter: click.Parameter, value: str | None) -> list[float] | None:
-    """Different numbers in (0, 1) between commas."""
+    """Callback of click (`_`, `parameter`): different numbers in (0, 1) between commas in `value`."""
     if value is None:
         return None
     try:
@@ -34,12 +34,12 @@ def split_levels(_: click.Context, parameter: click.Parameter, value: str | None
 
 
 def names_option(*flags: str, help: str, required: bool = False) -> Decorator:
-    """Option that takes names of columns."""
+    """Option with these `flags` and this `help` that takes names of columns; without `required` it may be left out."""
     return click.option(*flags, callback=split_names, metavar="NAMES", help=help, required=required)
 
 
 def output_option(default: str) -> Decorator:
-    """Option for the page that a command writes."""
+    """Option for the page that a command writes: the path `default` unless another is given."""
     return click.option("-o", "--output", default=default, show_default=True, metavar="PATH", help="The page to write.")
 
 

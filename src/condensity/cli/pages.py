@@ -29,7 +29,10 @@ def demo(output: str, n_samples: int, random_state: int) -> None:
     """Fit four models on four odd data sets and compare them with the truth.
 
     Prints one table and writes one self-contained HTML page with the charts of the founding blog post.
-    """
+
+    \f
+    Each set has `n_samples` rows drawn with `random_state`, and the page is written at `output`.
+    """  # noqa: D301 (click ends the help at \f)
     from condensity.cli.demo import demo_studies
     from condensity.persistence import check_writable
 
@@ -74,7 +77,11 @@ def report(
 
     Text is a category, and values may be missing. Without --model a random fifth of the rows is kept for the test. Prints one
     table and writes one self-contained HTML page.
-    """
+
+    \f
+    The table at `file` has the columns `features`, `categories` among them, `targets` and sample `weights`; a saved `model` is
+    a path, the feature `along` is drawn on the x axis, `random_state` chooses the test rows, and the page is `output`.
+    """  # noqa: D301 (click ends the help at \f)
     from condensity.cli.tables import saved_model_studies, table_studies
     from condensity.persistence import check_writable
 

@@ -56,7 +56,7 @@ class Predictions:
         return names + (["support"] if self.support else [])
 
     def compute(self, table: Any, first_row: int) -> np.ndarray:
-        """All columns, (n, len(names)), of a batch of features (pyarrow.Table (n, d)) that begins at row `first_row`."""
+        """All columns, (n, len(names)), for a table of features (pyarrow.Table (n, d)) that begins at row `first_row`."""
         X = self.columns.inputs(table)
         dist = self.model.predict_dist(X)
         draws = self._draws(dist, first_row)
@@ -102,7 +102,7 @@ class PredictionWriter:
         self._writer = TableWriter(output, predictions.names, kept)
 
     def write(self, table: Any, features: Sequence[str]) -> None:
-        """Append the predictions for a batch (pyarrow.Table) that has the features and the columns to keep."""
+        """Append the predictions for a batch, a table (pyarrow.Table) that has the `features` and the columns to keep."""
         import pyarrow
 
         columns = self.predictions.compute(table.select(features), self.n_rows)

@@ -19,7 +19,7 @@ class ScoreAccumulator:
     ----------
     model : fitted estimator
     crps : bool
-        The CRPS, or with several outputs the energy score, beside the log density.
+        The CRPS, or with several outputs the energy score, besides the log density.
 
     Attributes
     ----------

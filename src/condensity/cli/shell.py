@@ -58,7 +58,7 @@ class OneLineErrors(click.Group):
     """A group of commands with errors of one line."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; errors of data, files and missing extras become a `CommandError`."""
+        """Run the command of a context `ctx`; errors of data, files and missing extras become a `CommandError`."""
         try:
             with ctrl_c_stops_everything():
                 return super().invoke(ctx)
@@ -74,7 +74,7 @@ class OneLineErrors(click.Group):
             raise CommandError(str(error) or type(error).__name__) from error
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
-        """Run as a console script, and exit."""
+        """Run as a console script, with the `args` and `extra` of `click.Group.main`, and exit."""
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):  # a narrow encoding shows ? in place of σ rather than fail
                 stream.reconfigure(errors="replace")
@@ -93,7 +93,7 @@ class OneLineErrors(click.Group):
 
 
 def echo_notes(notes: Iterable[str]) -> None:
-    """Print warnings as lines on stderr."""
+    """Print warnings, collected as `notes`, as lines on stderr."""
     for note in notes:
         click.echo(f"condensity: note: {note}", err=True)
 
@@ -115,7 +115,7 @@ def progress_line() -> Iterator[Progress]:
 
 
 def count_rows(progress: Progress, name: str) -> Callable[[int, int | None], None]:
-    """Return a function of the rows done and their number, where that is known, that shows them as progress."""
+    """Return a function of the rows done and, where known, their total that shows them as `progress` of the table `name`."""
 
     def show(done: int, total: int | None) -> None:
         progress(f"{name}: {done:,} rows" + (f" of {total:,} ({done / total:.0%})" if total else ""))

@@ -20,7 +20,7 @@ MAX_TARGET = 1e300
 def require_finite(
     name: str, values: np.ndarray, columns: Sequence[str] | None = None, *, missing_allowed: bool = False
 ) -> None:
-    """Refuse infinity, and NaN unless missing values are allowed.
+    """Refuse values, (n,) or (n, c), that are infinite or, unless missing ones are allowed, NaN.
 
     Parameters
     ----------
@@ -30,6 +30,7 @@ def require_finite(
     columns : sequence of str, optional
         Names of the columns, for the message.
     missing_allowed : bool
+        Whether NaN, a missing value, is accepted.
 
     Raises
     ------
@@ -57,7 +58,7 @@ def require_finite(
 
 
 def require_moderate(name: str, values: np.ndarray) -> None:
-    """Refuse magnitudes above `MAX_TARGET`.
+    """Refuse values (n,) or (n, q) of the argument `name` with magnitudes above `MAX_TARGET`.
 
     Raises
     ------
@@ -79,7 +80,7 @@ def _largest_magnitude(values: np.ndarray) -> float:
 def warn_about_oddities(
     x: np.ndarray, y: np.ndarray, constant: np.ndarray, columns: Sequence[str] | None = None
 ) -> None:
-    """Warn of what a fit survives but its reader should know: constant or equal columns, a constant target, repeated rows.
+    """Warn of what a fit survives but its reader should know: columns without spread or equal to others, repeated rows.
 
     Parameters
     ----------
@@ -142,7 +143,7 @@ def _warn_of_repeated_rows(x: np.ndarray, y: np.ndarray) -> None:
 
 
 def warn_about_outliers(y: np.ndarray) -> None:
-    """Warn of standardised targets (n, q) beyond `OUTLIER_DISTANCE`, which a robust fit discounts."""
+    """Warn of standardised targets y (n, q) beyond `OUTLIER_DISTANCE`, which a robust fit discounts."""
     if _largest_magnitude(y) > OUTLIER_DISTANCE:
         far = (np.abs(y) > OUTLIER_DISTANCE).any(axis=1)
         warn_user(

@@ -69,13 +69,13 @@ def label_of(names: Sequence | None, j: int, *, capital: bool = False) -> str:
 
 
 def read_table(name: str, table: Any, categorical_features: npt.ArrayLike = "from_dtype") -> RawTable | None:
-    """Read a table with named columns, or an array some of whose columns are categories.
+    """Read named columns, or an array (n, d) some of whose columns are categories.
 
     Parameters
     ----------
     name : str
         The argument's name, for messages.
-    table : anything
+    table : table or array-like (n, d)
     categorical_features : 'from_dtype' or array-like (c,) of str, int or bool
         Columns that are categories in addition to those that are by their type: pandas 'category' and text, polars
         Categorical, Enum and String, Arrow dictionary and text.
@@ -96,7 +96,7 @@ def read_table(name: str, table: Any, categorical_features: npt.ArrayLike = "fro
 
 
 def read_numbers(name: str, table: Any, categorical_features: npt.ArrayLike = "from_dtype") -> RawTable:
-    """Read any table as float64, arrays of numbers too; errors as for `read_table`.
+    """Read any table (n, d) as float64, an array of numbers too; errors as for `read_table`.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ class InputEncoder:
 
     @classmethod
     def fit(cls, schema: Schema, inputs: np.ndarray, weight: np.ndarray) -> "InputEncoder":
-        """Learn the units of model inputs (n, e), for rows of positive weight (n,)."""
+        """Encoder by a `schema`, with units learned from its model inputs (n, e) in rows of positive weight (n,)."""
         return cls(schema, Standardizer.fit(inputs, weight))
 
     def check_loaded(self) -> None:
@@ -54,7 +54,7 @@ class InputEncoder:
         return None if self.schema.is_identity and self.schema.names is None else self.schema.encoded_names
 
     def inputs_of(self, table: RawTable) -> np.ndarray:
-        """Model inputs (n, e) in data units: categories encoded, NaN where a value is missing.
+        """Model inputs (n, e) of a table in data units: categories encoded, NaN where a value is missing.
 
         Raises
         ------
@@ -64,18 +64,18 @@ class InputEncoder:
         return self.schema.encode(table)
 
     def standardize(self, inputs: np.ndarray, dtype: npt.DTypeLike = np.float64) -> np.ndarray:
-        """Standardised copy of model inputs (n, e); column means are imputed unless the model handles missing values."""
+        """Standardised copy, of this `dtype`, of model inputs (n, e); column means are imputed unless NaN is handled."""
         x = self.scaler.transform(inputs, dtype)
         if not self.handles_missing:
             x[np.isnan(x)] = 0.0
         return x
 
     def encode(self, table: RawTable, dtype: npt.DTypeLike = np.float64) -> np.ndarray:
-        """Standardised model inputs (n, e) of a table."""
+        """Standardised model inputs (n, e) of a table, as numbers of this `dtype`."""
         return self.standardize(self.inputs_of(table), dtype)
 
     def decode(self, x: np.ndarray) -> np.ndarray:
-        """Model inputs in data units from standardised x (…, e)."""
+        """Model inputs (…, e) in data units from standardised x (…, e)."""
         return x * self.scaler.scale + self.scaler.center
 
     @property
@@ -95,7 +95,7 @@ class InputEncoder:
         return (~np.isnan(x[:, columns])) @ np.log(self.scaler.scale[columns])
 
     def require_numbers(self, verb: str) -> None:
-        """Refuse categories and missing-value indicators, over which there is no density.
+        """Refuse categories and missing-value indicators, over which the density that `verb` needs does not exist.
 
         Raises
         ------
@@ -180,7 +180,7 @@ class TargetEncoder:
         return self.untransformed(z * self.scaler.scale + self.scaler.center)
 
     def untransformed(self, u: np.ndarray) -> np.ndarray:
-        """Targets in data units from the scale of the transform."""
+        """Targets (n, q) in data units from values u (n, q) on the scale of the transform."""
         return u if self.transform is None else self.transform.inverse(u)
 
     def log_units(self, z: np.ndarray) -> np.ndarray:
@@ -194,12 +194,12 @@ class TargetEncoder:
         return units - np.nansum(self.transform.log_derivative(self.decode(z)), axis=1)
 
     def restore(self, dist: Mixture) -> Distribution:
-        """The distribution in data units of a standardised one."""
+        """The distribution in data units of `dist`, a mixture in standardised units."""
         restored = self.scaler.restore(dist, self.names)
         return restored if self.transform is None else TransformedMixture(restored, self.transform)
 
     def in_shape(self, y: np.ndarray) -> np.ndarray:
-        """Values per row (n, q) or (n,) in the shape of the y that was fitted."""
+        """Values y per row, (n, q) or (n,), in the shape of the targets that were fitted."""
         return y.reshape(len(y), *self.shape)
 
 

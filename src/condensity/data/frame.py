@@ -72,7 +72,7 @@ def as_table(name: str, values: Any) -> Any:
 
 
 def holds_objects(values: object) -> bool:
-    """Whether values may be of several types: lists, and arrays of Python objects.
+    """Whether the entries of values may be of several types: lists, and arrays (n,) or (n, d) of Python objects.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def take_column(table: Any, j: int) -> Any:
 
 
 def take_rows(table: Any, rows: npt.ArrayLike) -> Any:
-    """Some rows of a table, a series or an array, in its own type.
+    """Rows (m,) of a table, a series or an array (n, …), in its own type.
 
     Parameters
     ----------

@@ -1,8 +1,10 @@
 """Standardise columns robustly, and carry densities back to data units. The only place where the Jacobian lives."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from condensity.distributions import Mixture
 from condensity.persistence import saveable
@@ -52,15 +54,15 @@ class Standardizer:
     unknown: np.ndarray
 
     @classmethod
-    def fit(cls, values, sample_weight=None) -> "Standardizer":
-        """Learn center and scale of the columns of `values` (n, c) from what is not nan; weights (n,), all > 0, count rows."""
+    def fit(cls, values: np.ndarray, sample_weight: np.ndarray | None = None) -> "Standardizer":
+        """Learn the units of columns of `values` (n, c), NaN left out; rows count by `sample_weight` (n,), all > 0."""
         weight = np.ones(len(values)) if sample_weight is None else sample_weight
         columns = [_center_and_scale(*_known(values[:, j], weight)) for j in range(values.shape[1])]
         center, scale, constant = (np.array(part) for part in zip(*columns, strict=True))
         unknown = np.array([flag and bool(np.isnan(values[:, j]).all()) for j, flag in enumerate(constant)], dtype=bool)
         return cls(center, scale, constant, unknown)
 
-    def check_loaded(self):
+    def check_loaded(self) -> None:
         """Refuse what `fit` cannot have learned."""
         sizes = {np.shape(part) for part in (self.center, self.scale, self.constant, self.unknown)}
         if (
@@ -70,8 +72,8 @@ class Standardizer:
         ):
             raise ValueError("scales must be positive, one for each column")
 
-    def transform(self, values, dtype=np.float64) -> np.ndarray:
-        """Standardised copy of `values` (n, c), made block by block; nan stays nan, but not in constant columns."""
+    def transform(self, values: np.ndarray, dtype: npt.DTypeLike = np.float64) -> np.ndarray:
+        """Standardised copy of `values` (n, c) in `dtype`, made block by block; NaN stays NaN, but not in constant columns."""
         result = np.empty(values.shape, dtype=dtype)
         with np.errstate(over="ignore"):
             for start in range(0, len(values), BLOCK_ROWS):
@@ -80,23 +82,23 @@ class Standardizer:
                 result[rows] = np.where(self.constant, 0.0, np.clip(z, -FARTHEST, FARTHEST))
         return result
 
-    def departs(self, values) -> np.ndarray:
+    def departs(self, values: np.ndarray) -> np.ndarray:
         """Whether a row of `values` (n, c) has another value in a constant column than that column had, (n,)."""
         fixed = self.constant & ~self.unknown
         difference = np.abs(values[:, fixed] - self.center[fixed])
         return (difference > DEPARTURE * np.abs(self.center[fixed])).any(axis=1)
 
-    def restore(self, dist: Mixture, output_names=None) -> Mixture:
-        """A `Mixture` in standardised units, carried to data units, with names for its outputs."""
+    def restore(self, dist: Mixture, output_names: Sequence[str] | None = None) -> Mixture:
+        """The mixture `dist` in standardised units carried to data units, with `output_names`."""
         if dist.n_outputs == 1:
             return dist.affine(self.scale[0], self.center[0])
         return dist.affine(self.scale, self.center).named(output_names)
 
 
-def resolution(z) -> float:
-    """Typical gap between distinct values of a standardised column, or 0 when its ties are too few to matter.
+def resolution(z: np.ndarray) -> float:
+    """Typical distance of neighbouring distinct values of a standardised column z (n,); 0 where ties are too few to matter.
 
-    A rounded target lets a component's σ shrink onto a grid value for ever; half of this gap is its floor.
+    A rounded target lets a component's σ shrink onto a grid value without bound; half of this distance is its floor.
     """
     z = z[:: -(-len(z) // QUANTILE_ROWS)]  # finer steps than a sample shows need no floor
     distinct = np.unique(z)
@@ -105,15 +107,15 @@ def resolution(z) -> float:
     return float(np.median(np.diff(distinct)))
 
 
-def _known(column, weight):
-    """The values of a column that are not nan, and their weights; a single 0 where there are none."""
+def _known(column: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values of a column that are not missing, and their weights; a single 0 where there are none."""
     gaps = np.isnan(column)
     if not gaps.any():
         return column, weight
     return (np.zeros(1), np.ones(1)) if gaps.all() else (column[~gaps], weight[~gaps])
 
 
-def _center_and_scale(column, weight):
+def _center_and_scale(column: np.ndarray, weight: np.ndarray) -> tuple[float, float, bool]:
     """(center, scale, is constant) of one column, exactly equivariant under powers of two."""
     low, high = column.min(), column.max()
     if low == high:
@@ -137,13 +139,13 @@ def _center_and_scale(column, weight):
     return center * unit, max(scale * unit, np.finfo(float).smallest_subnormal), False
 
 
-def _exponent(value) -> int:
+def _exponent(value: float) -> int:
     """Power of two of a value, kept where 2**exponent and its inverse are both normal numbers."""
     return int(np.clip(np.frexp(value)[1], -1021, 1021))
 
 
-def weighted_quantiles(values, weight, levels):
-    """Quantiles of weighted values: linear between the middles of their shares of the total weight."""
+def weighted_quantiles(values: np.ndarray, weight: np.ndarray, levels: npt.ArrayLike) -> np.ndarray:
+    """Quantiles (m,) at `levels` (m,) of values (n,) with weight (n,): linear between the middles of their weights."""
     levels = np.asarray(levels)
     if (weight == weight[0]).all():  # sorting is several times faster than finding out the order
         return np.interp(levels * len(values), np.arange(len(values)) + 0.5, np.sort(values))

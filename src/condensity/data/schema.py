@@ -1,8 +1,10 @@
-"""What a fit learned of the columns of X, and how every later table is turned into the same float columns."""
+"""Columns of X as learned in a fit, by which every later table is turned into the same float columns."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +12,7 @@ from condensity.data.columns import Levels, RawTable, label_of, text_of
 from condensity.persistence import saveable
 from condensity.warning import warn_user
 
-#: Categories without order of at most so many levels get a column for each; those of more get codes. See docs/decisions.md.
+#: Categories without order of at most this many levels get a column for each; those of more get codes. See docs/decisions.md.
 MOST_ONE_HOT = 128
 
 #: Columns of ±1 that tell the levels of long categories apart.
@@ -44,7 +46,7 @@ class Category:
 
     @cached_property
     def codes(self) -> np.ndarray:
-        """What every level becomes, (m, w): its rank, one 0/1 column for two levels, one each for more, ±1 codes for many."""
+        """Encoding of every level, (m, w): its rank, one 0/1 column for two levels, one each for more, ±1 codes for many."""
         m = len(self.levels)
         if self.ordered:
             return self._ranks()
@@ -52,7 +54,7 @@ class Category:
             return np.arange(float(m))[:, None]
         return np.array([_hash_signs(text) for text in self.levels]) if self.hashed else np.eye(m)
 
-    def _ranks(self):
+    def _ranks(self) -> np.ndarray:
         """Of levels in order; a missing value has the middle one, and a column that says so."""
         ranks = np.arange(float(len(self.levels)))
         if self.levels[-1:] != (MISSING,):
@@ -60,8 +62,8 @@ class Category:
         missing = ranks == ranks[-1]
         return np.column_stack([np.where(missing, ranks[:-1].mean() if len(ranks) > 1 else 0.0, ranks), missing])
 
-    def labels(self, name) -> list[str]:
-        """Names of the columns that it becomes."""
+    def labels(self, name: str) -> list[str]:
+        """Names of the columns that the category `name` becomes."""
         m, width = self.codes.shape
         if self.ordered:
             return [name, f"{name} is missing"][:width]
@@ -71,8 +73,8 @@ class Category:
             return [name if m != 2 else f"{name}={self.levels[1]}"]
         return [f"{name}={level}" for level in self.levels]
 
-    def encode(self, codes, levels: Levels, label) -> np.ndarray:
-        """Float columns (n, w) of codes into some table's levels; NaN, after a warning, for levels that the fit never saw."""
+    def encode(self, codes: np.ndarray, levels: Levels, label: str) -> np.ndarray:
+        """Columns (n, w) of codes (n,) of a table's `levels`; NaN, after a warning about `label`, for levels not in the fit."""
         place = {level: k for k, level in enumerate(self.levels)}
         moved = np.array([*(place.get(text, -1) for text in levels.texts), place.get(MISSING, -1)])
         index = moved[np.where(np.isnan(codes), -1, codes).astype(int)]
@@ -96,9 +98,9 @@ class Category:
 class Schema:
     """The columns of X as a fit saw them.
 
-    A column of numbers stays one column, and, if it has gaps and the model cannot integrate them out, gets a second one that says
-    where they are. An ordered category, and any in a joint mixture, becomes its rank; another one a 0/1 column a level or, with
-    more levels than `MOST_ONE_HOT`, `HASH_BITS` signs made from the level's text.
+    A column of numbers stays one column, and, if values are missing and the model cannot integrate them out, gets a second one,
+    their indicator. An ordered category, and any in a joint mixture, becomes its rank; another one a 0/1 column per level or,
+    with more levels than `MOST_ONE_HOT`, `HASH_BITS` signs made from the level's text.
 
     Attributes
     ----------
@@ -107,11 +109,11 @@ class Schema:
     names : tuple of str or None
     categories : tuple of Category
     gaps : tuple of int
-        Columns of numbers that have gaps and columns saying so, one for each pattern of gaps that is not another's.
-    native_gaps : bool
-        Whether the model integrates gaps out: then NaN is welcome in every column of numbers.
+        Columns of numbers with missing values and an indicator of them, one for each pattern of missing rows.
+    handles_missing : bool
+        Whether the model integrates missing values out: then every column of numbers may have NaN.
     seen_gaps : tuple of int
-        Columns of numbers that had gaps.
+        Columns of numbers that had missing values.
     """
 
     n_features: int
@@ -123,7 +125,7 @@ class Schema:
 
     @classmethod
     def fit(cls, table: RawTable, *, handles_missing: bool) -> "Schema":
-        """Learn the columns of the training table."""
+        """Learn the columns of the training table, for a model that `handles_missing` values or does not."""
         values, d = table.values, table.values.shape[1]
         names = None if table.names is None else tuple(table.names)
         categories = tuple(
@@ -143,12 +145,12 @@ class Schema:
         return not (self.categories or self.gaps)
 
     @property
-    def positions_of_categories(self):
+    def positions_of_categories(self) -> list[int] | str:
         """As `categorical_features` takes them."""
         return [category.column for category in self.categories] or "from_dtype"
 
-    def label(self, j, *, capital=False) -> str:
-        """How messages call a column of X."""
+    def label(self, j: int, *, capital: bool = False) -> str:
+        """Column j of X as messages call it, with a `capital` at the beginning of a sentence."""
         return label_of(self.names, j, capital=capital)
 
     @property
@@ -176,13 +178,13 @@ class Schema:
         return {c.column: slice(int(ends[c.column] - widths[c.column]), int(ends[c.column])) for c in self.categories}
 
     def encode(self, table: RawTable) -> np.ndarray:
-        """The model's inputs, (n, e) float64: NaN in gaps, and in all columns of a category whose level is not known.
+        """Model inputs (n, e) of a table: NaN for a missing value, and in all columns of a category whose level is unknown.
 
         Raises
         ------
         ValueError
-            For gaps in a column that had none in fit, unless they are integrated out; for text where there were numbers, and
-            the other way round.
+            For missing values in a column that had none in fit, unless they are integrated out; for text where there were
+            numbers, and the other way round.
         """
         self._require_same_kinds(table)
         if self.is_identity:
@@ -199,8 +201,8 @@ class Schema:
                 blocks.append(column[:, None])
         return np.hstack(blocks)
 
-    def expand(self, given) -> dict:
-        """Values by name or position with those of categories replaced by the columns that they became.
+    def expand(self, given: Mapping[Any, Any]) -> dict[Any, Any]:
+        """Values `given` by name or position, those of categories replaced by the columns that these became.
 
         Raises
         ------
@@ -228,7 +230,7 @@ class Schema:
                 expanded[place] = column if np.ndim(value) else column[0]
         return expanded
 
-    def _require_same_kinds(self, table):
+    def _require_same_kinds(self, table: RawTable) -> None:
         expected = {category.column for category in self.categories}
         for j in sorted(expected ^ set(table.categories)):
             was, now = ("a category", "numbers") if j in expected else ("numbers", "text or a category")
@@ -249,13 +251,13 @@ class Schema:
             )
 
 
-def _category(column, codes, levels: Levels, *, ranked) -> Category:
+def _category(column: int, codes: np.ndarray, levels: Levels, *, ranked: bool) -> Category:
     missing = (MISSING,) if np.isnan(codes).any() else ()
     every = (*levels.texts, *missing)
     return Category(column, every, ranked, hashed=not ranked and len(every) > MOST_ONE_HOT)
 
 
-def _hash_signs(text) -> np.ndarray:
-    """±1 (CODE_BITS,) from a text, the same for ever: two levels differ in half of them."""
+def _hash_signs(text: str) -> np.ndarray:
+    """±1 (HASH_BITS,) from a text, the same in every process: two levels differ in half of them."""
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=HASH_BITS // 8).digest()
     return 2.0 * np.unpackbits(np.frombuffer(digest, dtype=np.uint8)) - 1.0

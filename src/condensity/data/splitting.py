@@ -39,7 +39,7 @@ def held_out_splits(n: int, fraction: float, rng: np.random.Generator) -> list[R
 
 
 def fold_splits(n: int, n_members: int, rng: np.random.Generator) -> list[RowSplit]:
-    """One split for each member of an ensemble: the folds of as many random partitions as that takes."""
+    """Splits of n rows, one for each of `n_members`: the folds of as many random partitions, by `rng`, as that takes."""
     folds = min(N_FOLDS, n)
     splits: list[RowSplit] = []
     while len(splits) < n_members:

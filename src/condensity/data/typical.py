@@ -43,7 +43,7 @@ def mode(codes: np.ndarray) -> float:
 
 
 def column_of_levels(table: Any, raw: RawTable, j: int, codes: np.ndarray) -> Any:
-    """Values of category j that have the given codes, in the column's own type.
+    """Values (m,) of category j with the given codes (m,), in the column's own type.
 
     Parameters
     ----------

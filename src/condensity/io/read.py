@@ -66,7 +66,7 @@ def read_table(path: str | PathLike[str]) -> Any:
 
 
 def sniff_format(path: str | PathLike[str], length: int = -1) -> tuple[bytes, str]:
-    """The first bytes of a file, all of them by default, and its format: 'Parquet', 'Arrow', 'Arrow stream' or 'CSV'.
+    """First `length` bytes of the file at `path`, all by default, and its format: 'Parquet', 'Arrow', 'Arrow stream' or 'CSV'.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def one_line(error: Exception) -> str:
 
 
 def refuse_duplicates(names: Sequence[str], path: str | PathLike[str]) -> None:
-    """Refuse columns of the same name, by a `TableError`."""
+    """Refuse columns of the same name among the `names` of the table at `path`, by a `TableError`."""
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         listed = ", ".join(map(repr, repeated[:MAX_NAMES]))
@@ -167,7 +167,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def require_column(names: Sequence[str], name: str) -> None:
-    """Refuse a column that is not among the names of a table.
+    """Refuse a column `name` that is not among the `names` of a table.
 
     Raises
     ------
@@ -198,7 +198,7 @@ def _check_features(table: Any, names: list[str], target: str) -> None:
 
 
 def numeric_column(table: Any, name: str) -> np.ndarray:
-    """A column of a table (pyarrow.Table) as float64 (n,).
+    """Column `name` of a table (pyarrow.Table) as float64 (n,).
 
     Raises
     ------

@@ -37,7 +37,7 @@ class ConditionalModel(Protocol):
         """Bounds of log σ, or None."""
 
     def predict(self, x: np.ndarray, *, compute: Compute) -> Mixture:
-        """Mixture of y for each row of standardised x (n, d)."""
+        """Mixture of y for each row of standardised x (n, d), predicted on `compute`."""
 
 
 class FitTask(NamedTuple):
@@ -108,7 +108,7 @@ class FitReport:
 
     @classmethod
     def from_saved_state(cls, **state: Any) -> "FitReport":
-        """The report of a loaded model."""
+        """The report of a loaded model, from the `state` that was saved."""
         return cls(**state)
 
     def log_density_of(self, rows: TrainingRows) -> np.ndarray:
@@ -118,5 +118,5 @@ class FitReport:
         return self.validation_log_density
 
     def with_training_rows(self, evidence: Evidence, validation_log_density: np.ndarray) -> "FitReport":
-        """The report completed by what the estimator, which knows the data units, adds."""
+        """The report completed by `evidence` and `validation_log_density` (n,), in nats per data unit, of training rows."""
         return replace(self, evidence=evidence, validation_log_density=validation_log_density)

@@ -65,11 +65,11 @@ class InputDensity:
             raise ValueError("a density must have a mean for each of its columns")
 
     def log_density(self, x: np.ndarray, *, compute: Compute = AUTO) -> np.ndarray:
-        """Log p̂ of the observed values of each row of x (n, d), (n,)."""
+        """Log p̂ (n,), in nats, of the observed values of each row of standardised x (n, d), on `compute`."""
         return self._log_density(np.asarray(x, dtype=float)[:, self.columns], compute)
 
     def scores(self, x: np.ndarray, *, compute: Compute = AUTO) -> np.ndarray:
-        """Log p̂ of every row of x (n, d); of a row with missing values, the log p̂ of complete rows as rare as it, (n,).
+        """Log p̂ (n,) of rows of x (n, d), on `compute`; of a row with missing values, that of complete rows as rare as it.
 
         How rare a row is among those with the same columns observed is estimated from draws from p̂.
         """
@@ -88,7 +88,7 @@ class InputDensity:
         return scores
 
     def draw(self, n_samples: int, random_state: np.random.Generator) -> np.ndarray:
-        """Rows drawn from p̂ over `columns`, (n_samples, c)."""
+        """Rows (n_samples, c) over `columns`, drawn from p̂ by the generator `random_state`."""
         if not len(self.columns):
             return np.empty((n_samples, 0))
         return self.mixture().sample(n_samples, random_state=random_state)[0].reshape(n_samples, -1)
@@ -102,7 +102,7 @@ class InputDensity:
 
 
 def mixture_of(parameters: em.GaussianMixtureParameters, n: int = 1, widening: float = 1.0) -> Mixture:
-    """The same mixture in each of n rows, its components' standard deviations multiplied by `widening`."""
+    """The mixture of `parameters` in each of n rows, its components' standard deviations multiplied by `widening`."""
     parts = (np.log(parameters.weights), parameters.means, widening * em.factors_of(parameters))
     return Mixture.from_factors(*(np.broadcast_to(part, (n, *part.shape)) for part in parts))
 
@@ -115,7 +115,11 @@ def fit_density(
     rng: np.random.Generator,
     compute: Compute,
 ) -> tuple[InputDensity, Callable[[np.ndarray], InputDensity]]:
-    """The density of all rows over some columns, and a function that fits it to some of the rows."""
+    """The density of all rows of x (n, d), and a function that fits it to the rows at some positions.
+
+    The mixture is over the `columns` (c,), its rows count by `weight` (n,), and its size is chosen on standardised rows
+    `held_out` (v, d) or, for None, by splits drawn by `rng`; all of it runs on `compute`.
+    """
     if not len(columns):
         point = em.GaussianMixtureParameters(np.ones(1), np.empty((1, 0)), np.empty((1, 0, 0)))
         density = InputDensity(point, columns, em.CovarianceSpec())
@@ -139,7 +143,7 @@ def fit_again(
     *,
     compute: Compute = AUTO,
 ) -> em.GaussianMixtureParameters:
-    """A mixture of other rows of the same table, started from an earlier fit.
+    """A mixture of form `spec` of other rows z (n, c), of weight (n,), of the same table, from the fit `start`, on `compute`.
 
     Where a component is 10¹⁰⁰ away on a row that is not among them, its covariance would be lost to rounding: then from k-means.
     """

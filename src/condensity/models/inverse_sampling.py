@@ -89,7 +89,7 @@ def _quantiles(x: np.ndarray, density: np.ndarray, mass: np.ndarray, levels: np.
 
 
 def propose(proposal: Mixture, n_draws: int, seed: int) -> np.ndarray:
-    """Quasi-random draws from every row of a mixture over c inputs, (n, n_draws, c).
+    """Quasi-random draws (n, n_draws, c), scrambled by `seed`, from every row of a mixture `proposal` over c inputs.
 
     One scrambled Sobol sequence serves all rows: its first coordinate chooses components, so that each has its share, the
     others are turned to normals.
@@ -109,7 +109,7 @@ def propose(proposal: Mixture, n_draws: int, seed: int) -> np.ndarray:
 
 
 def smoothed(log_ratios: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pareto-smoothed log weights (n, s), normalised, and the shapes k̂ (n,) of their tails."""
+    """Pareto-smoothed log weights (n, s) from `log_ratios` (n, s), normalised, and the shapes k̂ (n,) of their tails."""
     log_ratios = log_ratios - log_ratios.max(axis=1, keepdims=True)
     pairs = [_smooth_tail(row) for row in log_ratios]
     log_weights, shapes = np.array([row for row, _ in pairs]), np.array([k for _, k in pairs])
@@ -137,7 +137,7 @@ def _smooth_tail(log_ratios: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def fit_generalized_pareto(excess: np.ndarray) -> tuple[float, float]:
-    """Shape k and scale of a generalised Pareto distribution of ascending positive numbers (m,), by Zhang & Stephens.
+    """Shape k and scale of a generalised Pareto distribution of ascending positive `excess` (m,), by Zhang & Stephens.
 
     The shape is drawn towards ½ with the weight of ten numbers, as Vehtari et al. do.
     """

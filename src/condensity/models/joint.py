@@ -45,20 +45,20 @@ class JointModel:
         return None
 
     def predict(self, x: np.ndarray, *, compute: Compute) -> Mixture:
-        """Mixture of y for each row of standardised x (n, d), NaN where a value is missing."""
+        """Mixture of y for each row of standardised x (n, d), NaN where a value is missing, predicted on `compute`."""
         d = self.n_inputs
         return self.condition(range(d), x, range(d, d + self.n_outputs), compute=compute)
 
     def condition(self, given: Sequence[int], z: np.ndarray, target: Sequence[int], *, compute: Compute) -> Mixture:
-        """Mixture of the columns `target` given standardised values z (n, len(given)) of others; NaN is integrated out."""
+        """Mixture of columns `target` given standardised z (n, m) of the m columns `given`, NaN integrated out, on `compute`."""
         return em.conditional(self.parameters, given, target, z, compute=compute)
 
     def log_density(self, z: np.ndarray, columns: Sequence[int] | np.ndarray, *, compute: Compute) -> np.ndarray:
-        """Log density (n,) of standardised values z (n, c) of some columns; NaN is integrated out."""
+        """Log density (n,) of standardised z (n, c) of some columns (c,), NaN integrated out, on `compute`."""
         return em.log_density(self.parameters.over(columns), z, compute=compute)
 
     def input_density(self, columns: np.ndarray) -> InputDensity:
-        """Marginal density of some of the inputs."""
+        """Marginal density of the inputs at positions `columns` (c,)."""
         return InputDensity(self.parameters.over(columns), columns, self.spec)
 
     def output_marginal(self) -> em.GaussianMixtureParameters:

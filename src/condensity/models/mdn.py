@@ -52,11 +52,11 @@ class MDNModel:
         return self.network.log_scale_bounds
 
     def predict(self, x: np.ndarray, *, compute: Compute) -> Mixture:
-        """Mixture of y for each row of standardised x (n, d)."""
+        """Mixture of y for each row of standardised x (n, d), predicted on `compute`."""
         return training.predict(self.parameters, self.network, x, self.gaussian_inits, compute=compute)
 
     def predict_members(self, x: np.ndarray, *, compute: Compute) -> list[Mixture]:
-        """Mixture of every member for each row of standardised x (n, d)."""
+        """Mixture of every member for each row of standardised x (n, d), predicted on `compute`."""
         return training.predict_members(self.parameters, self.network, x, self.gaussian_inits, compute=compute)
 
     def check_loaded(self) -> None:
@@ -115,9 +115,10 @@ class FittedGaussianInit:
 def gaussian_init_fitter(
     n_components: int | str, validation_fraction: float, compute: Compute
 ) -> training.GaussianInitFitter:
-    """A function that fits a `FittedGaussianInit` to rows.
+    """A function that fits a `FittedGaussianInit` of `n_components` to rows, on `compute`.
 
-    With n_components='auto' a sweep chooses K the first time; later fits start from the parameters of the earlier one.
+    With n_components='auto' a sweep chooses K the first time, a `validation_fraction` of the rows held out; later fits start
+    from the parameters of the earlier one.
     """
     settings = em.Settings()
 
@@ -137,7 +138,7 @@ def gaussian_init_fitter(
 
 
 def resumable_fit(model: MDNModel, report: FitReport, **_: Any) -> training.MDNFit:
-    """The fit that a model and its report came from, for the next epoch to continue."""
+    """The fit that a model and its report came from, for the next epoch to continue; other parts `_` are ignored."""
     return training.MDNFit(
         model.parameters, model.network, report.converged, report.outcome, report.n_iter, report.history,
         np.empty(0), gaussian_inits=model.gaussian_inits,
@@ -145,7 +146,7 @@ def resumable_fit(model: MDNModel, report: FitReport, **_: Any) -> training.MDNF
 
 
 def model_and_report(fit: training.MDNFit, candidates: list[dict[str, Any]]) -> tuple[MDNModel, FitReport]:
-    """The parts of a fit that predict, and those that describe it."""
+    """The parts of a fit that predict, and those that describe it, the `candidates` compared among them."""
     model = MDNModel(fit.parameters, fit.network, fit.gaussian_inits)
     report = FitReport(
         fit.converged, fit.outcome, fit.n_iter, fit.history, candidates,
