@@ -103,6 +103,9 @@ class Monitor:
     ''
     """
 
+    checkpoint: CheckpointSink
+    stop_reason: str
+
     def __init__(
         self,
         callback: Callable[[Progress], object] | None = None,

@@ -31,6 +31,14 @@ class Predictions:
         Where p-values are asked of a model without a support model.
     """
 
+    model: Any
+    columns: ModelColumns
+    quantiles: list[float]
+    intervals: list[float]
+    n_samples: int
+    support: bool
+    random_state: int
+
     def __init__(
         self,
         model: Any,

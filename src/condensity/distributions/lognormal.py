@@ -53,7 +53,7 @@ class Log(MonotoneMap):
 class LognormalFormulas(MappedFormulas):
     """Mixtures of lognormals in closed form."""
 
-    closed = frozenset({"mode", "modes", "entropy", "crps", "energy_score", "cov"})
+    closed: frozenset[str] = frozenset({"mode", "modes", "entropy", "crps", "energy_score", "cov"})
 
     def refusal(self, verb: str) -> str | None:
         """Reason why a verb has no exact result, as for any map; modes are those of one output."""

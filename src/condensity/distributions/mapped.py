@@ -40,6 +40,9 @@ class MappedFormulas(DistributionFormulas):
 
     closed: frozenset[str] = frozenset()
 
+    base: Mixture
+    transform: "MonotoneMap"
+
     def __init__(self, base: Mixture, transform: MonotoneMap):
         self.base, self.transform = base, transform
 

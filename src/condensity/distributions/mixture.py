@@ -74,7 +74,7 @@ class Mixture(Distribution):
 
     __slots__ = ("_output_names", "_parameters")
 
-    component_columns: ClassVar = ("mean", "scale")
+    component_columns: ClassVar[tuple[str, str]] = ("mean", "scale")
 
     _parameters: Parameters
     _output_names: tuple[str, ...] | None

@@ -50,6 +50,14 @@ class ComponentSearch:
     monitor : Monitor, optional
     """
 
+    settings: Settings
+    z: np.ndarray
+    weight: np.ndarray
+    n_inputs: int
+    criterion: str
+    compute: Compute
+    monitor: Monitor
+
     def __init__(
         self,
         settings: Settings,

@@ -24,7 +24,7 @@ class Selection(NamedTuple):
     """
 
     best: int
-    table: dict
+    table: dict[str, list]
 
 
 def candidate_sizes(n: int, sizes: Sequence[int] = SIZES) -> list[int]:

@@ -74,7 +74,7 @@ class Evidence(NamedTuple):
     """
 
     x: np.ndarray
-    findings: list
+    findings: list[Finding]
 
 
 def gather_evidence(rows: TrainingRows, outcome: str, *, converged: bool, held_out_log_density: np.ndarray) -> Evidence:

@@ -58,13 +58,13 @@ class DensityScorer(BaseScorer):
 
 
 #: Mean log density, in nats per row.
-neg_log_score = DensityScorer(scores.log_score, "neg_log_score")
+neg_log_score: DensityScorer = DensityScorer(scores.log_score, "neg_log_score")
 
 #: Minus the mean CRPS, in units of y.
-neg_crps = DensityScorer(scores.crps, "neg_crps")
+neg_crps: DensityScorer = DensityScorer(scores.crps, "neg_crps")
 
 #: Minus the mean energy score, in units of y.
-neg_energy_score = DensityScorer(scores.energy_score, "neg_energy_score")
+neg_energy_score: DensityScorer = DensityScorer(scores.energy_score, "neg_energy_score")
 
 
 def neg_pinball(levels: float | Sequence[float] = (0.05, 0.5, 0.95)) -> DensityScorer:

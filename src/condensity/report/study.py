@@ -14,6 +14,7 @@ from condensity.data.frame import column_labels
 from condensity.estimators.joint_gmm import JointGMMRegressor
 from condensity.estimators.unwrap import predict_dist
 from condensity.evaluation.comparison import compare_with_joint
+from condensity.evaluation.diagnostics import Finding
 from condensity.plots.along import look_along
 from condensity.plots.answers import components_of, pick_output
 from condensity.report.axis import column_for_axis
@@ -174,7 +175,7 @@ class Measures:
     nll: float
     nll_error: float
     excess: float | None
-    health: tuple = ()
+    health: tuple[Finding, ...] = ()
     log_density: np.ndarray = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
 
 

@@ -108,6 +108,16 @@ class CandidateRace:
         Mixture that each member corrects.
     """
 
+    settings: Settings
+    rows: TrainingRows
+    rng: np.random.Generator
+    monitor: Monitor
+    compute: Compute
+    earlier: MDNFit | None
+    fit_gaussian_init: GaussianInitFitter | None
+    table: TrainingRows
+    n_copies: int
+
     def __init__(
         self,
         settings: Settings,

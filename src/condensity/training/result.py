@@ -1,6 +1,7 @@
 """`MDNFit`: fitted networks, and a record of the fit."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -43,4 +44,4 @@ class MDNFit:
     held_out_log_density: np.ndarray
     candidates: list = field(default_factory=list)
     ended_by_user: bool = False
-    gaussian_inits: list | None = None
+    gaussian_inits: list[Any] | None = None

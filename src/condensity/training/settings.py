@@ -1,6 +1,8 @@
 """Networks and plans from hyper-parameters, possibly 'auto'; every default that depends on the data."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +39,7 @@ class Settings:
     """The hyper-parameters of `MDNRegressor`, by the same names, possibly 'auto'."""
 
     n_components: int | str
-    hidden_layer_sizes: tuple | str
+    hidden_layer_sizes: int | Sequence[int] | str
     activation: str
     covariance_type: str
     solver: str
@@ -51,7 +53,7 @@ class Settings:
     tol: float
     weight_decay: float | str
     scale_prior: float
-    scale_bounds: tuple | str | None
+    scale_bounds: tuple[Any, Any] | str | None
     noise: float
     init: str
     n_members: int

@@ -38,6 +38,15 @@ class ScheduleFreeAdamW:
     weight of the average in `query()`, and β₂ is `beta2`, the decay rate of v.
     """
 
+    z: np.ndarray
+    x: np.ndarray
+    v: np.ndarray
+    decay: np.ndarray
+    beta1: float
+    beta2: float
+    t: int
+    rate_square_sum: float
+
     def __init__(
         self,
         theta: np.ndarray,
@@ -81,6 +90,15 @@ class AdamW:
     are the decay rates of the moments m and v.
     """
 
+    theta: np.ndarray
+    average: np.ndarray
+    m: np.ndarray
+    v: np.ndarray
+    decay: np.ndarray
+    beta1: float
+    beta2: float
+    t: int
+
     def __init__(
         self,
         theta: np.ndarray,
@@ -119,6 +137,14 @@ class Adam:
     are the decay rates of the moments m and v.
     """
 
+    theta: np.ndarray
+    m: np.ndarray
+    v: np.ndarray
+    decay: np.ndarray
+    beta1: float
+    beta2: float
+    t: int
+
     def __init__(
         self,
         theta: np.ndarray,
@@ -155,6 +181,11 @@ class RMSProp:
     Starts at `theta` (n_parameters,); `weight_decay` acts where `decay_mask` (n_parameters,) is 1.0, as L2 in the gradient;
     `decay` is that of the running mean square.
     """
+
+    theta: np.ndarray
+    v: np.ndarray
+    decay: np.ndarray
+    smoothing: float
 
     def __init__(self, theta: np.ndarray, *, weight_decay: float, decay_mask: np.ndarray, decay: float = 0.9):
         self.smoothing, self.decay = decay, weight_decay * decay_mask
