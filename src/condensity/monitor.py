@@ -55,7 +55,7 @@ class RunState(Protocol):
     def best_step(self) -> int: ...  # noqa: D102
 
     @property
-    def history(self) -> dict[str, list]: ...  # noqa: D102
+    def history(self) -> dict[str, list[Any]]: ...  # noqa: D102
 
 
 class CheckpointSink:

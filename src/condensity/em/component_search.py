@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -71,11 +72,11 @@ class ComponentSearch:
     ):
         self.settings, self.criterion, self.z, self.weight, self.n_inputs = settings, criterion, z, weight, n_inputs
         self.compute, self.monitor = compute, monitor or Monitor()
-        self.fits: dict[int, tuple] = {}  # size → score, parameters, log densities of validation rows
+        self.fits: dict[int, tuple[Any, ...]] = {}  # size → score, parameters, log densities of validation rows
 
     def best_size(
         self, splits: Sequence[tuple[np.ndarray, np.ndarray]], held_out: np.ndarray | None, rng: np.random.Generator
-    ) -> tuple[int, GaussianMixtureParameters, np.ndarray, dict]:
+    ) -> tuple[int, GaussianMixtureParameters, np.ndarray, dict[str, list[Any]]]:
         """The best size, its parameters, held-out log densities (n,), and the table of the sweep.
 
         The final fit should start from these parameters: another start may end in a worse optimum than the one scored.

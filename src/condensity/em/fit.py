@@ -126,7 +126,7 @@ def fit_gmm(
     return best._replace(start_objectives=[fit.objective_path[-1] for fit in fits])
 
 
-def in_threads(function: Callable[[Any], Any], items: Sequence[Any], n_threads: int, monitor: Monitor) -> list:
+def in_threads(function: Callable[[Any], Any], items: Sequence[Any], n_threads: int, monitor: Monitor) -> list[Any]:
     """Results of a function for each of the `items`, `n_threads` at a time; at Ctrl-C all end early, through the monitor."""
     if n_threads == 1 or len(items) == 1:
         return [function(item) for item in items]

@@ -1,7 +1,7 @@
 """Sweep over numbers of components: each size is scored on validation rows, until scores only get worse."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,7 @@ class Selection(NamedTuple):
     """
 
     best: int
-    table: dict[str, list]
+    table: dict[str, list[Any]]
 
 
 def candidate_sizes(n: int, sizes: Sequence[int] = SIZES) -> list[int]:
@@ -65,7 +65,7 @@ def sweep(
     ArithmeticError
         For a score that is nan: it would win every comparison.
     """
-    table: dict[str, list] = {"n_components": [], "score": []}
+    table: dict[str, list[Any]] = {"n_components": [], "score": []}
 
     def far_behind(group: list[int]) -> bool:
         for size, score in zip(group, held_out_scores(group), strict=True):

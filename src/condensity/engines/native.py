@@ -6,7 +6,7 @@ set is the best that the machine has, unless the environment variable CONDENSITY
 or `use_isa` names another.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -249,16 +249,16 @@ class NativeEngine:
     row_dtype: type = np.float32
     source_hash: str | None = SOURCE_HASH
 
-    mixture_logpdf = staticmethod(mixture_logpdf)
-    mixture_logcdf = staticmethod(mixture_logcdf)
-    mixture_logsf = staticmethod(mixture_logsf)
-    mixture_quantile = staticmethod(mixture_quantile)
-    mixture_crps = staticmethod(mixture_crps)
-    mixture_sample = staticmethod(mixture_sample)
+    mixture_logpdf: Callable[..., Any] = staticmethod(mixture_logpdf)
+    mixture_logcdf: Callable[..., Any] = staticmethod(mixture_logcdf)
+    mixture_logsf: Callable[..., Any] = staticmethod(mixture_logsf)
+    mixture_quantile: Callable[..., Any] = staticmethod(mixture_quantile)
+    mixture_crps: Callable[..., Any] = staticmethod(mixture_crps)
+    mixture_sample: Callable[..., Any] = staticmethod(mixture_sample)
     train = staticmethod(Run)
     predict_network = ReferenceEngine.predict_network
     network_log_density = ReferenceEngine.network_log_density
-    gaussian_log_density = staticmethod(gaussian_log_density)
-    gaussian_sums = staticmethod(gaussian_sums)
-    gaussian_conditional = staticmethod(gaussian_conditional)
-    kmeans = staticmethod(kmeans)
+    gaussian_log_density: Callable[..., Any] = staticmethod(gaussian_log_density)
+    gaussian_sums: Callable[..., Any] = staticmethod(gaussian_sums)
+    gaussian_conditional: Callable[..., Any] = staticmethod(gaussian_conditional)
+    kmeans: Callable[..., Any] = staticmethod(kmeans)

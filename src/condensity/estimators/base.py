@@ -275,7 +275,7 @@ class AbstractDensityRegressor(FittedDensity, CallbackSupportMixin, RegressorMix
         return self.report_.n_iter
 
     @property
-    def history_(self) -> dict[str, list]:
+    def history_(self) -> dict[str, list[Any]]:
         """Losses along the fit."""
         return self.report_.history
 

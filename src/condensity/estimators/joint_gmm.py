@@ -169,7 +169,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
         return self.model_.mixture().affine(scale, center).named(self._column_names())
 
     @property
-    def selection_(self) -> dict[str, list] | None:
+    def selection_(self) -> dict[str, list[Any]] | None:
         """'n_components' and 'score' of every size tried; None when K was given."""
         candidates = self.report_.candidates
         return {key: [each[key] for each in candidates] for key in ("n_components", "score")} if candidates else None

@@ -133,7 +133,7 @@ class MDNRegressor(AbstractDensityRegressor):
     """
 
     model_: MDNModel
-    _solver_state: tuple | None = None  # from which `partial_fit` continues; not saved
+    _solver_state: training.SolverState | None = None  # from which `partial_fit` continues; not saved
     _parameter_constraints: ClassVar[dict] = {
         **COMMON,
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],

@@ -89,7 +89,7 @@ class FitReport:
     converged: bool
     outcome: str
     n_iter: int
-    history: dict[str, list]
+    history: dict[str, list[Any]]
     candidates: list[dict[str, Any]] = field(default_factory=list)
     evidence: Evidence | None = None
     validation_log_density: np.ndarray | None = field(default=None, repr=False)

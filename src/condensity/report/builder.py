@@ -30,7 +30,7 @@ class ModelView:
 
     fit: Fit
     measures: Measures
-    findings: tuple
+    findings: tuple[Any, ...]
     notes: list[str]
     colour: str
     cells: list[Cell]

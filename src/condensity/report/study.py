@@ -200,7 +200,7 @@ class Study:
         self.fits.append(Fit(fit.name, fit.model, fit.seconds, merged))
         self.measures.append(measures)
 
-    def findings(self, position: int) -> tuple:
+    def findings(self, position: int) -> tuple[Finding, ...]:
         """The health of a model, and its comparison on the test rows with the joint mixture of the study, if there is one.
 
         Parameters

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -162,7 +163,7 @@ def _describe(
     )
 
 
-def _summary(candidate: Candidate) -> dict:
+def _summary(candidate: Candidate) -> dict[str, Any]:
     """Encoding, steps and validation NLL of a candidate."""
     training, dropped = candidate.training, candidate.dropped
     return {

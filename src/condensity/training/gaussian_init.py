@@ -5,7 +5,7 @@ constant. As an offset of the head it gives the network its likelihood before th
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -68,7 +68,7 @@ def shape_offset(factors: np.ndarray, network: Network) -> np.ndarray:
     return np.concatenate([raw.ravel(), coefficients.ravel()])
 
 
-def undo_clamp(log_scales: np.ndarray, bounds: tuple | None) -> np.ndarray:
+def undo_clamp(log_scales: np.ndarray, bounds: tuple[Any, float] | None) -> np.ndarray:
     """The r with soft_clamp(r) = `log_scales` (…, q), held `CLEARANCE` within the `bounds` (low, high)."""
     if bounds is None:
         return log_scales

@@ -42,6 +42,6 @@ class MDNFit:
     n_iter: int
     history: History
     held_out_log_density: np.ndarray
-    candidates: list = field(default_factory=list)
+    candidates: list[dict[str, Any]] = field(default_factory=list)
     ended_by_user: bool = False
     gaussian_inits: list[Any] | None = None
