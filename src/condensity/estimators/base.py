@@ -57,6 +57,11 @@ class AbstractDensityRegressor(FittedDensity, CallbackSupportMixin, RegressorMix
     #: missing-value indicator.
     handles_missing: ClassVar[bool] = False
 
+    encoder_: InputEncoder
+    target_: TargetEncoder
+    model_: ConditionalModel
+    support_: SupportModel | NoSupport
+    report_: FitReport
     callback: Callable[[Progress], object] | None
     categorical_features: Any
     random_state: RandomState

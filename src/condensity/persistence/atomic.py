@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 
 
-def check_writable(path: str | os.PathLike) -> Path:
+def check_writable(path: str | os.PathLike[str]) -> Path:
     """The absolute path of a file that can be written, found out before any work is done for it.
 
     Raises
@@ -30,7 +30,7 @@ def check_writable(path: str | os.PathLike) -> Path:
     return path
 
 
-def write_atomically(path: str | os.PathLike, content: bytes) -> Path:
+def write_atomically(path: str | os.PathLike[str], content: bytes) -> Path:
     """Write content, bytes, to a hidden file next to the path, and rename it to the path once it is on the disk.
 
     Returns

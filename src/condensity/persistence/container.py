@@ -35,7 +35,7 @@ class ModelFileError(ValueError):
     """A file is no model, is damaged, or is of a version that this library does not read; the message says which."""
 
 
-def write(path: str | os.PathLike, manifest: dict, tensors: dict[str, np.ndarray]) -> Path:
+def write(path: str | os.PathLike[str], manifest: dict[str, Any], tensors: dict[str, np.ndarray]) -> Path:
     """Write a model file, atomically.
 
     Parameters
@@ -55,7 +55,7 @@ def write(path: str | os.PathLike, manifest: dict, tensors: dict[str, np.ndarray
     return write_atomically(check_writable(path), serialize(manifest, tensors))
 
 
-def serialize(manifest: dict, tensors: dict[str, np.ndarray]) -> bytes:
+def serialize(manifest: dict[str, Any], tensors: dict[str, np.ndarray]) -> bytes:
     """Bytes of a model file with this manifest and tensors, arrays of any shape (a, b, …) by name."""
     text = json.dumps({"format_version": FORMAT_VERSION, **manifest}, allow_nan=False)
     tidy = {name: _tidy(array) for name, array in tensors.items()}
@@ -70,7 +70,7 @@ def serialize(manifest: dict, tensors: dict[str, np.ndarray]) -> bytes:
     return content
 
 
-def read(path: str | os.PathLike) -> tuple[dict, dict[str, np.ndarray]]:
+def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The manifest and the tensors of the model file at a path.
 
     Raises
@@ -86,7 +86,7 @@ def read(path: str | os.PathLike) -> tuple[dict, dict[str, np.ndarray]]:
         raise ModelFileError(f"{os.fspath(path)!r}: {error}") from None
 
 
-def parse(content: bytes) -> tuple[dict, dict[str, np.ndarray]]:
+def parse(content: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The manifest and the tensors in the content of a model file, as `read` does for its path."""
     header = _header(content)
     metadata = header.get("__metadata__")
@@ -115,7 +115,7 @@ def parse(content: bytes) -> tuple[dict, dict[str, np.ndarray]]:
     return manifest, {name: np.array(array) for name, array in tensors.items()}
 
 
-def is_model_file(path: str | os.PathLike) -> bool:
+def is_model_file(path: str | os.PathLike[str]) -> bool:
     """Whether the file at a path begins as a model file does; nothing more is looked at."""
     with open(path, "rb") as stream:
         start = stream.read(_LENGTH_BYTES + 2)

@@ -41,7 +41,7 @@ class Checkpoint(CheckpointSink):
     >>> checkpoint.close()
     """
 
-    def __init__(self, path: str | PathLike, fingerprint: str):
+    def __init__(self, path: str | PathLike[str], fingerprint: str):
         self._path, self._fingerprint = Path(path), fingerprint
         self._seed: int | None = None
         self._states: list[bytes] = []
