@@ -55,7 +55,7 @@ class _Column(NamedTuple):
     levels: Levels | None
 
 
-def label_of(names: Sequence | None, j: int, *, capital: bool = False) -> str:
+def label_of(names: Sequence[Any] | None, j: int, *, capital: bool = False) -> str:
     """Column j as messages call it, by its name if it has one.
 
     Parameters
@@ -188,7 +188,7 @@ def _read_array(name: str, table: Any, categorical_features: npt.ArrayLike) -> R
     return _assemble(columns, None, len(array))
 
 
-def _chosen(categorical_features: npt.ArrayLike, d: int, names: list | None) -> set[int]:
+def _chosen(categorical_features: npt.ArrayLike, d: int, names: list[Any] | None) -> set[int]:
     """Positions of the columns that were named as categories."""
     if isinstance(categorical_features, str):
         if categorical_features != "from_dtype":
@@ -205,7 +205,7 @@ def _chosen(categorical_features: npt.ArrayLike, d: int, names: list | None) -> 
     return {_position(value, d, names) for value in listed}
 
 
-def _position(value: Any, d: int, names: list | None) -> int:
+def _position(value: Any, d: int, names: list[Any] | None) -> int:
     if names is not None and value in names:
         return names.index(value)
     if isinstance(value, (int, np.integer)) and -d <= value < d:
@@ -296,7 +296,7 @@ _READERS = {"pandas": _from_pandas, "polars": _from_polars, "pyarrow": _from_arr
 
 
 # ---------------------------------------------------------------------------------------------- values one by one
-def _from_objects(what: str, values: Sequence | np.ndarray, dtype: object) -> _Column:
+def _from_objects(what: str, values: Sequence[Any] | np.ndarray, dtype: object) -> _Column:
     """Python values: numbers, or text, or an error with their type."""
     place: dict[str, int] = {}
     result, n_texts, n_numbers = np.full(len(values), np.nan), 0, 0
@@ -324,7 +324,7 @@ def _is_missing(value: object) -> bool:
     return isinstance(value, float) and value != value
 
 
-def _coded(codes: np.ndarray, levels: Sequence, ordered: bool) -> _Column:
+def _coded(codes: np.ndarray, levels: Sequence[Any], ordered: bool) -> _Column:
     """Codes into levels that occur, as text; in their own order if that means something, else sorted."""
     texts = [text_of(level) for level in levels]
     present = np.unique(codes[~np.isnan(codes)]).astype(int)

@@ -3,7 +3,7 @@
 None of the table libraries is imported at the top: a table brings its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,7 @@ def holds_objects(values: object) -> bool:
     return isinstance(values, (list, tuple)) or getattr(values, "dtype", None) == np.dtype(object)
 
 
-def column_names(table: Any) -> list:
+def column_names(table: Any) -> list[Any]:
     """Names of the columns of a pandas, polars or Arrow table, of whatever type they are.
 
     Parameters
@@ -171,7 +171,11 @@ def replace_columns(table: Any, columns: Mapping[int, Any]) -> Any:
     0   0.5   Aa
     1   1.5   Bé
     """
-    replace = {"pandas": _replace_in_pandas, "polars": _replace_in_polars, "pyarrow": _replace_in_arrow}
+    replace: dict[str, Callable[[Any, Mapping[int, Any]], Any]] = {
+        "pandas": _replace_in_pandas,
+        "polars": _replace_in_polars,
+        "pyarrow": _replace_in_arrow,
+    }
     return replace.get(library_of(table), _replace_in_array)(table, columns)
 
 

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 
-def refuse_repeated(name: str, names: list) -> None:
+def refuse_repeated(name: str, names: list[str]) -> None:
     """Refuse names of columns that come twice.
 
     Parameters

@@ -107,7 +107,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
 
     model_: JointModel
 
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "covariance_type": [StrOptions(set(em.COVARIANCE_TYPES))],
@@ -383,7 +383,9 @@ class JointGMMRegressor(AbstractDensityRegressor):
     def _settings(self) -> em.Settings:
         return em.Settings(**{field.name: getattr(self, field.name) for field in fields(em.Settings)})
 
-    def _splits(self, n: int, held_out: np.ndarray | None, rng: np.random.Generator) -> list[tuple]:
+    def _splits(
+        self, n: int, held_out: np.ndarray | None, rng: np.random.Generator
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Pairs (kept, held-out) of row indices; all rows are kept where nothing is to be held out of them."""
         if held_out is not None or self.criterion == "bic":
             return [(np.arange(n), np.arange(0))]

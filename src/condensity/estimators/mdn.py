@@ -134,7 +134,7 @@ class MDNRegressor(AbstractDensityRegressor):
 
     model_: MDNModel
     _solver_state: training.SolverState | None = None  # from which `partial_fit` continues; not saved
-    _parameter_constraints: ClassVar[dict] = {
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "hidden_layer_sizes": [
