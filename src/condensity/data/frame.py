@@ -171,12 +171,7 @@ def replace_columns(table: Any, columns: Mapping[int, Any]) -> Any:
     0   0.5   Aa
     1   1.5   Bé
     """
-    replace: dict[str, Callable[[Any, Mapping[int, Any]], Any]] = {
-        "pandas": _replace_in_pandas,
-        "polars": _replace_in_polars,
-        "pyarrow": _replace_in_arrow,
-    }
-    return replace.get(library_of(table), _replace_in_array)(table, columns)
+    return _REPLACE.get(library_of(table), _replace_in_array)(table, columns)
 
 
 def _replace_in_pandas(table: Any, columns: Mapping[int, Any]) -> Any:
@@ -200,8 +195,16 @@ def _replace_in_arrow(table: Any, columns: Mapping[int, Any]) -> Any:
     return table
 
 
-def _replace_in_array(table: np.ndarray, columns: Mapping[int, Any]) -> np.ndarray:
+def _replace_in_array(table: Any, columns: Mapping[int, Any]) -> Any:
     table = table.astype(float if table.dtype.kind in "iufb" else object)
     for j, values in columns.items():
         table[:, j] = values
     return table
+
+
+_Replace = Callable[[Any, Mapping[int, Any]], Any]
+_REPLACE: dict[str, _Replace] = {
+    "pandas": _replace_in_pandas,
+    "polars": _replace_in_polars,
+    "pyarrow": _replace_in_arrow,
+}
