@@ -89,7 +89,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
     See Also
     --------
     MDNRegressor : a neural network for p(y | x) alone.
-    condensity.em.sweep.select_n_components : the same sweep for any estimator.
+    condensity.selection.select_n_components : the same sweep for any estimator.
 
     Examples
     --------
@@ -160,7 +160,6 @@ class JointGMMRegressor(AbstractDensityRegressor):
         self.callback = callback
         self.verbose = verbose
 
-    # ------------------------------------------------------------------------------------------ any columns given any
     @cached_property
     def joint_(self) -> Mixture:
         """One row over all columns of (x, y), in data units; outputs with `y_transform` are on its scale."""
@@ -305,7 +304,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
         one = len(target) == 1
         dist = dist.affine(scale[target[0]] if one else scale[target], center[target[0]] if one else center[target])
         names = self.joint_.output_names
-        return dist.named(None if names is None else [names[j] for j in target])
+        return dist if names is None else dist.named([names[j] for j in target])
 
     def _units(self) -> tuple[np.ndarray, np.ndarray]:
         """Center and scale of all columns, the inputs first."""
@@ -314,12 +313,12 @@ class JointGMMRegressor(AbstractDensityRegressor):
 
     def _column_names(self) -> list[str] | None:
         """Names of all columns; None where two are the same, which leaves positions."""
-        transform = self.target_.transform
-        outputs = [name if transform is None else f"{transform.name}({name})" for name in self.target_.output_names]
+        outputs, transform = self.target_.output_names, self.target_.transform
+        if transform is not None:
+            outputs = [f"{transform.name}({name})" for name in outputs]
         names = [*self.encoder_.schema.encoded_names, *outputs]
         return names if len(set(names)) == len(names) else None
 
-    # ----------------------------------------------------------------------------------------------------- fitting
     def fit_model(self, rows: TrainingRows, task: FitTask) -> tuple[JointModel, FitReport]:
         """Fit standardised rows with the settings of a task; see `AbstractDensityRegressor.fit_model`."""
         z, d = np.column_stack([rows.x, rows.y]), rows.x.shape[1]
@@ -349,13 +348,13 @@ class JointGMMRegressor(AbstractDensityRegressor):
 
     def fit_support(self, model: JointModel, encoder: InputEncoder, rows: TrainingRows, task: FitTask) -> SupportModel:
         """Calibrate the model's own p(x), over the columns that vary for the encoder, on training rows by the task of the fit."""
-        density, columns = model.input_density(encoder.varying), encoder.varying
         z = np.column_stack([rows.x, rows.y])
 
         def refit(kept: np.ndarray) -> InputDensity:
             again = fit_again(z[kept], rows.weight[kept], model.parameters, model.spec, compute=task.compute.one_thread)
-            return JointModel(again, model.n_inputs, model.spec).input_density(columns)
+            return JointModel(again, model.n_inputs, model.spec).input_density(encoder.varying)
 
+        density = model.input_density(encoder.varying)
         held_out = None if task.validation is None else task.validation.x
         scores, weight = calibration_scores(density, refit, rows, task.rng, held_out=held_out, compute=task.compute)
         return calibrated(density, scores, weight, model.output_marginal())
