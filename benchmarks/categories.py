@@ -1,4 +1,4 @@
-"""How categories are best shown to a model: a column a level, ±1 codes, or ranks; behind `data.schema.MOST_ONE_HOT`.
+"""How categories are best shown to a model: a column a level, ±1 codes, or ranks; behind `data.schema.MAX_ONE_HOT`.
 
     python benchmarks/categories.py
 
@@ -30,7 +30,7 @@ def make_table(n_levels, n_rows, seed, *, monotone, ordered):
 
 def score(make_model, n_levels, n_rows, how, seeds, *, monotone):
     """Mean NLL of fresh rows and seconds a fit, over seeds."""
-    schema.MOST_ONE_HOT = 2 if how == "signs" else 10_000
+    schema.MAX_ONE_HOT = 2 if how == "signs" else 10_000
     results, spec = [], {"monotone": monotone, "ordered": how == "ranks"}
     for seed in range(seeds):
         X, y = make_table(n_levels, n_rows, seed, **spec)

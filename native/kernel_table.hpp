@@ -8,7 +8,7 @@
 #include "peak_rates.hpp"
 #include "quantile.hpp"
 #include "sample.hpp"
-#include "solvers/all.hpp"
+#include "solvers.hpp"
 #include "test_kernels.hpp"
 
 namespace condensity::CONDENSITY_ISA {

@@ -175,10 +175,6 @@ class InverseModel:
         _warn_of_untrusted(result)
         return result
 
-    def draw_joint(self, n_samples: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Standardised rows x (n_samples, d) from p̂(x) and y (n_samples, q) from p(y | x), drawn by `rng`."""
-        return draw_joint(self.model, self.density, n_samples, rng, compute=self.compute)
-
     def log_joint(self, X: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Log p(x, y) at points X (n, g, d) in data units, for standardised y (n, q), per unit of both: (n, g)."""
         n, g, d = X.shape
@@ -191,7 +187,7 @@ class InverseModel:
     def _proposal(self) -> em.GaussianMixtureParameters:
         """A joint mixture over the inputs that vary and y, fitted to draws from the model."""
         rng = np.random.default_rng(0)
-        x, y = self.draw_joint(PROPOSAL_ROWS, rng)
+        x, y = draw_joint(self.model, self.density, PROPOSAL_ROWS, rng, compute=self.compute)
         z = np.column_stack([x[:, self.density.columns], y])
         return em.fit_gmm(z, PROPOSAL_COMPONENTS, rng, tol=TOLERANCE, compute=self.compute).parameters
 

@@ -14,7 +14,7 @@ from sklearn.base import clone
 from condensity import JointGMMRegressor, load
 from condensity.data import RawTable, Schema, read_table
 from condensity.data.columns import Levels
-from condensity.data.schema import HASH_BITS, MISSING, MOST_ONE_HOT
+from condensity.data.schema import HASH_BITS, MAX_ONE_HOT, MISSING
 from registry import QUICK
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -205,7 +205,7 @@ def test_two_levels_are_one_column_and_one_level_is_a_constant():
 
 
 def test_many_levels_become_signs_and_ordered_ones_ranks():
-    levels = [f"level {k:03d}" for k in range(MOST_ONE_HOT + 6)]
+    levels = [f"level {k:03d}" for k in range(MAX_ONE_HOT + 6)]
     many = pd.Categorical(levels * 3, categories=levels)
     schema, x = encoded(pd.DataFrame({"c": many}))
     assert x.shape == (3 * len(levels), HASH_BITS)
@@ -391,7 +391,7 @@ def test_how_categories_are_shown_is_saved_with_the_model(tmp_path, monkeypatch)
     X = pd.DataFrame({"c": pd.Categorical(levels * 6), "x": AGE})
     scores = {}
     for limit in (20, 128):
-        monkeypatch.setattr("condensity.data.schema.MOST_ONE_HOT", limit)
+        monkeypatch.setattr("condensity.data.schema.MAX_ONE_HOT", limit)
         model = clone(QUICK["MDN"]).fit(X, Y)
         scores[limit] = model.score_samples(X, Y)
         model.save(tmp_path / f"{limit}")

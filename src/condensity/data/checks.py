@@ -51,9 +51,9 @@ def require_finite(
         labels = [str(j) if columns is None else repr(str(columns[int(j)])) for j in np.flatnonzero(bad.any(axis=0))]
         shown = ", ".join(labels[:5]) + (f" and {len(labels) - 5} more" if len(labels) > 5 else "")
         place = f"column {shown}: {place}"
+    accepted = "finite numbers and missing values (NaN)" if missing_allowed else "finite numbers"
     raise ValueError(
-        f"Input {name} contains {kind} ({place}); only finite numbers{' and gaps (NaN)' if missing_allowed else ''} are "
-        "accepted. Drop or impute these rows first."
+        f"Input {name} contains {kind} ({place}); only {accepted} are accepted. Drop or impute these rows first."
     )
 
 

@@ -53,16 +53,6 @@ class InputEncoder:
         """Names of the model inputs; None where these are the columns of X and have no names."""
         return None if self.schema.is_identity and self.schema.names is None else self.schema.encoded_names
 
-    def inputs_of(self, table: RawTable) -> np.ndarray:
-        """Model inputs (n, e) of a table in data units: categories encoded, NaN where a value is missing.
-
-        Raises
-        ------
-        ValueError
-            For columns of another kind than in `fit`, and missing values in a column that had none.
-        """
-        return self.schema.encode(table)
-
     def standardize(self, inputs: np.ndarray, dtype: npt.DTypeLike = np.float64) -> np.ndarray:
         """Standardised copy, of this `dtype`, of model inputs (n, e); column means are imputed unless NaN is handled."""
         x = self.scaler.transform(inputs, dtype)
@@ -72,7 +62,7 @@ class InputEncoder:
 
     def encode(self, table: RawTable, dtype: npt.DTypeLike = np.float64) -> np.ndarray:
         """Standardised model inputs (n, e) of a table, as numbers of this `dtype`."""
-        return self.standardize(self.inputs_of(table), dtype)
+        return self.standardize(self.schema.encode(table), dtype)
 
     def decode(self, x: np.ndarray) -> np.ndarray:
         """Model inputs (…, e) in data units from standardised x (…, e)."""
@@ -107,9 +97,9 @@ class InputEncoder:
             raise ValueError(
                 f"{verb} needs X to be numbers alone, and {label} is a category; there is no density over those."
             )
-        if schema.gaps:
+        if schema.indicated:
             raise ValueError(
-                f"{verb} needs X without missing values, and {schema.label(schema.gaps[0])} has some; "
+                f"{verb} needs X without missing values, and {schema.label(schema.indicated[0])} has some; "
                 "JointGMMRegressor integrates them out."
             )
 

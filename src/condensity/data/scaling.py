@@ -15,7 +15,7 @@ OUTLIER_RATIO = 10.0
 NORMAL_IQR = 1.349
 
 #: Standardised values saturate here, where their squares are still far inside float64's range.
-FARTHEST = 1e100
+MAX_STANDARDISED = 1e100
 
 #: Rows that are standardised at a time.
 BLOCK_ROWS = 2**15
@@ -79,7 +79,7 @@ class Standardizer:
             for start in range(0, len(values), BLOCK_ROWS):
                 rows = slice(start, start + BLOCK_ROWS)
                 z = (values[rows] - self.center) / self.scale
-                result[rows] = np.where(self.constant, 0.0, np.clip(z, -FARTHEST, FARTHEST))
+                result[rows] = np.where(self.constant, 0.0, np.clip(z, -MAX_STANDARDISED, MAX_STANDARDISED))
         return result
 
     def departs(self, values: np.ndarray) -> np.ndarray:
@@ -90,7 +90,7 @@ class Standardizer:
 
     def restore(self, dist: Mixture, output_names: Sequence[str] | None = None) -> Mixture:
         """The mixture `dist` in standardised units carried to data units, with `output_names`."""
-        if dist.n_outputs == 1:
+        if self.scale.size == 1:
             return dist.affine(self.scale[0], self.center[0])
         return dist.affine(self.scale, self.center).named(output_names)
 
@@ -109,10 +109,10 @@ def resolution(z: np.ndarray) -> float:
 
 def _known(column: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Values of a column that are not missing, and their weights; a single 0 where there are none."""
-    gaps = np.isnan(column)
-    if not gaps.any():
+    missing = np.isnan(column)
+    if not missing.any():
         return column, weight
-    return (np.zeros(1), np.ones(1)) if gaps.all() else (column[~gaps], weight[~gaps])
+    return (np.zeros(1), np.ones(1)) if missing.all() else (column[~missing], weight[~missing])
 
 
 def _center_and_scale(column: np.ndarray, weight: np.ndarray) -> tuple[float, float, bool]:

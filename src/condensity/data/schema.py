@@ -13,7 +13,7 @@ from condensity.persistence import saveable
 from condensity.warning import warn_user
 
 #: Categories without order of at most this many levels get a column for each; those of more get codes. See docs/decisions.md.
-MOST_ONE_HOT = 128
+MAX_ONE_HOT = 128
 
 #: Columns of ±1 that tell the levels of long categories apart.
 HASH_BITS = 32
@@ -100,7 +100,7 @@ class Schema:
 
     A column of numbers stays one column, and, if values are missing and the model cannot integrate them out, gets a second one,
     their indicator. An ordered category, and any in a joint mixture, becomes its rank; another one a 0/1 column per level or,
-    with more levels than `MOST_ONE_HOT`, `HASH_BITS` signs made from the level's text.
+    with more levels than `MAX_ONE_HOT`, `HASH_BITS` signs made from the level's text.
 
     Attributes
     ----------
@@ -108,20 +108,20 @@ class Schema:
         Columns of X.
     names : tuple of str or None
     categories : tuple of Category
-    gaps : tuple of int
+    indicated : tuple of int
         Columns of numbers with missing values and an indicator of them, one for each pattern of missing rows.
     handles_missing : bool
         Whether the model integrates missing values out: then every column of numbers may have NaN.
-    seen_gaps : tuple of int
+    had_missing : tuple of int
         Columns of numbers that had missing values.
     """
 
     n_features: int
     names: tuple[str, ...] | None = None
     categories: tuple[Category, ...] = ()
-    gaps: tuple[int, ...] = ()
+    indicated: tuple[int, ...] = ()
     handles_missing: bool = False
-    seen_gaps: tuple[int, ...] = field(default=(), repr=False)
+    had_missing: tuple[int, ...] = field(default=(), repr=False)
 
     @classmethod
     def fit(cls, table: RawTable, *, handles_missing: bool) -> "Schema":
@@ -133,8 +133,8 @@ class Schema:
             for j, levels in sorted(table.categories.items())
         )
         numeric = [j for j in range(d) if j not in table.categories]
-        gappy = np.isnan(values).any(axis=0)
-        seen = tuple(j for j in numeric if gappy[j])
+        has_missing = np.isnan(values).any(axis=0)
+        seen = tuple(j for j in numeric if has_missing[j])
         patterns = {np.packbits(np.isnan(values[:, j])).tobytes(): j for j in reversed(seen)}
         own = () if handles_missing else tuple(sorted(patterns.values()))
         return cls(d, names, categories, own, handles_missing, seen)
@@ -142,7 +142,7 @@ class Schema:
     @property
     def is_identity(self) -> bool:
         """Whether the model's inputs are the columns of X as they are."""
-        return not (self.categories or self.gaps)
+        return not (self.categories or self.indicated)
 
     @property
     def positions_of_categories(self) -> list[int] | str:
@@ -163,7 +163,7 @@ class Schema:
         """Names of the model's inputs."""
         names = self.feature_names
         known = {category.column: category.labels(names[category.column]) for category in self.categories}
-        for j in self.gaps:
+        for j in self.indicated:
             known[j] = [names[j], f"{names[j]} is missing"]
         return [label for j in range(self.n_features) for label in known.get(j, [names[j]])]
 
@@ -171,7 +171,7 @@ class Schema:
     def encoded_categories(self) -> dict[int, slice]:
         """Which of the model's inputs a category became, by its position in X."""
         widths = np.ones(self.n_features, dtype=int)
-        widths[list(self.gaps)] = 2
+        widths[list(self.indicated)] = 2
         for category in self.categories:
             widths[category.column] = category.codes.shape[1]
         ends = np.cumsum(widths)
@@ -195,7 +195,7 @@ class Schema:
             column = table.values[:, j]
             if j in known:
                 blocks.append(known[j].encode(column, table.categories[j], self.label(j, capital=True)))
-            elif j in self.gaps:
+            elif j in self.indicated:
                 blocks.append(np.column_stack([column, np.isnan(column)]))
             else:
                 blocks.append(column[:, None])
@@ -240,21 +240,22 @@ class Schema:
         if self.handles_missing:
             return
         numeric = np.ones(self.n_features, dtype=bool)
-        numeric[[*expected, *self.seen_gaps]] = False
-        gaps = np.isnan(table.values).any(axis=0) & numeric
-        if gaps.any():
-            j = int(np.argmax(gaps))
+        numeric[[*expected, *self.had_missing]] = False
+        has_missing = np.isnan(table.values).any(axis=0) & numeric
+        if has_missing.any():
+            j = int(np.argmax(has_missing))
             missing = np.isnan(table.values[:, j])
             raise ValueError(
                 f"Input X contains NaN ({self.label(j)}: {int(missing.sum())} of {len(missing)} rows, the first at row "
-                f"{int(np.argmax(missing))}), and in fit that column had none. Impute it first, or fit on rows with such gaps."
+                f"{int(np.argmax(missing))}), and in fit that column had none. Impute it first, or fit on rows where it "
+                "has missing values."
             )
 
 
 def _category(column: int, codes: np.ndarray, levels: Levels, *, ranked: bool) -> Category:
     missing = (MISSING,) if np.isnan(codes).any() else ()
     every = (*levels.texts, *missing)
-    return Category(column, every, ranked, hashed=not ranked and len(every) > MOST_ONE_HOT)
+    return Category(column, every, ranked, hashed=not ranked and len(every) > MAX_ONE_HOT)
 
 
 def _hash_signs(text: str) -> np.ndarray:

@@ -220,7 +220,7 @@ class Mixture(Distribution):
 
     def affine(self, scale: npt.ArrayLike, shift: npt.ArrayLike) -> Self:
         """Distribution of scale · Y + shift, each (n,) for one output; (q,), (n, 1) or (n, q) for several."""
-        n, q = len(self), self.n_outputs
+        n, q = len(self._parameters.mass), self._parameters.n_outputs
         scale, shift = (arguments.per_row(name, value, n, q) for name, value in (("scale", scale), ("shift", shift)))
         if (scale == 0).any():
             raise ValueError("scale must not be 0: the result would have no density.")
@@ -265,6 +265,5 @@ class Mixture(Distribution):
 
 def _set(mixture: Mixture, parameters: Parameters, output_names: tuple[str, ...] | None) -> None:
     """Fill an immutable mixture, once."""
-    parameters = Parameters(*(read_only(np.ascontiguousarray(array)) for array in parameters))
-    object.__setattr__(mixture, "_parameters", parameters)
+    object.__setattr__(mixture, "_parameters", parameters.frozen())
     object.__setattr__(mixture, "_output_names", output_names)

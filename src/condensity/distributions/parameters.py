@@ -35,6 +35,13 @@ class Parameters(NamedTuple):
     means: np.ndarray
     factors: np.ndarray
 
+    def frozen(self) -> "Parameters":
+        """The same numbers in contiguous arrays that cannot be written to."""
+        arrays = [np.ascontiguousarray(array) for array in self]
+        for array in arrays:
+            array.flags.writeable = False
+        return Parameters(*arrays)
+
     @property
     def n_outputs(self) -> int:
         """q, the number of outputs."""

@@ -19,7 +19,7 @@ import numpy as np
 
 from condensity.engines.api import OPERATIONS, Engine, ResumableRun, TrainingRun
 from condensity.engines.driver import run_to_end, run_until
-from condensity.engines.reference import ReferenceEngine
+from condensity.engines.reference import ReferenceEngine, optimizer
 from condensity.engines.registry import (
     ENGINE_VARIABLE,
     native_available,
@@ -32,11 +32,11 @@ from condensity.engines.types import (
     ACTIVATIONS,
     HALF_LOG_2PI,
     ROW_LOSS_CAP,
-    SOLVERS,
     GaussianComponents,
     MixtureHead,
     Network,
     Penalty,
+    SolverTraits,
     Split,
     SufficientStatistics,
     TrainingPlan,
@@ -51,6 +51,9 @@ __all__ = [
     "mixture_quantile", "mixture_sample", "native_available", "operation", "register", "resolve", "run_to_end", "run_until",
     "unregister",
 ]  # fmt: skip
+
+#: Properties of every solver, by its name.
+SOLVERS: dict[str, SolverTraits] = {name: solver.traits for name, solver in optimizer.SOLVERS.items()}
 
 
 def mixture_logpdf(log_weights: np.ndarray, means: np.ndarray, scales: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -42,7 +42,8 @@ class SolverTraits(NamedTuple):
 
     Examples
     --------
-    >>> SOLVERS["adamw"].rate_for(500), SOLVERS["adamw"].rate_for(5000)
+    >>> traits = SolverTraits(0.006, min_rows=2000, small_data_rate=0.003)
+    >>> traits.rate_for(500), traits.rate_for(5000)
     (0.003, 0.006)
     """
 
@@ -56,15 +57,6 @@ class SolverTraits(NamedTuple):
     def rate_for(self, n_rows: int) -> float:
         """Learning rate of a fit to `n_rows` rows."""
         return self.small_data_rate if n_rows < self.min_rows else self.learning_rate
-
-
-#: Solvers that every training engine has. Decoupled decay a step is 2 to 3 · 10⁻⁴ for both; see docs/decisions.md.
-SOLVERS = {
-    "schedule_free_adamw": SolverTraits(0.02, 500, 0.01, weight_decay=0.01, is_robust=True),
-    "adamw": SolverTraits(0.006, 2000, 0.003, weight_decay=0.1, is_robust=True, is_annealed=True),
-    "adam": SolverTraits(),
-    "rmsprop": SolverTraits(),
-}
 
 
 class TrainingRows(NamedTuple):
@@ -148,7 +140,7 @@ class TrainingPlan(NamedTuple):
     Attributes
     ----------
     solver : str
-        One of `SOLVERS`.
+        One of `condensity.engines.SOLVERS`.
     learning_rate : float
     warm_up, horizon : int
         The rate rises linearly over `warm_up` steps, then falls along a cosine, to 0 at step `horizon`; 0: it stays.

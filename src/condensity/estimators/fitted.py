@@ -78,10 +78,12 @@ class FittedDensity:
         >>> model.predict_dist([[0.0], [1.0]])
         <Mixture: 2 rows, 3 components, 1 output>
         """
-        x, departs = self._encode(X)
-        dist = self.model_.predict(x, compute=self._compute)
+        inputs, compute = self._inputs_of(X), self._compute
+        x = self.encoder_.standardize(inputs)
+        dist = self.model_.predict(x, compute=compute)
         if outside != "ignore":
-            dist = self._support_for(outside).apply(dist, x, departs, outside, compute=self._compute)
+            support, departs = self._support_for_outside(outside), self.encoder_.departs(inputs)
+            dist = support.apply(dist, x, departs, outside, compute=compute)
         return self.target_.restore(dist)
 
     def predict(self, X: Any) -> np.ndarray:
@@ -191,7 +193,8 @@ class FittedDensity:
         ValueError
             Where the model was fitted without a support model.
         """
-        x, departs = self._encode(X)
+        inputs = self._inputs_of(X)
+        x, departs = self.encoder_.standardize(inputs), self.encoder_.departs(inputs)
         return self._support_for("support").p_values(x, departs, compute=self._compute)
 
     def in_support(self, X: Any, alpha: float = 0.01) -> np.ndarray:
@@ -240,7 +243,7 @@ class FittedDensity:
         check_is_fitted(self)
         self.encoder_.require_numbers("score_inputs")
         density = density_of(self.support_, "score_inputs")
-        x, _ = self._encode(X)
+        x = self.encoder_.standardize(self._inputs_of(X))
         return density.log_density(x, compute=self._compute) - self.encoder_.log_units(x, density.columns)
 
     def score_joint(self, X: Any, y: Any) -> np.ndarray:
@@ -372,19 +375,16 @@ class FittedDensity:
         return Compute.of(self.engine, self.n_jobs)
 
     def _support_for(self, verb: str) -> SupportModel:
-        """The support model, or the error that says why the verb, or the value of `outside`, has none."""
-        if verb not in ("support", "in_support"):
-            if verb not in OUTSIDE:
-                raise ValueError(f"outside must be one of {', '.join(map(repr, OUTSIDE))}; got {verb!r}.")
-            verb = f"outside={verb!r}"
+        """The support model, or the error that says why the verb has none."""
         if isinstance(self.support_, NoSupport):
             self.support_.require(verb)
         return self.support_
 
-    def _encode(self, X: Any, name: str = "X") -> tuple[np.ndarray, np.ndarray]:
-        """Standardised rows (n, e), and whether they depart from a column that was constant in training, (n,)."""
-        inputs = self._inputs_of(X, name)
-        return self.encoder_.standardize(inputs), self.encoder_.departs(inputs)
+    def _support_for_outside(self, outside: str) -> SupportModel:
+        """The support model that a value of `outside` other than 'ignore' needs."""
+        if outside not in OUTSIDE:
+            raise ValueError(f"outside must be one of {', '.join(map(repr, OUTSIDE))}; got {outside!r}.")
+        return self._support_for(f"outside={outside!r}")
 
     def _inputs_of(self, X: Any, name: str = "X", encoder: InputEncoder | None = None) -> np.ndarray:
         """Model inputs (n, e) of a table with the columns of the fit, in data units; during a fit, by its new encoder."""
@@ -392,6 +392,7 @@ class FittedDensity:
             check_is_fitted(self)
             encoder = self.encoder_
         try:
-            return encoder.inputs_of(reading.read_inputs(self, X, encoder.schema.positions_of_categories, name=name))
+            table = reading.read_inputs(self, X, encoder.schema.positions_of_categories, name=name)
+            return encoder.schema.encode(table)
         except ValueError as error:
             raise ValueError(str(error) if name in str(error) else f"{name}: {error}") from None

@@ -278,7 +278,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
         """Log p(x, y) of the observed values of every row of X (n, d) and y (n,) or (n, q): (n,), in nats per unit of both."""
         check_is_fitted(self)
         self.encoder_.require_numbers("score_joint")
-        x, _ = self._encode(X)
+        x = self.encoder_.standardize(self._inputs_of(X))
         z = self.target_.encode(reading.read_known_target(y, self.target_, "y", missing_allowed=True))
         if len(x) != len(z):
             raise ValueError(f"X and y must have as many rows; got {len(x)} and {len(z)}.")

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from condensity import engines, training
 from condensity._sklearn_compat import Interval, StrOptions, check_parameters
-from condensity.engines.types import ACTIVATIONS, SOLVERS, TrainingRows
+from condensity.engines import ACTIVATIONS, SOLVERS, TrainingRows
 from condensity.estimators.base import AbstractDensityRegressor
 from condensity.estimators.constraints import COMMON, PATH, require_layer_widths, require_scale_bounds
 from condensity.models import FitReport, FitTask, MDNModel
@@ -281,7 +281,7 @@ class MDNRegressor(AbstractDensityRegressor):
         epistemic : ndarray (n,) or (n, q)
             Variance of the members' means: uncertainty that more data would reduce. 0 for a single network.
         """
-        x, _ = self._encode(X)
+        x = self.encoder_.standardize(self._inputs_of(X))
         members = self.model_.predict_members(x, compute=self._compute)
         parts = [self.target_.restore(member) for member in members]
         means, variances = (np.array([getattr(part, verb)() for part in parts]) for verb in ("mean", "var"))

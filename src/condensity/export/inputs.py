@@ -25,7 +25,7 @@ def model_inputs(graph: Graph, encoder: InputEncoder) -> str:
             continue
         column = graph.columns(x, numbers.index(j), numbers.index(j) + 1)
         blocks.append(column)
-        if j in schema.gaps:
+        if j in schema.indicated:
             blocks.append(graph.add("Cast", graph.add("IsNaN", column), to=TensorProto.DOUBLE))
     return graph.add("Concat", *blocks, axis=1)
 

@@ -18,7 +18,7 @@ import numpy as np
 from condensity.persistence.container import DTYPES, ModelFileError
 
 #: Values within values, at most.
-MOST_DEPTH = 64
+MAX_DEPTH = 64
 
 _NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
@@ -136,7 +136,7 @@ class _Unpacker:
 
     def value_of(self, node: Any, depth: int) -> Any:
         """The value of a node."""
-        if depth > MOST_DEPTH:
+        if depth > MAX_DEPTH:
             _refuse("its values are nested too deeply")
         if isinstance(node, list):
             return [self.value_of(item, depth + 1) for item in node]

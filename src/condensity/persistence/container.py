@@ -24,7 +24,7 @@ from condensity.persistence.atomic import check_writable, write_atomically
 FORMAT_VERSION = 1
 
 #: Headers above this are refused: a list of nothing takes thirty times its text.
-MOST_HEADER_BYTES = 16 * 2**20
+MAX_HEADER_BYTES = 16 * 2**20
 
 DTYPES = ("float64", "float32", "int64", "int32", "uint8", "bool")
 
@@ -62,10 +62,10 @@ def serialize(manifest: dict[str, Any], tensors: dict[str, np.ndarray]) -> bytes
     content = save(
         tidy, metadata={"condensity": f"{_digest(text, tidy)}\n{text}"}
     )  # one key: of several, the order is random
-    if _header_length(content) > MOST_HEADER_BYTES:
+    if _header_length(content) > MAX_HEADER_BYTES:
         raise ValueError(
             f"the model's description takes {_header_length(content) / 2**20:.0f} MiB of text, and "
-            f"{MOST_HEADER_BYTES / 2**20:.0f} are allowed; are there categories of millions of levels?"
+            f"{MAX_HEADER_BYTES / 2**20:.0f} are allowed; are there categories of millions of levels?"
         )
     return content
 
@@ -135,8 +135,8 @@ def _header(content: bytes) -> dict:
     length = _header_length(content)
     if length > len(content) - _LENGTH_BYTES:
         raise ModelFileError("it is truncated, or not a model file of condensity.")
-    if length > MOST_HEADER_BYTES:
-        raise ModelFileError(f"its header claims {length} bytes; {MOST_HEADER_BYTES} are allowed.")
+    if length > MAX_HEADER_BYTES:
+        raise ModelFileError(f"its header claims {length} bytes; {MAX_HEADER_BYTES} are allowed.")
     header = _json(content[_LENGTH_BYTES : _LENGTH_BYTES + length])
     if not isinstance(header, dict):
         raise ModelFileError("it is not a model file of condensity.")

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from condensity.data.scaling import resolution
+from condensity.engines import SOLVERS
 from condensity.engines.types import (
     ROW_LOSS_CAP,
-    SOLVERS,
     Network,
     Penalty,
     TrainingPlan,

@@ -1,13 +1,14 @@
 """Update rules on one flat vector θ. Each has `query` (point of the gradient), `step`, and `model` (iterate to keep).
 
 All take the learning rate at every step, so that schedules live in the trainer. `decay_mask` is 1.0 on the entries that
-weight decay acts on (matrices, not biases).
+weight decay acts on (matrices, not biases). A solver is a class here and a header of the same name in `native/solvers`.
 """
 
-from collections.abc import Callable
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
+
+from condensity.engines.types import SolverTraits
 
 EPSILON = 1e-8  # added to √v, in units of the loss's gradient per standardised unit; float64 keeps it harmless
 
@@ -16,7 +17,11 @@ MAX_AVERAGING = 0.995
 
 
 class Solver(Protocol):
-    """An update rule and its state."""
+    """An update rule, its state, and the properties from which its 'auto' settings follow."""
+
+    traits: ClassVar[SolverTraits]
+
+    def __init__(self, theta: np.ndarray, *, weight_decay: float, decay_mask: np.ndarray) -> None: ...
 
     def query(self) -> np.ndarray:
         """Point at which the gradient is to be taken."""
@@ -37,6 +42,8 @@ class ScheduleFreeAdamW:
     Starts at `theta` (n_parameters,); `weight_decay` acts where `decay_mask` (n_parameters,) is 1.0; β₁ is `beta1`, the
     weight of the average in `query()`, and β₂ is `beta2`, the decay rate of v.
     """
+
+    traits: ClassVar[SolverTraits] = SolverTraits(0.02, 500, 0.01, weight_decay=0.01, is_robust=True)
 
     z: np.ndarray
     x: np.ndarray
@@ -90,6 +97,10 @@ class AdamW:
     are the decay rates of the moments m and v.
     """
 
+    traits: ClassVar[SolverTraits] = SolverTraits(
+        0.006, 2000, 0.003, weight_decay=0.1, is_robust=True, is_annealed=True
+    )
+
     theta: np.ndarray
     average: np.ndarray
     m: np.ndarray
@@ -137,6 +148,8 @@ class Adam:
     are the decay rates of the moments m and v.
     """
 
+    traits: ClassVar[SolverTraits] = SolverTraits()
+
     theta: np.ndarray
     m: np.ndarray
     v: np.ndarray
@@ -182,6 +195,8 @@ class RMSProp:
     `decay` is that of the running mean square.
     """
 
+    traits: ClassVar[SolverTraits] = SolverTraits()
+
     theta: np.ndarray
     v: np.ndarray
     decay: np.ndarray
@@ -206,8 +221,8 @@ class RMSProp:
         return self.theta
 
 
-#: By the names of `condensity.engines.types.SOLVERS`.
-SOLVERS: dict[str, Callable[..., Solver]] = {
+#: Solvers that every training engine has. AdamW's decoupled decay a step is 2 to 3 · 10⁻⁴; see docs/decisions.md.
+SOLVERS: dict[str, type[Solver]] = {
     "schedule_free_adamw": ScheduleFreeAdamW,
     "adamw": AdamW,
     "adam": Adam,

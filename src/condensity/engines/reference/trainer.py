@@ -166,12 +166,12 @@ class Run:
             if any(member.diverged for member in self._members):
                 self.status = "diverged"
             elif target % plan.check_every == 0 or target == plan.max_steps:
-                self._check(target)
+                self._apply_stopping_rule(target)
             if time.perf_counter() > deadline:
                 break
         return self.status != "running"
 
-    def _check(self, step: int) -> None:
+    def _apply_stopping_rule(self, step: int) -> None:
         holds_out = self._n_unseen > 0
         total = np.full(len(self._n_unseen), -np.inf)
         for member in self._members:
