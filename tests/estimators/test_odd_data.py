@@ -52,10 +52,6 @@ def test_an_outlier_does_not_change_the_unit_of_the_bulk():
     assert np.mean(losses) <= 0.1
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="scaling.py takes the IQR's unit though a fifth of the rows are far: 296 nats worse than the truth",
-)
 @pytest.mark.filterwarnings("ignore:.* values of y lie more than 1000 times:UserWarning")
 def test_a_narrow_majority_does_not_hide_a_wide_minority():
     def draw(n, seed):

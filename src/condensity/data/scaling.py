@@ -14,6 +14,13 @@ from condensity.persistence import saveable
 OUTLIER_RATIO = 10.0
 NORMAL_IQR = 1.349
 
+#: Above this ratio some rows are far from the bulk or much noisier than it; targets of real tables have 2.3 at most.
+WILD_RATIO = 3.0
+#: The furthest rows, this share or so many, may be lone outliers and say nothing about the noise.
+OUTLIER_SHARE, MAX_OUTLIERS = 0.005, 2
+#: Distance from the median, in standard deviations, that few of a normal's values exceed.
+NORMAL_REACH = 3.0
+
 #: Standardised values saturate here, where their squares are still far inside float64's range.
 MAX_STANDARDISED = 1e100
 
@@ -105,6 +112,22 @@ def resolution(z: np.ndarray) -> float:
     if len(distinct) < 2 or len(distinct) > (1.0 - TIED_SHARE) * len(z):
         return 0.0
     return float(np.median(np.diff(distinct)))
+
+
+def log_reach(z: np.ndarray, weight: np.ndarray) -> float:
+    """Log of the σ that the far rows of a standardised target z (n,) of this `weight` (n,) ask for; 0 where few are far.
+
+    A third of the distance of the furthest rows but the outliers, where these are far enough to own the standard deviation.
+    """
+    step = -(-len(z) // QUANTILE_ROWS)
+    z, weight = z[::step], weight[::step]
+    lower, median, upper = weighted_quantiles(z, weight, (0.25, 0.5, 0.75))
+    spread = np.sqrt(np.average((z - np.average(z, weights=weight)) ** 2, weights=weight))
+    if upper == lower or spread * NORMAL_IQR <= WILD_RATIO * (upper - lower):
+        return 0.0
+    level = 1.0 - max(OUTLIER_SHARE, (MAX_OUTLIERS + 0.5) / len(z))
+    reach = float(weighted_quantiles(np.abs(z - median), weight, level)) / NORMAL_REACH
+    return float(np.log(max(reach, 1.0)))
 
 
 def _known(column: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

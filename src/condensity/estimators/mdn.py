@@ -69,7 +69,7 @@ class MDNRegressor(AbstractDensityRegressor):
         Multiplies both penalties on σ, which act on every component whatever its weight; 0 switches them off.
     scale_bounds : (float, float), 'auto' or None
         Smallest and largest σ in units of y's scale, by a smooth clamp. Auto: 0.001, or half of y's resolution if that is
-        coarser, to e². None is a plain exponential.
+        coarser, to e², or more where many rows are far. None is a plain exponential.
     noise : float
         Add noise to inputs and targets that fades to nothing at 70 % of the steps; 1 is 0.2 and 0.1 times
         n^(−1/(4 + d + q)) standard deviations (Rothfuss et al. 2019).

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from condensity.data.scaling import resolution
+from condensity.data.scaling import log_reach, resolution
 from condensity.engines import SOLVERS
 from condensity.engines.types import (
     ROW_LOSS_CAP,
@@ -83,7 +83,7 @@ def make_network(settings: Settings, rows: TrainingRows, encoding: str | None) -
     bounds = settings.scale_bounds
     if isinstance(bounds, str):
         low = [float(np.log(max(MIN_SCALE, resolution(column) / 2))) for column in rows.y.T]
-        bounds = (tuple(low), MAX_LOG_SCALE)
+        bounds = (tuple(low), MAX_LOG_SCALE + _log_reach(rows))
     elif bounds is not None:
         bounds = (float(np.log(bounds[0])), float(np.log(bounds[1])))
     edges = bin_edges(rows.x) if encoding == "piecewise" else None
@@ -164,7 +164,7 @@ def make_plan(settings: Settings, rows: TrainingRows, n_kept: int, n_held_out: i
         tolerance=settings.tol,
         weight_decay=traits.weight_decay if settings.weight_decay == "auto" else float(settings.weight_decay),
         penalty=Penalty(
-            hinge=HINGE * settings.scale_prior,
+            hinge=0.0 if _log_reach(rows) else HINGE * settings.scale_prior,
             lognormal=LOGNORMAL * min(1.0, (1000.0 / n) ** 2) * settings.scale_prior,
             loss_cap=ROW_LOSS_CAP if robust else np.inf,
         ),
@@ -172,6 +172,11 @@ def make_plan(settings: Settings, rows: TrainingRows, n_kept: int, n_held_out: i
         input_noise=NOISE[0] * spread,
         target_noise=NOISE[1] * spread,
     )
+
+
+def _log_reach(rows: TrainingRows) -> float:
+    """Log of the largest σ that an output's far rows ask for; 0 for ordinary targets, which keep ceiling and hinge."""
+    return max(log_reach(column, rows.weight) for column in rows.y.T)
 
 
 def _batch(n: int, d: int) -> int:
