@@ -53,7 +53,7 @@ struct MemberStart {
 
 class Trainer {
 public:
-    // A held-out row counts for at most this many nats, so that one wild row cannot choose the stopping point.
+    // A held-out row counts for at most this many nats an output, so that one wild row cannot choose the stopping point.
     static constexpr double row_loss_cap = 20.0;
 
     // The shape's arrays must outlive the trainer.
@@ -166,11 +166,12 @@ private:
                 const float top = term < sum ? sum : term, gap = term < sum ? term - sum : sum - term;
                 sum = sum == nothing ? term : top + std::log1p(std::exp(gap));
             }
+        const double cap = row_loss_cap * static_cast<double>(shape_.outputs);
         double total = 0.0, weights = 0.0;
         for (std::size_t i = 0; i < held_out_.size(); ++i) {
             if (held_out_by_[i] > 1) row_log_density_[i] -= std::log(static_cast<float>(held_out_by_[i]));
             const double loss = -static_cast<double>(row_log_density_[i]), weight = static_cast<double>(rows_.weight[held_out_[i]]);
-            total += weight * (loss > row_loss_cap ? row_loss_cap : loss);  // NaN stays
+            total += weight * (loss > cap ? cap : loss);  // NaN stays
             weights += weight;
         }
         return total / weights;

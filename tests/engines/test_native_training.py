@@ -316,3 +316,11 @@ def test_a_run_in_slices_is_a_run_in_one_go(monkeypatch):
     sliced = train(native, start(network), network, PLAN, np.random.default_rng(0), rows, held_out)
     np.testing.assert_array_equal(sliced.parameters, all_rows.parameters)
     assert sliced.history == all_rows.history
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_a_held_out_row_counts_for_at_most_the_cap_an_output(n_outputs):
+    network, rows = Network(1, (), 1, "silu", (-6.9, 2.0), n_outputs), make_rows(60, 1, q=n_outputs)
+    far = rows._replace(y=np.full_like(rows.y, 1e6))
+    curve = train(native, start(network), network, PLAN, np.random.default_rng(0), rows, far).history["validation_nll"]
+    assert curve == pytest.approx([ROW_LOSS_CAP * n_outputs] * len(curve))

@@ -61,7 +61,7 @@ def run(plan=PLAN, seed=0, validation=True):
 
 
 def loss_of(theta, network, rows):
-    return held_out_loss(log_density(theta, network, rows.x, rows.y), rows.weight)
+    return held_out_loss(log_density(theta, network, rows.x, rows.y), rows.weight, network.n_outputs)
 
 
 # ---------------------------------------------------------------------------------------------------- update rules

@@ -227,7 +227,8 @@ def held_out_scores(
 ) -> np.ndarray:
     """Log p(y | x), or log p(x, y), of the observed columns of held-out rows z (n, d + q), (n,); nan where y is missing.
 
-    A row counts for −`ROW_LOSS_CAP` at least (for every column, if joint), so that one wild row cannot choose K.
+    A row counts for −`ROW_LOSS_CAP` an observed column of y at least (a column of x and y, if joint), so that one wild row
+    cannot choose K.
 
     Rows are standardised, the first `n_inputs` columns the inputs; `parameters` and covariance `spec` are a fit's, and `compute`
     the engine and its threads.
@@ -237,8 +238,8 @@ def held_out_scores(
         return np.maximum(log_joint, -ROW_LOSS_CAP * z.shape[1])
     inputs = parameters.over(list(range(n_inputs)))
     log_conditional = log_joint - log_density(inputs, z[:, :n_inputs], spec, compute=compute)
-    has_target = ~np.isnan(z[:, n_inputs:]).all(axis=1)
-    return np.where(has_target, np.maximum(log_conditional, -ROW_LOSS_CAP), np.nan)
+    n_targets = (~np.isnan(z[:, n_inputs:])).sum(axis=1)
+    return np.where(n_targets, np.maximum(log_conditional, -ROW_LOSS_CAP * n_targets), np.nan)
 
 
 def n_parameters(n_components: int, d: int, covariance_type: str) -> int:

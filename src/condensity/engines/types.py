@@ -13,7 +13,7 @@ from scipy.linalg import solve_triangular
 
 HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
 
-#: A validation row counts for at most this many nats, so that one wild row cannot choose the stopping point.
+#: A validation row counts for at most this many nats an output, so that one wild row cannot choose the stopping point.
 ROW_LOSS_CAP = 20.0
 
 #: Names of activation functions that every training engine has.
@@ -215,9 +215,9 @@ def steps_per_epoch(n_rows: int, batch_size: int) -> int:
     return -(-n_rows // batch_size)
 
 
-def held_out_loss(log_density: np.ndarray, weight: np.ndarray) -> float:
-    """Mean validation NLL from `log_density` (n,) in nats, by `weight` (n,), each row's loss capped at `ROW_LOSS_CAP`."""
-    return float(np.average(np.minimum(-log_density, ROW_LOSS_CAP), weights=weight))
+def held_out_loss(log_density: np.ndarray, weight: np.ndarray, n_outputs: int) -> float:
+    """Mean validation NLL from `log_density` (n,), by `weight` (n,); a row has at most `n_outputs` · `ROW_LOSS_CAP` nats."""
+    return float(np.average(np.minimum(-log_density, ROW_LOSS_CAP * n_outputs), weights=weight))
 
 
 # ----------------------------------------------------------------------------------------------------------- networks

@@ -12,15 +12,19 @@ from condensity.evaluation.diagnostics import Finding
 from condensity.warning import collected_warnings
 
 
-def compare_with_joint(log_density: np.ndarray, joint_log_density: np.ndarray, n_components: int) -> Finding:
+def compare_with_joint(
+    log_density: np.ndarray, joint_log_density: np.ndarray, n_components: int, n_outputs: int = 1
+) -> Finding:
     """Finding about the mean gain in log density over a joint Gaussian mixture.
 
     Parameters
     ----------
     log_density, joint_log_density : ndarray (m,)
-        In nats, of the same rows, that neither model was trained on; the gain of a row counts up to `ROW_LOSS_CAP` nats.
+        In nats, of the same rows, that neither was trained on; the gain of a row counts up to `ROW_LOSS_CAP` nats an output.
     n_components : int
         Of the joint mixture.
+    n_outputs : int
+        q.
 
     Returns
     -------
@@ -34,7 +38,8 @@ def compare_with_joint(log_density: np.ndarray, joint_log_density: np.ndarray, n
     >>> print(compare_with_joint(np.array([-1.0, -1.2, -1.1]), np.array([-2.0, -2.1, -2.2]), 4))
       joint mixture: better than a joint Gaussian mixture of 4 components, by 1 nats a row on 3 fresh rows (standard error 0.047).
     """
-    gain = np.clip(log_density - joint_log_density, -ROW_LOSS_CAP, ROW_LOSS_CAP)
+    cap = ROW_LOSS_CAP * n_outputs
+    gain = np.clip(log_density - joint_log_density, -cap, cap)
     mean, error = float(gain.mean()), float(gain.std() / np.sqrt(len(gain)))
     rival = (
         f"a joint Gaussian mixture of {n_components} component{'' if n_components == 1 else 's'}, by {abs(mean):.3g} nats a row "
@@ -77,7 +82,7 @@ def compare_held_out(model: Any, X: Any, y: np.ndarray, random_state: int) -> Fi
             joint = JointGMMRegressor(random_state=random_state).fit(take_rows(X, kept), y[kept])
             joint_log_density[scored] = joint.score_samples(take_rows(X, scored), y[scored])
             sizes.append(joint.joint_.n_components)
-    return compare_with_joint(log_density[held_out], joint_log_density[held_out], int(np.median(sizes)))
+    return compare_with_joint(log_density[held_out], joint_log_density[held_out], int(np.median(sizes)), y[0].size)
 
 
 def _splits(n: int, held_out: np.ndarray, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:

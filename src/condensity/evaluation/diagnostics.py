@@ -169,7 +169,7 @@ def _baseline(rows: TrainingRows, log_density: np.ndarray) -> list[Finding]:
     held_out = np.isfinite(log_density)
     if not held_out.any():
         return [Finding("baseline", False, "no row was held out, so there is no honest figure to compare.")]
-    floor = -ROW_LOSS_CAP
+    floor = -ROW_LOSS_CAP * rows.y.shape[1]
     gain = np.maximum(log_density[held_out], floor) - np.maximum(
         baseline_log_density(rows.y, rows.weight, rows.y[held_out]), floor
     )

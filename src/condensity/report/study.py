@@ -213,7 +213,7 @@ class Study:
         if joint is None or isinstance(self.fits[position].model, JointGMMRegressor) or not own:
             return own
         here, there = self.measures[position], self.measures[joint]
-        return (*own, compare_with_joint(here.log_density, there.log_density, there.components))
+        return (*own, compare_with_joint(here.log_density, there.log_density, there.components, len(self.data.targets)))
 
 
 def studies_of(data: DataSet, fits: Sequence[Fit], *, along: int | str | None = None) -> list[Study]:

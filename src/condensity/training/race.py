@@ -193,7 +193,7 @@ class CandidateRace:
             out = table.take(split.held_out)
             log_density[split.held_out] = log_density_of(theta, candidate.network, out.x, out.y, out.offset)
         scored = ~np.isnan(log_density)
-        return log_density, held_out_loss(log_density[scored], table.weight[scored])
+        return log_density, held_out_loss(log_density[scored], table.weight[scored], candidate.network.n_outputs)
 
     def gaussian_inits_of_all_rows(self) -> list[GaussianInit]:
         """A mixture of all rows, fitted from the first member's."""

@@ -166,7 +166,7 @@ def make_plan(settings: Settings, rows: TrainingRows, n_kept: int, n_held_out: i
         penalty=Penalty(
             hinge=0.0 if _log_reach(rows) else HINGE * settings.scale_prior,
             lognormal=LOGNORMAL * min(1.0, (1000.0 / n) ** 2) * settings.scale_prior,
-            loss_cap=ROW_LOSS_CAP if robust else np.inf,
+            loss_cap=ROW_LOSS_CAP * q if robust else np.inf,
         ),
         max_gradient_norm=MAX_GRADIENT_NORM if robust else np.inf,
         input_noise=NOISE[0] * spread,

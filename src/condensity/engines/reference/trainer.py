@@ -181,7 +181,7 @@ class Run:
         loss = np.nan
         if holds_out.any():
             values = total[holds_out] - np.log(self._n_unseen[holds_out])
-            loss = held_out_loss(values, self.rows.weight[holds_out])
+            loss = held_out_loss(values, self.rows.weight[holds_out], self.rows.y.shape[1])
         train_loss = float(np.mean([np.mean(member.losses) for member in self._members]))
         for name, value in (("step", step), ("train_loss", train_loss), ("validation_nll", loss)):
             self.history[name].append(value)
