@@ -30,9 +30,9 @@ from condensity import em
 from condensity.compute import AUTO, Compute
 from condensity.data.splitting import N_FOLDS, fold_splits, held_out_splits
 from condensity.distributions import Mixture
-from condensity.em.sweep import ROWS_PER_COMPONENT
 from condensity.engines.types import TrainingRows
 from condensity.models.inputs import HELD_OUT_SHARE, InputDensity, fit_density, mixture_of
+from condensity.models.marginal import fit_marginal
 from condensity.monitor import Monitor
 from condensity.persistence import saveable
 from condensity.warning import warn_user
@@ -61,9 +61,6 @@ LOG_NOTHING = -1e4
 
 #: σ of the prior that outside='prior' reverts to, in those of the marginal of y.
 PRIOR_WIDENING = 2.0
-
-#: The marginal of y: components at most, iterations of EM (it is a fallback, not an estimate), and rows that it is fitted to.
-PRIOR_COMPONENTS, PRIOR_ITERATIONS, PRIOR_ROWS = 4, 5, 5000
 
 
 @saveable("SupportModel")
@@ -293,16 +290,7 @@ def fit_support(
         scores, weight = calibration_scores(density, refit, clipped, rng, held_out=held_out, compute=compute)
     else:
         scores, weight = np.zeros(len(x)), rows.weight
-    return calibrated(density, scores, weight, fit_prior(rows, rng, compute))
-
-
-def fit_prior(rows: TrainingRows, rng: np.random.Generator, compute: Compute) -> em.GaussianMixtureParameters:
-    """A small mixture fitted to the standardised outputs of the training rows alone, seeded by `rng`, on `compute`."""
-    some = slice(None, None, -(-len(rows.y) // PRIOR_ROWS))
-    y = np.asarray(rows.y[some], dtype=float)
-    size = max(1, min(PRIOR_COMPONENTS, len(y) // ROWS_PER_COMPONENT))
-    weight = rows.weight[some]
-    return em.fit_gmm(y, size, rng, sample_weight=weight, max_iter=PRIOR_ITERATIONS, compute=compute).parameters
+    return calibrated(density, scores, weight, fit_marginal(rows, rng, compute))
 
 
 def rows_for_support(rows: TrainingRows) -> TrainingRows:

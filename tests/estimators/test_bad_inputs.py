@@ -263,7 +263,7 @@ def test_more_components_than_rows():
         JointGMMRegressor(30).fit(X2[:25], Y[:25])
     with pytest.warns(UserWarning, match=r"n_components=30 exceeds the number of rows, 25"):
         MDNRegressor(30, max_iter=5, random_state=0).fit(X2[:25], Y[:25])
-    assert JointGMMRegressor(random_state=0).fit(X2[:5], Y[:5]).predict_dist(X2[:1]).n_components == 1
+    assert JointGMMRegressor(random_state=0).fit(X2[:5], Y[:5]).model_.n_components == 1
 
 
 @pytest.mark.trap(31, 33, 34)

@@ -278,10 +278,10 @@ def test_only_ratios_of_weights_count_even_at_the_ends_of_float64(model, size):
 @pytest.mark.trap("T25")
 def test_integer_weights_are_copies():
     weight = np.arange(350) % 3
-    bare = JointGMMRegressor(1, covariance_prior=0.0, tol=0.0, max_iter=3)
+    bare = JointGMMRegressor(1, covariance_prior=0.0, tol=0.0, max_iter=3, fallback=None)
     weighted = clone(bare).fit(X2, Y, weight)
     copied = clone(bare).fit(np.repeat(X2, weight, axis=0), np.repeat(Y, weight))
-    # One component without a prior is a weighted mean and covariance: no start, no split.
+    # One component without a prior or fallback is a weighted mean and covariance: no start, no split.
     np.testing.assert_allclose(weighted.score_samples(X2, Y), copied.score_samples(X2, Y), rtol=1e-9)
 
 

@@ -1,10 +1,16 @@
-"""Situations in which a default must not be confidently wrong: wild noise, odd units, targets without noise."""
+"""Situations in which a default must not be confidently wrong: few rows, wild noise, odd units, far rows, many outputs."""
+
+import warnings
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
-from condensity import JointGMMRegressor, MDNRegressor
+from condensity import JointGMMRegressor, MDNRegressor, load
 from condensity.data.scaling import log_reach
+from condensity.models.stacking import convex_weights
+
+ESTIMATORS = {"MDN": MDNRegressor, "GMM": JointGMMRegressor}
 
 
 # ---------------------------------------------------------------------------------------------------------- wild noise
@@ -64,3 +70,100 @@ def test_a_joint_mixture_of_many_outputs_has_as_many_components_as_the_truth(q):
     assert model.joint_.n_components == 1
     # (q + d)(q + d + 1) / 2 + … numbers for 2000 rows cost about half as many over 2000 nats: .02 and .15 (X gives 1.5 and 2.5).
     assert -model.score(*test) - best < 0.25
+
+
+# ------------------------------------------------------------------------------------------------------------ fallback
+def line(n, d, seed, rows=4000):
+    """y = x₀ + ε in d columns: n training rows and `rows` new ones."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n + rows, d))
+    y = X[:, 0] + rng.normal(size=n + rows)
+    return X[:n], y[:n], X[n:], y[n:]
+
+
+def coverage(model, X, y, level=0.9):
+    low, high = model.predict_interval(X, level).T
+    return np.mean((y >= low) & (y <= high))
+
+
+@pytest.fixture(params=ESTIMATORS)
+def estimator(request):
+    return ESTIMATORS[request.param]
+
+
+@pytest.mark.parametrize(("n", "d"), [(10, 5), (30, 10), (50, 20), (100, 20)])
+def test_few_rows_are_no_worse_than_a_normal_without_x(estimator, n, d):
+    """Mean of seeds 0 to 2; before there was a fallback: 3.5, 7.0 and 3.0 nats for networks of 30, 50 and 100 rows."""
+    excess, covered = [], []
+    for seed in range(3):
+        X, y, fresh, truth = line(n, d, seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = estimator(random_state=seed).fit(X, y)
+        excess.append(norm.logpdf(truth, y.mean(), y.std(ddof=1)).mean() - model.score(fresh, truth))
+        covered.append(coverage(model, fresh, truth))
+    assert np.mean(excess) < 0.05 + 2 / np.sqrt(n)
+    assert abs(np.mean(covered) - 0.9) < 0.03 + 1 / np.sqrt(n)
+
+
+def test_where_the_model_wins_nothing_changes(estimator):
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-2, 2, (1500, 1))
+    y = np.sin(2 * X[:, 0]) + 0.2 * rng.normal(size=1500)
+    with_it, without = (estimator(random_state=0, fallback=choice).fit(X, y) for choice in ("auto", None))
+    assert with_it.fallback_ is None
+    np.testing.assert_array_equal(with_it.score_samples(X, y), without.score_samples(X, y))
+
+
+def test_a_fallback_is_described_saved_and_exported(estimator, tmp_path):
+    X, y, fresh, _ = line(40, 10, 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = estimator(random_state=0).fit(X, y)
+    finding = next(each for each in model.health_ if each.name == "fallback")
+    assert f"{model.fallback_.model_weight:.2f} of the weight" in finding.text
+    again = load(model.save(tmp_path / "model.condensity"))
+    np.testing.assert_array_equal(again.predict_dist(fresh[:50]).ppf(0.3), model.predict_dist(fresh[:50]).ppf(0.3))
+    onnxruntime = pytest.importorskip("onnxruntime")
+    from condensity.export import to_onnx
+
+    session = onnxruntime.InferenceSession(to_onnx(model).SerializeToString())
+    mean = session.run(["mean"], {"X": fresh[:50]})[0][:, 0]
+    np.testing.assert_allclose(mean, model.predict(fresh[:50]), atol=1e-9)
+
+
+def test_the_fallback_knows_no_held_out_row():
+    """Log densities out of fold average to those of new rows, within four standard errors and the optimism of the weights."""
+    X, y, fresh, truth = line(200, 20, 3)
+    model = MDNRegressor(random_state=0).fit(X, y)
+    assert model.fallback_ is not None
+    held_out = model.oof_score_samples_
+    assert np.isfinite(held_out).all()
+    assert abs(held_out.mean() - model.score(fresh, truth)) < 4 * held_out.std() / np.sqrt(200) + 0.05
+
+
+def test_far_rows_cost_tens_of_nats(estimator):
+    """Student's t with 1.5 degrees of freedom: a test row at 4000 standard units cost thousands of nats under Gaussian tails."""
+    rng = np.random.default_rng(1)
+    X = rng.uniform(-1, 1, (1000, 1))
+    y = X[:, 0] + 0.1 * rng.standard_t(1.5, 1000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = estimator(random_state=0).fit(X, y)
+    fresh = rng.uniform(-1, 1, (20_000, 1))
+    truth = fresh[:, 0] + 0.1 * rng.standard_t(1.5, 20_000)
+    log_density = model.score_samples(fresh, truth)
+    assert log_density.min() > -100
+    low, high = model.predict_dist(fresh).interval(0.999).T
+    assert np.mean((truth < low) | (truth > high)) < 0.004
+
+
+def test_weights_are_those_of_the_likeliest_mixture():
+    """Rows from .7 N(0, 1) + .3 N(4, 1): the weights are found within four standard errors; a member too many gets none."""
+    rng = np.random.default_rng(0)
+    y = np.where(rng.random(4000) < 0.3, 4.0, 0.0) + rng.normal(size=4000)
+    table = np.column_stack([norm.logpdf(y), norm.logpdf(y, 4.0), norm.logpdf(y, 300.0)])
+    weights = convex_weights(table, np.ones(4000))
+    np.testing.assert_allclose(weights, [0.7, 0.3, 0.0], atol=4 * np.sqrt(0.21 / 4000) + 0.01)
+    assert weights[2] == 0.0
+    assert convex_weights(table[y < 2][:, [0, 2]], np.ones((y < 2).sum())) is None

@@ -134,7 +134,7 @@ def test_integer_weights_are_repeated_rows(model):
     times = rng.integers(0, 4, 300)
     if isinstance(model, JointGMMRegressor):
         # One component has one optimum, whatever the start; a prior counts as so many rows, and weights say nothing of how many.
-        model = JointGMMRegressor(1, covariance_prior=0.0, support_model=None, random_state=0)
+        model = JointGMMRegressor(1, covariance_prior=0.0, support_model=None, fallback=None, random_state=0)
         weighted, repeated = (
             clone(model).fit(X, Y, times),
             clone(model).fit(np.repeat(X, times, axis=0), np.repeat(Y, times)),

@@ -35,6 +35,10 @@ MAX_SWEEP_ROWS = 50_000
 MORE_STARTS = 3
 
 
+#: Rows kept and held out, and the parameters of a fit to the kept ones.
+PartialFit = tuple[np.ndarray, np.ndarray, GaussianMixtureParameters]
+
+
 class ComponentSearch:
     """Sweep over numbers of components of one joint mixture.
 
@@ -73,6 +77,7 @@ class ComponentSearch:
         self.settings, self.criterion, self.z, self.weight, self.n_inputs = settings, criterion, z, weight, n_inputs
         self.compute, self.monitor = compute, monitor or Monitor()
         self.fits: dict[int, tuple[Any, ...]] = {}  # size → score, parameters, log densities of validation rows
+        self.cross_fits: dict[int, list[PartialFit]] = {}  # by size
 
     def best_size(
         self, splits: Sequence[tuple[np.ndarray, np.ndarray]], held_out: np.ndarray | None, rng: np.random.Generator
@@ -148,6 +153,7 @@ class ComponentSearch:
         if size not in self.fits or score > self.fits[size][0]:
             best = max(results, key=lambda result: result[1])
             self.fits[size] = score, best[0], log_density
+            self.cross_fits[size] = [(*split, fit[0]) for split, fit in zip(splits, results, strict=True)]
         return score
 
 

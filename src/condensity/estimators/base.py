@@ -18,8 +18,9 @@ from condensity.distributions.transforms import make_transform
 from condensity.engines.types import TrainingRows
 from condensity.estimators import reading
 from condensity.estimators.callbacks import begin_fit, progress_hook
-from condensity.estimators.fitted import FittedDensity
+from condensity.estimators.fitted_joint import FittedJoint
 from condensity.evaluation.diagnostics import gather_evidence
+from condensity.fallback import Fallback, fit_fallback
 from condensity.models import ConditionalModel, FitReport, FitTask
 from condensity.monitor import Monitor, Progress
 from condensity.random import RandomState, as_generator
@@ -30,15 +31,15 @@ from condensity.warning import warn_user
 OF_THE_SESSION = ("callback", "checkpoint")
 
 #: Learned parts of a model, as files hold them → attributes of the estimator.
-PARTS = {part: f"{part}_" for part in ("encoder", "target", "model", "support", "report")}
+PARTS = {part: f"{part}_" for part in ("encoder", "target", "model", "fallback", "support", "report")}
 
 
-class AbstractDensityRegressor(FittedDensity, CallbackSupportMixin, RegressorMixin, BaseEstimator, metaclass=ABCMeta):
+class AbstractDensityRegressor(FittedJoint, CallbackSupportMixin, RegressorMixin, BaseEstimator, metaclass=ABCMeta):
     """Fits p(y | x) and predicts a `Distribution` per row. A subclass supplies `fit_model`, and hooks where it needs them.
 
     Attributes
     ----------
-    encoder_, target_, model_, support_, report_
+    encoder_, target_, model_, fallback_, support_, report_
         See `condensity.estimators.fitted.FittedDensity`.
     converged_ : bool
         Whether the fit converged; `outcome_` describes how it ended.
@@ -60,10 +61,12 @@ class AbstractDensityRegressor(FittedDensity, CallbackSupportMixin, RegressorMix
     encoder_: InputEncoder
     target_: TargetEncoder
     model_: ConditionalModel
+    fallback_: Fallback | None
     support_: SupportModel | NoSupport
     report_: FitReport
     callback: Callable[[Progress], object] | None
     categorical_features: Any
+    fallback: str | None = None
     random_state: RandomState
     support_model: str | None
     verbose: int
@@ -154,9 +157,10 @@ class AbstractDensityRegressor(FittedDensity, CallbackSupportMixin, RegressorMix
         model, report = self.fit_model(rows, task)
         standardised = report.log_density_of(rows)
         evidence = gather_evidence(rows, report.outcome, converged=report.converged, held_out_log_density=standardised)
-        log_density = weights.scatter(standardised.astype(float) - target.log_units(rows.y))
+        fallback, standardised = self._fit_fallback(rows, report, standardised.astype(float), task)
+        log_density = weights.scatter(standardised - target.log_units(rows.y))
         support = self._fit_support(model, encoder, rows_of_support, task)
-        self._learn(encoder, target, model, support, report.with_training_rows(evidence, log_density))
+        self._learn(encoder, target, model, fallback, support, report.with_training_rows(evidence, log_density))
         serious = [each for each in evidence.findings if each.serious and each.name != "held-out rows"]
         if serious:
             warn_user(" ".join(finding.sentence for finding in serious), ConvergenceWarning)
@@ -213,6 +217,21 @@ class AbstractDensityRegressor(FittedDensity, CallbackSupportMixin, RegressorMix
         reading.require_same_length("X_val", x, "y_val", y)
         return TrainingRows(x, target.encode(y), np.ones(len(y)))
 
+    def _fit_fallback(
+        self, rows: TrainingRows, report: FitReport, log_density: np.ndarray, task: FitTask
+    ) -> tuple[Fallback | None, np.ndarray]:
+        """The fallback, if held-out rows ask for one, and the log density (n,) of training rows under models without them."""
+        cross_fits = [each for each in report.cross_fits if len(each.held_out.y)]
+        if self.fallback is None or not cross_fits:
+            return None, log_density
+        rng = as_generator(self.random_state, "fallback")
+        fallback, guarded = fit_fallback(rows, cross_fits, rng, compute=task.compute.one_thread)
+        if fallback is None or cross_fits[0].rows is None:
+            return fallback, log_density
+        result = np.full(len(rows.y), np.nan)
+        result[np.concatenate([each.rows for each in cross_fits])] = guarded
+        return fallback, result
+
     def _rows_for_support(self, rows: TrainingRows) -> TrainingRows | None:
         """Copy of the rows that the support model is fitted to; None where there will be none."""
         if self.support_model is None or why_unavailable(rows.x.shape[1]):
@@ -244,13 +263,15 @@ class AbstractDensityRegressor(FittedDensity, CallbackSupportMixin, RegressorMix
         encoder: InputEncoder,
         target: TargetEncoder,
         model: ConditionalModel,
+        fallback: Fallback | None,
         support: SupportModel | NoSupport,
         report: FitReport,
     ) -> None:
-        self.encoder_, self.target_, self.model_, self.support_, self.report_ = encoder, target, model, support, report
+        self.encoder_, self.target_, self.model_, self.fallback_ = encoder, target, model, fallback
+        self.support_, self.report_ = support, report
 
     def _learned(self) -> dict[str, Any]:
-        """The five learned parts, by the names that files use."""
+        """The learned parts, by the names that files use."""
         return {part: getattr(self, attribute) for part, attribute in PARTS.items()}
 
     def _forget(self, *, keep_features: bool = False) -> None:
@@ -286,7 +307,7 @@ class AbstractDensityRegressor(FittedDensity, CallbackSupportMixin, RegressorMix
 
     # ------------------------------------------------------------------------------------------------------- files
     def saved_state(self) -> dict[str, Any]:
-        """State that a file holds: hyper-parameters and, if fitted, the five learned parts."""
+        """State that a file holds: hyper-parameters and, if fitted, the learned parts."""
         params = {name: value for name, value in self.get_params(deep=False).items() if name not in OF_THE_SESSION}
         if not (params.get("random_state") is None or isinstance(params["random_state"], (int, np.integer))):
             params["random_state"] = None  # a generator has moved on since
@@ -299,7 +320,7 @@ class AbstractDensityRegressor(FittedDensity, CallbackSupportMixin, RegressorMix
     def from_saved_state(
         cls, params: dict[str, Any], feature_names: tuple[str, ...] | None = None, **learned: Any
     ) -> Self:
-        """An estimator from its saved state: hyper-parameters `params`, `feature_names` of X and the five `learned` parts.
+        """An estimator from its saved state: hyper-parameters `params`, `feature_names` of X and the `learned` parts.
 
         Without learned parts the estimator is unfitted.
 

@@ -14,6 +14,7 @@ COMMON: dict[str, list[Any]] = {
     "categorical_features": ["array-like", StrOptions({"from_dtype"})],
     "y_transform": [StrOptions({"log", "logit", "auto"}), MonotoneMap, tuple, list, None],
     "support_model": [StrOptions({"auto"}), None],
+    "fallback": [StrOptions({"auto"}), None],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     "engine": [str],
     "random_state": ["random_state", np.random.Generator],

@@ -11,19 +11,18 @@ from sklearn.utils.validation import check_is_fitted
 
 from condensity.compute import Compute
 from condensity.data.encoders import InputEncoder, TargetEncoder
-from condensity.distributions import Distribution, Mixture
+from condensity.distributions import Distribution
 from condensity.estimators import reading
 from condensity.evaluation.diagnostics import Finding, examine
-from condensity.inverse import InverseModel, WeightedDraws, draw_joint
+from condensity.fallback import Fallback, guarded
 from condensity.models import ConditionalModel, FitReport
 from condensity.persistence import save_model
-from condensity.random import RandomState, as_generator
-from condensity.support import OUTSIDE, NoSupport, SupportModel, density_of
-from condensity.warning import warn_user
+from condensity.random import RandomState
+from condensity.support import OUTSIDE, NoSupport, SupportModel
 
 
 class FittedDensity:
-    """Answers of a fitted p(y | x), from five learned attributes.
+    """Answers of a fitted p(y | x), from its learned attributes.
 
     Attributes
     ----------
@@ -33,6 +32,8 @@ class FittedDensity:
         y ↔ standardised model outputs.
     model_ : ConditionalModel
         Standardised inputs → mixture of standardised outputs.
+    fallback_ : Fallback or None
+        Simple distributions that are mixed into its predictions.
     support_ : SupportModel or NoSupport
         Density of the inputs, p-values and gate.
     report_ : FitReport
@@ -42,6 +43,7 @@ class FittedDensity:
     encoder_: InputEncoder
     target_: TargetEncoder
     model_: ConditionalModel
+    fallback_: Fallback | None
     support_: SupportModel | NoSupport
     report_: FitReport
     engine: str
@@ -80,7 +82,7 @@ class FittedDensity:
         """
         inputs, compute = self._inputs_of(X), self._compute
         x = self.encoder_.standardize(inputs)
-        dist = self.model_.predict(x, compute=compute)
+        dist = self._conditional.predict(x, compute=compute)
         if outside != "ignore":
             support, departs = self._support_for_outside(outside), self.encoder_.departs(inputs)
             dist = support.apply(dist, x, departs, outside, compute=compute)
@@ -92,7 +94,7 @@ class FittedDensity:
         >>> from condensity import JointGMMRegressor
         >>> model = JointGMMRegressor(2, random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.2, 2.9])
         >>> model.predict([[1.0], [2.0]]).round(1)
-        array([0.9, 2.2])
+        array([1.1, 2. ])
         """
         mean = self.predict_dist(X).mean()
         return self.target_.in_shape(mean)
@@ -142,7 +144,7 @@ class FittedDensity:
         >>> from condensity import JointGMMRegressor
         >>> model = JointGMMRegressor(2, random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.2, 2.9])
         >>> model.score_samples([[1.0], [2.0]], [1.0, 2.5]).round(1)
-        array([ 0.8, -3.5])
+        array([ 0.5, -2.7])
         """
         dist = self.predict_dist(X)
         if y is None:
@@ -161,153 +163,6 @@ class FittedDensity:
         """
         return reading.average(self.score_samples(X, y), sample_weight)
 
-    # -------------------------------------------------------------------------------------- is there data near x?
-    @property
-    def has_support(self) -> bool:
-        """Whether there is a support model: `support`, `in_support`, `outside=`."""
-        return isinstance(getattr(self, "support_", None), SupportModel)
-
-    def support(self, X: Any) -> np.ndarray:
-        """Conformal p-values of the rows of X among the inputs that the model was fitted to.
-
-        Small values mean that no row like this one was in the training table. For in-distribution rows, P(support ≤ α) ≤ α;
-        the smallest possible value is 1 / (m + 1) with m calibration rows: all training rows below 5000, a fifth of them above,
-        or those of X_val. They are exact for held-out rows and approximate for the cross-fits of short tables.
-
-        >>> from condensity import JointGMMRegressor
-        >>> model = JointGMMRegressor(2, random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.2, 2.9])
-        >>> model.support([[1.5], [40.0]]).round(1)
-        array([1. , 0.2])
-
-        Parameters
-        ----------
-        X : array-like or data frame (n, d)
-
-        Returns
-        -------
-        ndarray (n,)
-            In (0, 1].
-
-        Raises
-        ------
-        ValueError
-            Where the model was fitted without a support model.
-        """
-        inputs = self._inputs_of(X)
-        x, departs = self.encoder_.standardize(inputs), self.encoder_.departs(inputs)
-        return self._support_for("support").p_values(x, departs, compute=self._compute)
-
-    def in_support(self, X: Any, alpha: float = 0.01) -> np.ndarray:
-        """Whether each row of X is in distribution: support(X) > alpha. A fraction alpha of in-distribution rows is not.
-
-        >>> from condensity import JointGMMRegressor
-        >>> model = JointGMMRegressor(2, random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.2, 2.9])
-        >>> model.in_support([[1.5], [40.0]], alpha=0.25)
-        array([ True, False])
-
-        Parameters
-        ----------
-        X : array-like or data frame (n, d)
-        alpha : float
-            Between 0 and 1.
-
-        Returns
-        -------
-        bool ndarray (n,)
-
-        Warns
-        -----
-        UserWarning
-            If there are too few calibration rows for any row to be outside at this alpha.
-        """
-        if not (np.ndim(alpha) == 0 and 0.0 < alpha < 1.0):
-            raise ValueError(f"alpha must be a number between 0 and 1, both excluded; got {alpha!r}.")
-        p_values = self.support(X)
-        smallest = self._support_for("in_support").min_p_value
-        if alpha < smallest:
-            warn_user(
-                f"alpha={alpha:g} needs {int(np.ceil(1 / alpha)) - 1} calibration rows or more, and the model has "
-                f"{round(1 / smallest) - 1}: no row can be outside. Use alpha >= {smallest:.2g}, or more data."
-            )
-        return p_values > alpha
-
-    # ------------------------------------------------------------------------------------------------- p(x) and p(x, y)
-    def score_inputs(self, X: Any) -> np.ndarray:
-        """Log p(x) of every row of X (n, d): (n,), in nats per unit of X; columns that were constant in training are left out.
-
-        >>> from condensity import JointGMMRegressor
-        >>> model = JointGMMRegressor(2, random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.2, 2.9])
-        >>> model.score_inputs([[1.5], [4.0]]).round(1)
-        array([-2.3, -5.5])
-        """
-        check_is_fitted(self)
-        self.encoder_.require_numbers("score_inputs")
-        density = density_of(self.support_, "score_inputs")
-        x = self.encoder_.standardize(self._inputs_of(X))
-        return density.log_density(x, compute=self._compute) - self.encoder_.log_units(x, density.columns)
-
-    def score_joint(self, X: Any, y: Any) -> np.ndarray:
-        """Log p(x, y) = log p(x) + log p(y | x) of all rows of X (n, d) and y (n,) or (n, q): (n,), in nats per unit of both."""
-        return self.score_inputs(X) + self.score_samples(X, y)
-
-    def sample_joint(self, n_samples: int = 1, *, random_state: RandomState = None) -> tuple[np.ndarray, np.ndarray]:
-        """Draws from p(x, y): X (n_samples, d) and y (n_samples,) or, of several outputs, (n_samples, q), in data units.
-
-        x is drawn from p(x) and y from p(y | x), so no row lies where there is no data. An integer `random_state` repeats them.
-
-        >>> from condensity import JointGMMRegressor
-        >>> model = JointGMMRegressor(2, random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.2, 2.9])
-        >>> X, y = model.sample_joint(5, random_state=0)
-        >>> X.shape, y.shape
-        ((5, 1), (5,))
-        """
-        check_is_fitted(self)
-        self.encoder_.require_numbers("sample_joint")
-        density, rng = density_of(self.support_, "sample_joint"), as_generator(random_state, "sample_joint")
-        x, y = draw_joint(self.model_, density, n_samples, rng, compute=self._compute)
-        return self.encoder_.decode(x), self.target_.in_shape(self.target_.decode(y))
-
-    def predict_inputs(
-        self, y: npt.ArrayLike, *, n_draws: int = 4096, random_state: RandomState = 0
-    ) -> "WeightedDraws | Mixture":
-        """The distribution of the inputs given outputs y (n,) or (n, q): p(x | y) ∝ p(x) p(y | x).
-
-        One input: quantiles from an adaptive grid, exact to about 1e-5. Up to 15: Pareto-smoothed importance sampling, its
-        proposal a joint mixture of draws from the model, conditioned on y.
-
-        Parameters
-        ----------
-        y : float or array-like (n,), or (n, q) for several outputs
-            Finite, in data units.
-        n_draws : int
-        random_state : int, numpy Generator or RandomState
-            Of the draws for several inputs.
-
-        Returns
-        -------
-        WeightedDraws
-            n rows of draws with weights, a density, and a diagnosis.
-
-        Raises
-        ------
-        ValueError
-            Without a support model, and for more than 15 inputs that vary.
-
-        Warns
-        -----
-        UserWarning
-            Where weights are too uneven for a row to be trusted.
-        """
-        check_is_fitted(self)
-        self.encoder_.require_numbers("predict_inputs")
-        z = self.target_.encode(reading.read_lone_target(y, self.target_.n_outputs))
-        return self._inverse_model.predict(z, n_draws, random_state)
-
-    @cached_property
-    def _inverse_model(self) -> InverseModel:
-        density = density_of(self.support_, "predict_inputs")
-        return InverseModel(self.model_, density, self.encoder_, self.target_, self._compute)
-
     # --------------------------------------------------------------------------------------------------- descriptions
     @cached_property
     def health_(self) -> list[Finding]:
@@ -319,12 +174,13 @@ class FittedDensity:
         evidence = self.report_.evidence
         if evidence is None:
             return []
-        return examine(
+        findings = examine(
             evidence,
             lambda x: self.model_.predict(x, compute=self._compute),
             log_scale_bounds=self.model_.log_scale_bounds,
             columns=self.encoder_.names,
         )
+        return findings if self.fallback_ is None else [*findings, self.fallback_.finding]
 
     @property
     def target_names_(self) -> list[str]:
@@ -369,6 +225,11 @@ class FittedDensity:
         return save_model(self, path)
 
     # --------------------------------------------------------------------------------------------------------- inside
+    @property
+    def _conditional(self) -> ConditionalModel:
+        """The model, its fallback mixed in where there is one."""
+        return guarded(self.model_, self.fallback_)
+
     @property
     def _compute(self) -> Compute:
         """Engine and threads of every prediction."""

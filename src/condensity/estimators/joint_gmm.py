@@ -1,7 +1,7 @@
 """`JointGMMRegressor`: a Gaussian mixture of (x, y), conditioned on x."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cached_property
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
@@ -67,6 +67,9 @@ class JointGMMRegressor(AbstractDensityRegressor):
     support_model : 'auto' or None
         Calibrate the density of the inputs by cross-fits, for `support`, `in_support` and `outside=` of `predict_dist`. None
         leaves these out; p(x) and p(x, y) are there in any case.
+    fallback : 'auto' or None
+        Mix simple distributions into p(y | x) where held-out rows ask for them; see `condensity.fallback`. `joint_`, `condition`
+        and p(x, y) are those of the joint mixture alone.
     engine : {'auto', 'native', 'reference'} or the name of a registered engine
     random_state : None, int, numpy Generator or RandomState
     n_jobs : int or None
@@ -134,6 +137,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
         categorical_features: Any = "from_dtype",
         y_transform: Any = None,
         support_model: str | None = "auto",
+        fallback: str | None = "auto",
         engine: str = "auto",
         random_state: RandomState = None,
         n_jobs: int | None = None,
@@ -153,6 +157,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
         self.categorical_features = categorical_features
         self.y_transform = y_transform
         self.support_model = support_model
+        self.fallback = fallback
         self.engine = engine
         self.random_state = random_state
         self.n_jobs = n_jobs
@@ -261,18 +266,9 @@ class JointGMMRegressor(AbstractDensityRegressor):
         """
         check_is_fitted(self)
         self.encoder_.require_numbers("impute")
-        X = self._inputs_of(X)
-        result, rng, d = X.copy(), as_generator(random_state, "impute"), X.shape[1]
-        missing = np.isnan(X)
-        patterns, members = np.unique(missing, axis=0, return_inverse=True)
-        for number, absent in enumerate(patterns):
-            if not absent.any():
-                continue
-            rows, known = np.flatnonzero(members.ravel() == number), np.flatnonzero(~absent)
-            dist = self._condition(list(known), X[np.ix_(rows, known)], [j for j in range(d) if absent[j]])
-            imputed = dist.sample(1, random_state=rng) if how == "draw" else getattr(dist, how)()
-            result[np.ix_(rows, np.flatnonzero(absent))] = imputed.reshape(len(rows), -1)
-        return result
+        inputs, rng = self._inputs_of(X), as_generator(random_state, "impute")
+        x = self.model_.impute(self.encoder_.standardize(inputs), how, rng, compute=self._compute)
+        return np.where(np.isnan(inputs), self.encoder_.decode(x), inputs)
 
     def score_joint(self, X: Any, y: Any) -> np.ndarray:
         """Log p(x, y) of the observed values of every row of X (n, d) and y (n,) or (n, q): (n,), in nats per unit of both."""
@@ -323,9 +319,9 @@ class JointGMMRegressor(AbstractDensityRegressor):
         """Fit standardised rows with the settings of a task; see `AbstractDensityRegressor.fit_model`."""
         z, d = np.column_stack([rows.x, rows.y]), rows.x.shape[1]
         settings, candidates = self._settings(), []
-        start, log_density = None, None
+        start, log_density, partial_fits = None, None, None
         if task.earlier is not None:
-            start = self._start_again(task.earlier, z.shape[1])
+            start = task.earlier.start_for(z.shape[1], self.n_components)
             n_components = len(start.weights)
         elif not isinstance(self.n_components, str):
             n_components = self.n_components
@@ -336,6 +332,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
             held_out = None if task.validation is None else np.column_stack([task.validation.x, task.validation.y])
             splits = self._splits(len(z), held_out, task.rng)
             n_components, start, log_density, selection = search.best_size(splits, held_out, task.rng)
+            partial_fits = search.cross_fits[n_components]
             candidates = [dict(zip(selection, values, strict=True)) for values in zip(*selection.values(), strict=True)]
         fit = em.fit_joint(
             settings, z, rows.weight, n_components, task.rng, start=start, compute=task.compute, monitor=task.monitor
@@ -344,7 +341,13 @@ class JointGMMRegressor(AbstractDensityRegressor):
             fit.converged, fit.outcome, fit.n_iter, fit.history, candidates,
             validation_log_density=fit.held_out_log_density if log_density is None else log_density,
         )  # fmt: skip
-        return JointModel(fit.parameters, d, settings.spec), report
+        model = JointModel(fit.parameters, d, settings.spec)
+        if self.fallback is None:
+            return model, report
+        if partial_fits is None or self.criterion == "bic":
+            splits = held_out_splits(len(z), self.validation_fraction, as_generator(self.random_state, "fallback"))
+            return model, replace(report, cross_fits=model.cross_fits(rows, splits, task))
+        return model, replace(report, cross_fits=[model.cross_fit(rows, *each, task) for each in partial_fits])
 
     def fit_support(self, model: JointModel, encoder: InputEncoder, rows: TrainingRows, task: FitTask) -> SupportModel:
         """Calibrate the model's own p(x), over the columns that vary for the encoder, on training rows by the task of the fit."""
@@ -389,12 +392,3 @@ class JointGMMRegressor(AbstractDensityRegressor):
         if held_out is not None or self.criterion == "bic":
             return [(np.arange(n), np.arange(0))]
         return held_out_splits(n, self.validation_fraction, rng)
-
-    def _start_again(self, earlier: JointModel, n_columns: int) -> em.GaussianMixtureParameters:
-        start = earlier.parameters
-        if start.means.shape[1] != n_columns or self.n_components not in ("auto", len(start.weights)):
-            raise ValueError(
-                f"warm_start goes on with {len(start.weights)} components over {start.means.shape[1]} columns; got "
-                f"n_components={self.n_components!r} and {n_columns} columns. Set warm_start=False to begin anew."
-            )
-        return start

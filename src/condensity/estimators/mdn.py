@@ -1,6 +1,5 @@
 """`MDNRegressor`: a mixture density network."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from numbers import Integral, Real
@@ -94,6 +93,8 @@ class MDNRegressor(AbstractDensityRegressor):
     support_model : 'auto' or None
         Fit a Gaussian mixture to the inputs as well, for out-of-distribution rows (`support`, `in_support`, `outside=` of
         `predict_dist`) and for p(x), p(x, y), p(x | y). None leaves these out.
+    fallback : 'auto' or None
+        Mix simple distributions into p(y | x) where held-out rows ask for them; see `condensity.fallback`.
     engine : {'auto', 'native', 'reference'} or the name of a registered engine
     random_state : None, int, numpy Generator or RandomState
     n_jobs : int or None
@@ -188,6 +189,7 @@ class MDNRegressor(AbstractDensityRegressor):
         categorical_features: Any = "from_dtype",
         y_transform: Any = None,
         support_model: str | None = "auto",
+        fallback: str | None = "auto",
         engine: str = "auto",
         random_state: RandomState = None,
         n_jobs: int | None = None,
@@ -219,6 +221,7 @@ class MDNRegressor(AbstractDensityRegressor):
         self.categorical_features = categorical_features
         self.y_transform = y_transform
         self.support_model = support_model
+        self.fallback = fallback
         self.engine = engine
         self.random_state = random_state
         self.n_jobs = n_jobs
@@ -258,6 +261,7 @@ class MDNRegressor(AbstractDensityRegressor):
             "init": "xavier",
             "refit": False,
             "support_model": None,
+            "fallback": None,
         }
         return cls(**{**blog, **overrides})
 
@@ -307,7 +311,9 @@ class MDNRegressor(AbstractDensityRegressor):
                 "X_val and y_val have no use with early_stopping=False; leave them out, or set it to True."
             )
         if self.checkpoint is not None:
-            fingerprint = self._fingerprint(rows, task.validation, task.earlier)
+            start = None if task.earlier is None else task.earlier.parameters
+            tables = (rows, *(() if task.validation is None else (task.validation,)))
+            fingerprint = training.fingerprint(engines.resolve("train", self.engine), self._settings(), tables, start)
             task.monitor.checkpoint = training.Checkpoint(self.checkpoint, fingerprint)
         fit = training.fit_mdn(
             self._settings(),
@@ -356,7 +362,7 @@ class MDNRegressor(AbstractDensityRegressor):
             NoSupport("the model was fitted by partial_fit alone; call fit") if earlier is None else earlier["support"]
         )
         self._forget(keep_features=True)
-        self._learn(encoder, target, model, support, report)
+        self._learn(encoder, target, model, None, support, report)
         return self
 
     def check_hyperparameters(self, n: int, d: int) -> None:
@@ -380,16 +386,3 @@ class MDNRegressor(AbstractDensityRegressor):
 
     def _settings(self) -> training.Settings:
         return training.Settings(**{field.name: getattr(self, field.name) for field in fields(training.Settings)})
-
-    def _fingerprint(self, rows: TrainingRows, validation: TrainingRows | None, earlier: MDNModel | None) -> str:
-        """Digest of everything that decides the bits of a fit, so that a checkpoint is never used for another."""
-        if self.checkpoint is None:
-            return ""
-        engine = engines.resolve("train", self.engine)
-        if engine.source_hash is None:
-            raise ValueError(f"checkpoint needs the native engine; the {engine.name} engine cannot be resumed.")
-        digest = hashlib.sha256(f"{engine.source_hash} {self._settings()}".encode())
-        for part in (*rows, *(validation or ()), None if earlier is None else earlier.parameters):
-            if part is not None:
-                digest.update(np.ascontiguousarray(part).tobytes())
-        return digest.hexdigest()

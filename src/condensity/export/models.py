@@ -12,6 +12,7 @@ import numpy as np
 from condensity import em
 from condensity.engines.types import HALF_LOG_2PI, Network, unpack_layers
 from condensity.export.graph import Graph
+from condensity.fallback import GuardedModel
 from condensity.models.joint import JointModel
 from condensity.models.mdn import FittedGaussianInit, MDNModel
 from condensity.training.gaussian_init import MIN_LOG_WEIGHT, shape_offset
@@ -143,6 +144,44 @@ def _offset(graph: Graph, init: FittedGaussianInit, network: Network, x: str) ->
     )
     rows = graph.add("Mul", graph.columns(head, 0, 1), 0.0)  # a column of zeros with as many rows
     return graph.add("Concat", head, graph.add("Add", rows, same[None]), axis=1)
+
+
+# -------------------------------------------------------------------------------------------------------- fallback
+@components.register
+def _(model: GuardedModel, graph: Graph, z: str) -> Components:
+    fallback, q = model.fallback, model.n_outputs
+    own = components(model.model, graph, z)
+    parts = [
+        (own._replace(shapes=graph.add("Mul", own.shapes, factor)), weight)
+        for factor, weight in zip(fallback.widths, fallback.width_weights, strict=True)
+    ]
+    if fallback.linear_weight > 0:
+        parts.append((components(fallback.linear, graph, z), fallback.linear_weight))
+    if fallback.marginal_weight > 0:
+        parts.append((_marginal(graph, fallback.marginal, z), fallback.marginal_weight))
+    logs = [graph.add("Add", part.log_weights, np.log(weight)) for part, weight in parts]
+    centers, spreads = [part.means for part, _ in parts], [_shapes(graph, part, q) for part, _ in parts]
+    log_weights, means, shapes = (graph.add("Concat", *each, axis=1) for each in (logs, centers, spreads))
+    return Components(log_weights, means, shapes, q > 1)
+
+
+def _shapes(graph: Graph, part: Components, q: int) -> str:
+    """Standard deviations (n, K, 1) of one output, factors (n, K, q, q) of several."""
+    if q == 1:
+        return graph.add("Squeeze", part.shapes, np.array([3])) if part.coupled else part.shapes
+    return (
+        part.shapes if part.coupled else graph.add("Mul", graph.add("Unsqueeze", part.shapes, np.array([3])), np.eye(q))
+    )
+
+
+def _marginal(graph: Graph, parameters: em.GaussianMixtureParameters, z: str) -> Components:
+    """The same mixture for every row of z (n, d)."""
+    rows = graph.add("Mul", graph.columns(z, 0, 1), 0.0)  # a column of zeros with as many rows
+    log_weights = graph.add("Add", rows, np.log(parameters.weights)[None])
+    zeros = graph.add("Unsqueeze", rows, np.array([2]))
+    means = graph.add("Add", zeros, parameters.means[None])
+    shapes = graph.add("Add", graph.add("Unsqueeze", zeros, np.array([3])), em.factors_of(parameters)[None])
+    return Components(log_weights, means, shapes, True)
 
 
 # ------------------------------------------------------------------------------------------------- Gaussian mixtures

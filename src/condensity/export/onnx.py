@@ -17,6 +17,7 @@ from condensity.export.graph import Graph
 from condensity.export.inputs import model_inputs, standardised
 from condensity.export.models import components
 from condensity.export.outputs import describe_mixture, describe_support, mean_formula
+from condensity.fallback import guarded
 from condensity.support import SupportModel
 
 
@@ -72,7 +73,7 @@ def to_onnx(model: Any, path: str | os.PathLike[str] | None = None) -> Any:
     graph = Graph()
     inputs = model_inputs(graph, model.encoder_)
     z = standardised(graph, inputs, model.encoder_)
-    describe_mixture(graph, model.target_, components(model.model_, graph, z))
+    describe_mixture(graph, model.target_, components(guarded(model.model_, model.fallback_), graph, z))
     if isinstance(model.support_, SupportModel):
         describe_support(graph, model.support_, model.encoder_, inputs, z)
     proto = graph.model({"condensity": json.dumps(_metadata(model, model.encoder_))})

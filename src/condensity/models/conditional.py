@@ -64,6 +64,32 @@ class FitTask(NamedTuple):
     compute: Compute
 
 
+class CrossFit(NamedTuple):
+    """A model fitted to some of the rows, and rows held out of its fit.
+
+    Attributes
+    ----------
+    kept : ndarray of int
+        Training rows that it was fitted to.
+    held_out : TrainingRows
+        Standardised, without missing targets.
+    rows : ndarray (h,) of int or None
+        Positions of the held-out rows in the training table; None for validation rows of the caller's own.
+    model : ConditionalModel
+    """
+
+    kept: np.ndarray
+    held_out: TrainingRows
+    rows: np.ndarray | None
+    model: ConditionalModel
+
+    @classmethod
+    def of_split(cls, rows: TrainingRows, kept: np.ndarray, out: np.ndarray, model: ConditionalModel) -> "CrossFit":
+        """Of a split of the training rows, `kept` and `out` being positions; held-out rows with missing targets are left out."""
+        out = out[np.isfinite(rows.y[out]).all(axis=1)]
+        return cls(kept, rows.take(out), out, model)
+
+
 @saveable("FitReport")
 @dataclass(frozen=True, eq=False)
 class FitReport:
@@ -84,6 +110,8 @@ class FitReport:
         Sample of training rows and findings, from which the health of the model is worked out; None after `partial_fit`.
     validation_log_density : ndarray (n,) or None
         Log p(y | x) of every training row under models fitted without it, NaN where there is none. Not saved.
+    cross_fits : list of CrossFit
+        The model fitted to parts of the rows, by which a fallback is weighed; dropped at the end of a fit.
     """
 
     converged: bool
@@ -93,6 +121,7 @@ class FitReport:
     candidates: list[dict[str, Any]] = field(default_factory=list)
     evidence: Evidence | None = None
     validation_log_density: np.ndarray | None = field(default=None, repr=False)
+    cross_fits: list[CrossFit] = field(default_factory=list, repr=False)
 
     def check_loaded(self) -> None:
         """Refuse what no fit reports."""
@@ -119,4 +148,4 @@ class FitReport:
 
     def with_training_rows(self, evidence: Evidence, validation_log_density: np.ndarray) -> "FitReport":
         """The report completed by `evidence` and `validation_log_density` (n,), in nats per data unit, of training rows."""
-        return replace(self, evidence=evidence, validation_log_density=validation_log_density)
+        return replace(self, evidence=evidence, validation_log_density=validation_log_density, cross_fits=[])

@@ -1,14 +1,17 @@
 """Joint Gaussian mixtures of (x, y) as fitted models."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from condensity import em
 from condensity.compute import Compute
+from condensity.data.splitting import RowSplit
 from condensity.distributions import Mixture
-from condensity.models.inputs import InputDensity, mixture_of
+from condensity.engines.types import TrainingRows
+from condensity.models.conditional import CrossFit, FitTask
+from condensity.models.inputs import InputDensity, fit_again, mixture_of
 from condensity.persistence import saveable
 
 
@@ -60,6 +63,60 @@ class JointModel:
     def input_density(self, columns: np.ndarray) -> InputDensity:
         """Marginal density of the inputs at positions `columns` (c,)."""
         return InputDensity(self.parameters.over(columns), columns, self.spec)
+
+    def cross_fits(self, rows: TrainingRows, splits: Sequence[RowSplit], task: FitTask) -> list[CrossFit]:
+        """The mixture fitted to the kept ones of the `rows` in each of the `splits`, from its own parameters, by a task."""
+        if task.validation is not None:
+            return [self.cross_fit(rows, np.arange(len(rows.y)), np.arange(0), self.parameters, task)]
+        z, compute = np.column_stack([rows.x, rows.y]), task.compute.one_thread
+        fits = [
+            fit_again(z[kept], rows.weight[kept], self.parameters, self.spec, compute=compute) for kept, _ in splits
+        ]
+        return [self.cross_fit(rows, *split, fit, task) for split, fit in zip(splits, fits, strict=True)]
+
+    def cross_fit(
+        self,
+        rows: TrainingRows,
+        kept: np.ndarray,
+        out: np.ndarray,
+        parameters: em.GaussianMixtureParameters,
+        task: FitTask,
+    ) -> CrossFit:
+        """A mixture of these columns with `parameters` fitted to the `kept` rows, and the rows `out`, or those of a task."""
+        model = replace(self, parameters=parameters)
+        if task.validation is not None:
+            return CrossFit(kept, task.validation, None, model)
+        return CrossFit.of_split(rows, kept, out, model)
+
+    def start_for(self, n_columns: int, n_components: int | str) -> em.GaussianMixtureParameters:
+        """Parameters from which EM continues over `n_columns`, with `n_components` or 'auto', as many as now.
+
+        Raises
+        ------
+        ValueError
+            For another number of columns or components.
+        """
+        k, d = self.parameters.means.shape
+        if d != n_columns or n_components not in ("auto", k):
+            raise ValueError(
+                f"warm_start goes on with {k} components over {d} columns; got n_components={n_components!r} and {n_columns} "
+                "columns. Set warm_start=False to begin anew."
+            )
+        return self.parameters
+
+    def impute(self, x: np.ndarray, how: str, rng: np.random.Generator, *, compute: Compute) -> np.ndarray:
+        """Standardised x (n, d), missing values by their conditional 'mean' or 'mode', or a 'draw' by `rng`, on `compute`."""
+        result, missing = x.copy(), np.isnan(x)
+        patterns, members = np.unique(missing, axis=0, return_inverse=True)
+        for number, absent in enumerate(patterns):
+            if not absent.any():
+                continue
+            rows, known = np.flatnonzero(members.ravel() == number), np.flatnonzero(~absent)
+            target = [j for j, is_absent in enumerate(absent) if is_absent]
+            dist = self.condition(list(known), x[np.ix_(rows, known)], target, compute=compute)
+            imputed = dist.sample(1, random_state=rng) if how == "draw" else getattr(dist, how)()
+            result[np.ix_(rows, np.flatnonzero(absent))] = imputed.reshape(len(rows), -1)
+        return result
 
     def output_marginal(self) -> em.GaussianMixtureParameters:
         """Marginal mixture of the outputs."""

@@ -11,7 +11,7 @@ from condensity.data.splitting import held_out_splits
 from condensity.distributions import Mixture
 from condensity.em.component_search import ComponentSearch
 from condensity.engines.types import ACTIVATIONS, Network, TrainingRows
-from condensity.models.conditional import FitReport
+from condensity.models.conditional import CrossFit, FitReport
 from condensity.persistence import saveable
 
 saveable("Network")(Network)
@@ -145,11 +145,18 @@ def resumable_fit(model: MDNModel, report: FitReport, **_: Any) -> training.MDNF
     )  # fmt: skip
 
 
+def _cross_fit(fit: training.MDNFit, part: training.NetworkCrossFit) -> CrossFit:
+    """A network of a cross-fit as a model."""
+    inits = None if part.gaussian_init is None else [part.gaussian_init]
+    of_table = None if (part.out >= len(fit.held_out_log_density)).any() else part.out
+    return CrossFit(part.kept, part.held_out, of_table, MDNModel(part.parameters[None], fit.network, inits))
+
+
 def model_and_report(fit: training.MDNFit, candidates: list[dict[str, Any]]) -> tuple[MDNModel, FitReport]:
     """The parts of a fit that predict, and those that describe it, the `candidates` compared among them."""
     model = MDNModel(fit.parameters, fit.network, fit.gaussian_inits)
     report = FitReport(
         fit.converged, fit.outcome, fit.n_iter, fit.history, candidates,
-        validation_log_density=fit.held_out_log_density,
+        validation_log_density=fit.held_out_log_density, cross_fits=[_cross_fit(fit, each) for each in fit.cross_fits],
     )  # fmt: skip
     return model, report

@@ -3,20 +3,40 @@
 import hashlib
 import io
 import time
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from condensity.engines.api import ResumableRun
+from condensity.engines.api import Engine, ResumableRun
+from condensity.engines.types import TrainingRows
 from condensity.monitor import CheckpointSink
 from condensity.persistence import write_atomically
+from condensity.training.settings import Settings
 
 DIGEST_SIZE = hashlib.sha256().digest_size
 
 #: Seconds between two writes of the file, at least.
 SECONDS_PER_WRITE = 1.0
+
+
+def fingerprint(engine: Engine, settings: Settings, tables: Sequence[TrainingRows], start: np.ndarray | None) -> str:
+    """Digest of everything that decides the bits of a fit, so that a checkpoint is never used for another.
+
+    Raises
+    ------
+    ValueError
+        For an engine whose runs cannot be resumed.
+    """
+    if engine.source_hash is None:
+        raise ValueError(f"checkpoint needs the native engine; the {engine.name} engine cannot be resumed.")
+    digest = hashlib.sha256(f"{engine.source_hash} {settings}".encode())
+    for part in (*(column for table in tables for column in table), start):
+        if part is not None:
+            digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()
 
 
 class Checkpoint(CheckpointSink):

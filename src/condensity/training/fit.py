@@ -1,22 +1,22 @@
 """Fit of mixture density networks to standardised rows: the best candidate on validation rows is trained on all rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from condensity.compute import AUTO, Compute
-from condensity.data.splitting import fold_splits, held_out_splits
+from condensity.data.splitting import N_FOLDS, fold_splits, held_out_splits
 from condensity.engines.types import History, Split, TrainingResult, TrainingRows, all_rows
 from condensity.monitor import Monitor
 from condensity.training import outcome
 from condensity.training.gaussian_init import GaussianInit, GaussianInitFitter, merge_copies
 from condensity.training.initialization import initialize_silent
-from condensity.training.linear import MIN_ROWS_FOR_NETWORK, fit_linear_gaussian
+from condensity.training.linear import MIN_ROWS_FOR_NETWORK, describe_linear, fit_linear_gaussian
 from condensity.training.predict import limit_inputs
 from condensity.training.race import Candidate, CandidateRace
-from condensity.training.result import ENDED_BY_USER, MDNFit
+from condensity.training.result import ENDED_BY_USER, MDNFit, NetworkCrossFit
 from condensity.training.settings import Settings, encodings_to_try
 
 
@@ -59,7 +59,7 @@ def fit_mdn(
     rng = monitor.checkpoint.generator(rng)
     limit_inputs(rows.x, out=rows.x)
     if settings.early_stopping and validation is None and len(rows.y) < MIN_ROWS_FOR_NETWORK:
-        fit = _fit_linear(rows)
+        fit = _fit_linear(rows, rng)
     else:
         race = CandidateRace(settings, rows, rng, monitor, compute, earlier, fit_gaussian_init)
         fit = _fit_validated(race, validation) if settings.early_stopping else _fit_without_validation(race)
@@ -68,11 +68,17 @@ def fit_mdn(
     return fit
 
 
-def _fit_linear(rows: TrainingRows) -> MDNFit:
-    """One normal with a linear mean."""
-    theta, network, sentence = fit_linear_gaussian(rows)
+def _fit_linear(rows: TrainingRows, rng: np.random.Generator) -> MDNFit:
+    """One normal with a linear mean, cross-fitted in folds."""
+    theta, network = fit_linear_gaussian(rows)
     no_history: History = {"step": [], "train_loss": [], "validation_nll": []}
-    return MDNFit(theta[None], network, True, sentence, 1, no_history, np.full(len(rows.y), np.nan))
+    unscored = np.full(len(rows.y), np.nan)
+    cross_fits = [
+        NetworkCrossFit(kept, out, rows.take(out), fit_linear_gaussian(rows.take(kept))[0], None)
+        for kept, out in fold_splits(len(rows.y), N_FOLDS, rng)
+        if len(kept)
+    ]
+    return MDNFit(theta[None], network, True, describe_linear(rows), 1, no_history, unscored, cross_fits=cross_fits)
 
 
 def _fit_without_validation(race: CandidateRace) -> MDNFit:
@@ -134,6 +140,7 @@ def _gaussian_init_alone(
         converged=True,
         outcome=outcome.of_gaussian_init_alone(candidate, loss),
         held_out_log_density=merge_copies(log_density, race.n_copies)[: len(race.rows.y)],
+        cross_fits=[each._replace(parameters=theta) for each in fit.cross_fits],
     )
 
 
@@ -160,7 +167,21 @@ def _describe(
         candidates=[_summary(each) for each in candidates],
         ended_by_user=training.status in ENDED_BY_USER,
         gaussian_inits=gaussian_inits,
+        cross_fits=_cross_fits(race, candidate),
     )
+
+
+def _cross_fits(race: CandidateRace, candidate: Candidate) -> list[NetworkCrossFit]:
+    """Networks of the candidate and their validation rows; none where nothing was held out."""
+    inits: Sequence[GaussianInit | None] = race.gaussian_inits or [None] * len(candidate.splits)
+    n = len(race.table.y) // race.n_copies
+    return [
+        NetworkCrossFit(
+            split.kept % n, split.held_out % n, race.table.take(split.held_out)._replace(offset=None), *rest
+        )
+        for split, *rest in zip(candidate.splits, candidate.training.parameters, inits, strict=True)
+        if len(split.held_out)
+    ]
 
 
 def _summary(candidate: Candidate) -> dict[str, Any]:

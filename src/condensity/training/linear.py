@@ -1,46 +1,110 @@
-"""One normal with a linear mean, fitted where there are too few rows for a network."""
+"""One normal with a linear mean: ridge regression, its strength chosen by leaving out each row in turn."""
 
 import numpy as np
 
 from condensity.data import OUTLIER_DISTANCE
 from condensity.engines.types import Network, TrainingRows, unpack_layers
+from condensity.training.predict import limit_inputs
 from condensity.training.settings import MIN_SCALE
 
 #: Fewer rows than this do not suffice for any network.
 MIN_ROWS_FOR_NETWORK = 20
 
+#: Strengths of the ridge that are compared, in rows: a coefficient of one standard deviation costs as much as in that many rows.
+STRENGTHS = (*np.geomspace(0.1, 1e5, 13), np.inf)
 
-def fit_linear_gaussian(rows: TrainingRows) -> tuple[np.ndarray, Network, str]:
-    """Ridge regression with a unit prior on the standardised coefficients, as (θ, network, outcome).
+#: Rows of a fit at most, and at most with as many columns.
+MAX_ROWS, MAX_SQUARE = 20_000, 1000
 
-    A single normal cannot set an outlier aside as a mixture does: one in 16 rows cost 12 nats. Those of the warning are left
-    out. With several outputs, the residuals' covariance is shrunk to its diagonal as if by one more row a column.
+
+def fit_linear_gaussian(rows: TrainingRows) -> tuple[np.ndarray, Network]:
+    """Ridge regression of each output with residuals of one covariance, as (θ, network without hidden layers).
+
+    Strengths have the smallest squared leave-one-out residuals, and the covariance is that of these residuals: with more columns
+    than rows, those of the fit are nothing. Correlations are shrunk by the rule of Schäfer & Strimmer (2005). A single normal
+    cannot set an outlier aside as a mixture does (one in 16 rows cost 12 nats): those of the warning are left out.
+
+    Parameters
+    ----------
+    rows : TrainingRows
+        Standardised; NaN in x counts as 0.
     """
-    n_given = len(rows.y)
-    rows = rows.take((np.abs(rows.y) <= OUTLIER_DISTANCE).all(axis=1))
-    (n, d), q = rows.x.shape, rows.y.shape[1]
+    rows = _representative(rows)
+    d, q = rows.x.shape[1], rows.y.shape[1]
+    x, y = np.nan_to_num(limit_inputs(np.asarray(rows.x, dtype=float))), np.asarray(rows.y, dtype=float)
+    coefficients, intercept, residuals = _ridge(x, y, np.asarray(rows.weight, dtype=float))
     network = Network(d, (), 1, "tanh", None, q)
-    x = np.column_stack([rows.x, np.ones(n)])
-    gram = (x * rows.weight[:, None]).T @ x
-    prior = np.diag([1.0] * d + [0.0])
-    coefficients = np.linalg.solve(gram + prior, (x * rows.weight[:, None]).T @ rows.y)
-    effective = np.trace(np.linalg.solve(gram + prior, gram))
-    residual = rows.y - x @ coefficients
-    moments = (residual * rows.weight[:, None]).T @ residual
-    variances = np.maximum(np.diag(moments) / max(n - effective, 1.0), MIN_SCALE**2)
-    covariance = moments * n / (max(n - effective, 1.0) * (n + q))
-    np.fill_diagonal(covariance, variances)
     theta = np.zeros(network.n_parameters)
     weight, bias = unpack_layers(theta, network)[0]
     means = slice(1, 1 + q)
-    weight[:, means], bias[means] = coefficients[:d], coefficients[d]
-    inverse = np.linalg.inv(np.linalg.cholesky(covariance))  # D⁻¹ (I + C)
+    weight[:, means], bias[means] = coefficients, intercept
+    inverse = np.linalg.inv(np.linalg.cholesky(_shrunk_covariance(residuals)))  # D⁻¹ (I + C)
     bias[1 + q : 1 + 2 * q] = -np.log(np.diag(inverse))
     bias[1 + 2 * q :] = (inverse / np.diag(inverse)[:, None])[np.tril_indices(q, -1)]
-    outcome = (
-        f"Fitted one normal with a linear mean: {n_given} rows are too few for a network "
+    return theta, network
+
+
+def describe_linear(rows: TrainingRows) -> str:
+    """Outcome of a fit of one normal with a linear mean to `rows`, too few for a network."""
+    text = (
+        f"Fitted one normal with a linear mean: {len(rows.y)} rows are too few for a network "
         f"(fewer than {MIN_ROWS_FOR_NETWORK})."
     )
-    if n < n_given:
-        outcome += f" Left out as outliers: {n_given - n}."
-    return theta, network, outcome
+    n_outliers = int(len(rows.y) - _inliers(rows.y).sum())
+    return text + (f" Left out as outliers: {n_outliers}." if n_outliers else "")
+
+
+def _inliers(y: np.ndarray) -> np.ndarray:
+    """Rows (n,) of standardised y (n, q) without an outlier."""
+    return np.asarray((np.abs(y) <= OUTLIER_DISTANCE).all(axis=1))
+
+
+def _representative(rows: TrainingRows) -> TrainingRows:
+    """Rows without outliers and missing targets, and no more than a linear fit needs."""
+    complete = _inliers(rows.y)
+    if complete.any() and not complete.all():
+        rows = rows.take(complete)
+    most = MAX_ROWS if min(rows.x.shape) <= MAX_SQUARE else MAX_SQUARE
+    return rows if len(rows.y) <= most else rows.take(slice(None, None, -(-len(rows.y) // most)))
+
+
+def _ridge(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Coefficients (d, q) and intercept (q,) of the best strengths, and weighted leave-one-out residuals (n, q)."""
+    share = weight / weight.sum()
+    x_mean, y_mean, root = share @ x, share @ y, np.sqrt(weight)[:, None]
+    x, y = root * (x - x_mean), root * (y - y_mean)
+    dual = len(x) < x.shape[1]
+    squares, vectors = np.linalg.eigh(x @ x.T if dual else x.T @ x)
+    squares = np.maximum(squares, 0.0)
+    informative = squares > squares[-1] * np.finfo(float).eps * len(squares)
+    squares, vectors = squares[informative], vectors[:, informative]
+    left = vectors if dual else x @ vectors / np.sqrt(squares)
+    projected = left.T @ y
+    best = np.full(y.shape[1], np.inf)
+    residuals, kept = np.empty_like(y), np.empty_like(projected)
+    for strength in STRENGTHS:
+        kept_share = squares / (squares + strength)
+        leverage = np.minimum(left**2 @ kept_share + share, 1.0 - 1e-9)
+        left_out = (y - left @ (kept_share[:, None] * projected)) / (1.0 - leverage)[:, None]
+        loss = (left_out**2).sum(axis=0)
+        better = loss < best
+        best[better], residuals[:, better] = loss[better], left_out[:, better]
+        kept[:, better] = (projected / (squares + strength)[:, None])[:, better]
+    coefficients = x.T @ (left @ kept) if dual else vectors @ (np.sqrt(squares)[:, None] * kept)
+    return coefficients, y_mean - x_mean @ coefficients, residuals
+
+
+def _shrunk_covariance(residuals: np.ndarray) -> np.ndarray:
+    """Covariance (q, q) of residuals (n, q), its correlations shrunk to zero by their own uncertainty."""
+    n, q = residuals.shape
+    deviations = np.maximum(np.sqrt((residuals**2).mean(axis=0)), MIN_SCALE)
+    z = residuals / deviations
+    correlation = z.T @ z / n
+    if q > 1:
+        uncertainty = ((z**2).T @ z**2 / n - correlation**2) / max(n - 1, 1)
+        off = ~np.eye(q, dtype=bool)
+        total = (correlation[off] ** 2).sum()
+        correlation[off] *= 1.0 - min(uncertainty[off].sum() / total, 1.0) if total > 0 else 0.0
+    np.fill_diagonal(correlation, 1.0)
+    covariance: np.ndarray = correlation * np.outer(deviations, deviations)
+    return covariance

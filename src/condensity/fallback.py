@@ -1,0 +1,242 @@
+"""Fallback: simple distributions mixed into the predictions of a model, by weights that held-out rows give them.
+
+    p(y | x) = Σ_a w_a p̂_a(y | x) + w_l N(y | B x + b, Σ) + w_m p̂(y) + Σ_α v_α t_α(y)
+
+with p̂_a the model, its components' σ multiplied by a = 1, 2, 4; a linear normal; the marginal p̂(y); and tails
+t_α = Σ_j c 4^(−α j) N(y | median, 16^j I), j = 1, 2, …, which fall like |y|^(−1 − α). The convex weights maximise the likelihood
+of rows under members fitted without them, by EM. So a prediction is not worse than the simple ones, and a row far from all others
+costs tens of nats, not thousands. Where the mixture does not gain a few nats in all (`stacking.MIN_GAIN`), there is no fallback,
+and predictions are the model's to the bit.
+
+References
+----------
+Wolpert (1992), "Stacked generalization".
+Smyth & Wolpert (1999), "Linearly combining density estimators via stacking".
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import logsumexp
+
+from condensity import em
+from condensity.compute import AUTO, Compute
+from condensity.distributions import Mixture
+from condensity.engines.types import TrainingRows
+from condensity.evaluation.diagnostics import Finding
+from condensity.models import ConditionalModel, CrossFit, MDNModel
+from condensity.models.inputs import mixture_of
+from condensity.models.marginal import EXPONENTS, Tails, fit_marginal, has_far_values, with_tails
+from condensity.models.stacking import convex_weights, gain_of
+from condensity.persistence import saveable
+from condensity.training.linear import fit_linear_gaussian
+
+#: Factors on σ of the model's own components.
+WIDTHS = (1.0, 2.0, 4.0)
+
+
+#: Rows as which each tail counts where there are far values: held-out rows are few, and none of them need be far.
+TAIL_PRIOR = 0.25
+
+#: Residuals of rows that a cross-fit was fitted to, at most, among which far values are looked for.
+MAX_RESIDUALS = 1000
+
+
+@saveable("Fallback")
+@dataclass(frozen=True, eq=False)
+class Fallback:
+    """Simple members and their weights beside a model.
+
+    Attributes
+    ----------
+    widths : ndarray (a,)
+        Factors on σ of the model's components; the first is 1.
+    width_weights : ndarray (a,)
+        Weight of the model at each of them.
+    linear : MDNModel
+        Normal with a linear mean.
+    linear_weight : float
+    marginal : em.GaussianMixtureParameters
+        Of the standardised outputs: the components of the marginal and of the tails.
+    marginal_weight : float
+    gain : float
+        Nats per held-out row that the mixture has more than the model alone.
+    n_rows : int
+        Held-out rows.
+    """
+
+    widths: np.ndarray
+    width_weights: np.ndarray
+    linear: MDNModel
+    linear_weight: float
+    marginal: em.GaussianMixtureParameters
+    marginal_weight: float
+    gain: float
+    n_rows: int
+
+    def apply(self, dist: Mixture, x: np.ndarray, *, compute: Compute = AUTO) -> Mixture:
+        """Prediction `dist` of a model for standardised x (n, d), mixed with the simple members, on `compute`."""
+        parts = [widened(dist, factor) for factor in self.widths]
+        weights = list(self.width_weights)
+        if self.linear_weight > 0:
+            parts.append(self.linear.predict(np.nan_to_num(x), compute=compute))
+            weights.append(self.linear_weight)
+        if self.marginal_weight > 0:
+            parts.append(mixture_of(self.marginal, len(dist)))
+            weights.append(self.marginal_weight)
+        return Mixture.mix(parts, np.array(weights))
+
+    @property
+    def model_weight(self) -> float:
+        """Weight of the model as it is."""
+        return float(self.width_weights[0])
+
+    @property
+    def finding(self) -> Finding:
+        """Weights in words with numbers; serious where the model has less than half."""
+        text = (
+            f"{self.n_rows} held-out rows give the model {self.model_weight:.2f} of the weight, its widened copies "
+            f"{self.width_weights[1:].sum():.2f}, a normal with a linear mean {self.linear_weight:.2f}, and the distribution "
+            f"of y without X {self.marginal_weight:.2f}; that gains {self.gain:.2g} nats a row."
+        )
+        return Finding("fallback", self.model_weight < 0.5, text)
+
+    def check_loaded(self) -> None:
+        """Refuse weights that are not those of a mixture."""
+        weights = np.array([*self.width_weights, self.linear_weight, self.marginal_weight])
+        if self.widths.shape != self.width_weights.shape or self.widths.ndim != 1 or not (self.widths > 0).all():
+            raise ValueError("a fallback must have a weight for each of its widths")
+        if not (weights >= 0).all() or not np.isclose(weights.sum(), 1.0):
+            raise ValueError("weights of a fallback must sum to one")
+        if self.linear.n_outputs != self.marginal.means.shape[1]:
+            raise ValueError("the members of a fallback must have the same outputs")
+
+
+@dataclass(frozen=True)
+class GuardedModel:
+    """A conditional model with a fallback, as one conditional model."""
+
+    model: ConditionalModel
+    fallback: Fallback
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of standardised inputs, d."""
+        return self.model.n_inputs
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of standardised outputs, q."""
+        return self.model.n_outputs
+
+    @property
+    def log_scale_bounds(self) -> tuple[Any, float] | None:
+        """Bounds of the model's log σ, or None."""
+        return self.model.log_scale_bounds
+
+    def predict(self, x: np.ndarray, *, compute: Compute) -> Mixture:
+        """Mixture of y for each row of standardised x (n, d), predicted on `compute`."""
+        return self.fallback.apply(self.model.predict(x, compute=compute), x, compute=compute)
+
+
+def guarded(model: ConditionalModel, fallback: Fallback | None) -> ConditionalModel:
+    """A model with its `fallback` mixed in, if it has one."""
+    return model if fallback is None else GuardedModel(model, fallback)
+
+
+def widened(dist: Mixture, factor: float) -> Mixture:
+    """The mixture `dist` with its components' standard deviations multiplied by `factor`."""
+    if factor == 1.0:
+        return dist
+    return Mixture.from_parameters(dist.parameters._replace(factors=factor * dist.parameters.factors))
+
+
+def fit_fallback(
+    rows: TrainingRows, cross_fits: Sequence[CrossFit], rng: np.random.Generator, *, compute: Compute = AUTO
+) -> tuple[Fallback | None, np.ndarray]:
+    """Weigh a model against simple members on rows that neither was fitted to.
+
+    Parameters
+    ----------
+    rows : TrainingRows
+        Standardised training rows.
+    cross_fits : sequence of CrossFit
+        The model fitted to some of the rows each time, and rows held out of that fit.
+    rng : numpy Generator
+    compute : Compute
+
+    Returns
+    -------
+    fallback : Fallback or None
+        Its simple members fitted to all rows; None where it does not gain `stacking.MIN_GAIN` nats in all.
+    log_density : ndarray (h,)
+        Log density of the held-out rows, those of all cross-fits after one another, under the mixture.
+    """
+    tails = Tails.around(rows.y)
+    table = np.concatenate([_log_densities(rows, each, tails, rng, compute) for each in cross_fits])
+    are_far = has_far_values(np.concatenate([_residuals(rows, each, compute) for each in cross_fits]))
+    weight = np.concatenate([each.held_out.weight for each in cross_fits])
+    weights = convex_weights(table, weight, _prior(table.shape[1], are_far))
+    if weights is None:
+        return None, table[:, 0]
+    gain = gain_of(table, weight, weights) / weight.sum()
+    fallback = _fallback(rows, weights, tails, gain, len(table), rng, compute)
+    return fallback, logsumexp(table, axis=1, b=weights)
+
+
+def _prior(m: int, has_far_values: bool) -> np.ndarray:
+    """Rows as which the m members count beforehand: the model, and tails where there are far values."""
+    prior = np.zeros(m)
+    prior[0] = 1.0
+    prior[-len(EXPONENTS) :] = TAIL_PRIOR if has_far_values else 0.0
+    return prior
+
+
+def _fallback(
+    rows: TrainingRows,
+    weights: np.ndarray,
+    tails: Tails,
+    gain: float,
+    n_rows: int,
+    rng: np.random.Generator,
+    compute: Compute,
+) -> Fallback:
+    """Simple members fitted to all rows, with the weights (m,) of all members."""
+    a = len(WIDTHS)
+    used = [j for j in range(a) if j == 0 or weights[j] > 0]
+    theta, network = fit_linear_gaussian(rows)
+    of_marginal = weights[a + 1 :]
+    marginal = with_tails(fit_marginal(rows, rng, compute), tails, of_marginal)
+    return Fallback(
+        np.array(WIDTHS)[used], weights[used], MDNModel(theta[None], network), float(weights[a]),
+        marginal, float(of_marginal.sum()), gain, n_rows,
+    )  # fmt: skip
+
+
+def _log_densities(
+    rows: TrainingRows, cross_fit: CrossFit, tails: Tails, rng: np.random.Generator, compute: Compute
+) -> np.ndarray:
+    """Log densities (h, m) of the held-out rows of a cross-fit under all members, these fitted to the other rows."""
+    kept, (x, y, *_) = rows.take(cross_fit.kept), cross_fit.held_out
+    at = y if y.shape[1] > 1 else y[:, 0]
+    theta, network = fit_linear_gaussian(kept)
+    marginal = fit_marginal(kept, rng, compute)
+    dist = cross_fit.model.predict(x, compute=compute)
+    members = [widened(dist, factor) for factor in WIDTHS]
+    members.append(MDNModel(theta[None], network).predict(np.nan_to_num(x), compute=compute))
+    members.append(mixture_of(marginal, len(y)))
+    table = np.column_stack([*(member.logpdf(at) for member in members), tails.logpdf(y)])
+    return np.maximum(np.nan_to_num(table, nan=-np.inf), np.finfo(float).min / 1e3)
+
+
+def _residuals(rows: TrainingRows, cross_fit: CrossFit, compute: Compute) -> np.ndarray:
+    """Residuals (r, q) of a cross-fit: of its held-out rows, and of a sample of the others."""
+    kept = rows.take(cross_fit.kept[:: -(-len(cross_fit.kept) // MAX_RESIDUALS)])
+    return np.concatenate(
+        [
+            y - cross_fit.model.predict(x, compute=compute).mean().reshape(y.shape)
+            for x, y, *_ in (kept, cross_fit.held_out)
+        ]
+    )

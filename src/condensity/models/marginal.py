@@ -1,0 +1,88 @@
+"""Marginal mixture of the outputs, the distribution of y without X, and heavy tails for it."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import logsumexp
+
+from condensity import em
+from condensity.compute import Compute
+from condensity.em.sweep import ROWS_PER_COMPONENT
+from condensity.engines.types import HALF_LOG_2PI, TrainingRows
+
+#: Components at most, iterations of EM (it is a fallback, not an estimate), and rows that it is fitted to.
+MAX_COMPONENTS, ITERATIONS, MAX_ROWS = 4, 5, 5000
+
+#: With fewer rows per output, outputs are independent within a component.
+ROWS_PER_OUTPUT = 5
+
+#: Tail exponents α, factor from one wide normal to the next, and multiple of the farthest value that the widest one reaches:
+#: the farthest of twenty times as many rows is twenty times as far for α = 1.
+EXPONENTS, WIDENING, REACH = (1.0, 2.0, 3.0), 4.0, 100.0
+
+#: Interquartile ranges from the median beyond which a value is far: of 5000 rows from an exponential, the farthest has 8; of 1000
+#: from Student's t with 1.5 degrees of freedom, 30 to 200.
+FAR = 12.0
+
+
+def fit_marginal(rows: TrainingRows, rng: np.random.Generator, compute: Compute) -> em.GaussianMixtureParameters:
+    """A small mixture fitted to the standardised outputs of the training rows alone, seeded by `rng`, on `compute`."""
+    some = slice(None, None, -(-len(rows.y) // MAX_ROWS))
+    y, weight = np.asarray(rows.y[some], dtype=float), rows.weight[some]
+    size = max(1, min(MAX_COMPONENTS, len(y) // ROWS_PER_COMPONENT))
+    spec = em.CovarianceSpec("full" if len(y) >= ROWS_PER_OUTPUT * y.shape[1] else "diag")
+    return em.fit_gmm(y, size, rng, sample_weight=weight, max_iter=ITERATIONS, spec=spec, compute=compute).parameters
+
+
+class Tails(NamedTuple):
+    """Mixtures of ever wider normals around one center, one for each of `EXPONENTS`.
+
+    Attributes
+    ----------
+    center : ndarray (q,)
+    factors : ndarray (w,)
+        Their standard deviations, in units of standardised y.
+    shares : ndarray (α's, w)
+        Their weights.
+    """
+
+    center: np.ndarray
+    factors: np.ndarray
+    shares: np.ndarray
+
+    @classmethod
+    def around(cls, y: np.ndarray) -> "Tails":
+        """Tails around the median of standardised y (n, q), NaN left out."""
+        farthest = float(np.nanmax(np.abs(y), initial=1.0))
+        steps = np.arange(1.0, 1.0 + np.ceil(np.log(REACH * farthest) / np.log(WIDENING)))
+        shares = WIDENING ** -np.outer(EXPONENTS, steps)
+        return cls(np.nanmedian(y, axis=0), WIDENING**steps, shares / shares.sum(axis=1, keepdims=True))
+
+    def logpdf(self, y: np.ndarray) -> np.ndarray:
+        """Log densities (n, α's) of y (n, q)."""
+        square, q = ((y - self.center) ** 2).sum(axis=1)[:, None], y.shape[1]
+        normals = -0.5 * square / self.factors**2 - q * (np.log(self.factors) + HALF_LOG_2PI)
+        return logsumexp(normals[:, None] + np.log(self.shares), axis=2)
+
+
+def has_far_values(residuals: np.ndarray) -> bool:
+    """Whether one of the residuals (n, q) lies so far from the others that a row much farther still must be expected."""
+    low, center, high = np.nanquantile(residuals, [0.25, 0.5, 0.75], axis=0)
+    unit = np.where(high > low, high - low, np.inf)
+    return bool(np.nanmax(np.abs(residuals - center) / unit, initial=0.0) > FAR)
+
+
+def with_tails(
+    marginal: em.GaussianMixtureParameters, tails: Tails, weights: np.ndarray
+) -> em.GaussianMixtureParameters:
+    """A marginal and tails as one mixture by `weights` (1 + α's,); components of weight zero are left out."""
+    if not weights.sum() > 0:
+        return marginal
+    q, n_wide = marginal.means.shape[1], len(tails.factors)
+    every = em.GaussianMixtureParameters(
+        np.concatenate([weights[0] * marginal.weights, weights[1:] @ tails.shares]) / weights.sum(),
+        np.concatenate([marginal.means, np.tile(tails.center, (n_wide, 1))]),
+        np.concatenate([marginal.covariances, tails.factors[:, None, None] ** 2 * np.eye(q)]),
+    )
+    used = every.weights > 0
+    return em.GaussianMixtureParameters(*(part[used] for part in every))
