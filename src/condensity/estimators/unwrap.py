@@ -38,7 +38,7 @@ def predict_dist(fitted: Any, X: Any, **options: Any) -> Mixture:
     >>> problem = make_cross(200, random_state=0)
     >>> pipeline = make_pipeline(StandardScaler(), JointGMMRegressor(3)).fit(problem.X, problem.y)
     >>> predict_dist(pipeline, problem.X[:5])
-    <Mixture: 5 rows, 6 components, 1 output>
+    <Mixture: 5 rows, 3 components, 1 output>
     """
     estimator, X = _innermost(fitted, X)
     return estimator.predict_dist(X, **options)

@@ -85,7 +85,7 @@ class CrossFit(NamedTuple):
 
     @classmethod
     def of_split(cls, rows: TrainingRows, kept: np.ndarray, out: np.ndarray, model: ConditionalModel) -> "CrossFit":
-        """Of a split of the training rows, `kept` and `out` being positions; held-out rows with missing targets are left out."""
+        """The `model` of a split of the training `rows` into positions `kept` (k,) and `out` (h,), without missing targets."""
         out = out[np.isfinite(rows.y[out]).all(axis=1)]
         return cls(kept, rows.take(out), out, model)
 

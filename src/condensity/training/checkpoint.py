@@ -23,7 +23,7 @@ SECONDS_PER_WRITE = 1.0
 
 
 def fingerprint(engine: Engine, settings: Settings, tables: Sequence[TrainingRows], start: np.ndarray | None) -> str:
-    """Digest of everything that decides the bits of a fit, so that a checkpoint is never used for another.
+    """Digest of everything that decides the bits of a fit: `engine`, `settings`, `tables` and the `start` (m, n_parameters).
 
     Raises
     ------

@@ -17,7 +17,10 @@ MAX_AVERAGING = 0.995
 
 
 class Solver(Protocol):
-    """An update rule, its state, and the properties from which its 'auto' settings follow."""
+    """An update rule, its state, and the properties from which its 'auto' settings follow.
+
+    Starts at `theta` (n_parameters,); `weight_decay` acts where `decay_mask` (n_parameters,) is 1.0.
+    """
 
     traits: ClassVar[SolverTraits]
 
