@@ -36,7 +36,7 @@ def predict_dist(fitted: Any, X: Any, **options: Any) -> Mixture:
     >>> from condensity import JointGMMRegressor, predict_dist
     >>> from condensity.datasets.synthetic import make_cross
     >>> problem = make_cross(200, random_state=0)
-    >>> pipeline = make_pipeline(StandardScaler(), JointGMMRegressor(3)).fit(problem.X, problem.y)
+    >>> pipeline = make_pipeline(StandardScaler(), JointGMMRegressor(3, random_state=0)).fit(problem.X, problem.y)
     >>> predict_dist(pipeline, problem.X[:5])
     <Mixture: 5 rows, 3 components, 1 output>
     """

@@ -82,7 +82,7 @@ class JointModel:
         parameters: em.GaussianMixtureParameters,
         task: FitTask,
     ) -> CrossFit:
-        """The mixture of `parameters`, fitted to the `kept` (k,) of the `rows`, with the rows `out` (h,), or those of a `task`."""
+        """The mixture of `parameters`, fitted to `kept` (k,) of the `rows`, with rows `out` (h,), or those of a `task`."""
         model = replace(self, parameters=parameters)
         if task.validation is not None:
             return CrossFit(kept, task.validation, None, model)
@@ -105,7 +105,7 @@ class JointModel:
         return self.parameters
 
     def impute(self, x: np.ndarray, how: str, rng: np.random.Generator, *, compute: Compute) -> np.ndarray:
-        """Standardised x (n, d) with missing values imputed, on `compute`: `how` is 'mean', 'mode' or 'draw', which is by `rng`."""
+        """Standardised x (n, d), missing values imputed on `compute`: `how` is 'mean', 'mode' or 'draw', this by `rng`."""
         result, missing = x.copy(), np.isnan(x)
         patterns, members = np.unique(missing, axis=0, return_inverse=True)
         for number, absent in enumerate(patterns):

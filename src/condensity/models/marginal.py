@@ -75,7 +75,7 @@ def has_far_values(residuals: np.ndarray) -> bool:
 def with_tails(
     marginal: em.GaussianMixtureParameters, tails: Tails, weights: np.ndarray
 ) -> em.GaussianMixtureParameters:
-    """A `marginal` and `tails` as one mixture by `weights` (1 + α's,); components of weight zero are left out."""
+    """A `marginal` and `tails` as one mixture by `weights` (1 + a,) of the marginal and each α."""
     if not weights.sum() > 0:
         return marginal
     q, n_wide = marginal.means.shape[1], len(tails.factors)

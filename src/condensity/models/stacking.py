@@ -45,7 +45,7 @@ def convex_weights(log_densities: np.ndarray, weight: np.ndarray, prior: np.ndar
 
 
 def gain_of(log_densities: np.ndarray, weight: np.ndarray, weights: np.ndarray) -> float:
-    """Nats over all rows of `weight` (h,) that the mixture by `weights` (m,) of `log_densities` (h, m) has more than the first."""
+    """Nats over all rows of `weight` (h,) that a mixture by `weights` (m,) of `log_densities` (h, m) gains on the first."""
     return float(weight @ (logsumexp(log_densities, axis=1, b=weights) - log_densities[:, 0]))
 
 
