@@ -2,6 +2,7 @@
 
     python benchmarks/safety.py [--cells 60 | all] [--where n=10,20 noise=normal] [--seeds 1] [--models MDN,joint]
                                 [--max-seconds 600] [--skip-slow] [--out FILE]
+    python benchmarks/safety.py --show FILE
     python benchmarks/safety.py --compare BEFORE AFTER
 
 A cell is a combination of rows, inputs, outputs, noise, signal, kinds of inputs and groups (`torture.py`). `--cells` takes a
@@ -15,8 +16,9 @@ On TEST_ROWS fresh rows, of new groups where rows are grouped (`groups=` goes to
     mean coverage of the outputs' 90 % intervals within .90 ± (.03 + 1/√n)  in 95 % of cells, and never below .75
 
 of means over seeds. Without noise too much coverage is no fault. The marginal is a mixture of normals that ignores X, the linear
-normal a ridge regression; neither has a standard deviation below MIN_SD. A fit that raises breaks every rule. Another version of
-condensity is tested by PYTHONPATH=OTHER/src; each line names the commit of the package, and a file holds one commit.
+normal a ridge regression (`trivial.py`). `--models trivial` mixes the two by held-out rows: what can be had without a model. A
+fit that raises breaks every rule. Another version of condensity is tested by PYTHONPATH=OTHER/src; each line names the commit
+of the package, and a file holds one commit.
 """
 
 import inspect
@@ -29,27 +31,19 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
-from sklearn.covariance import LedoitWolf
-from sklearn.linear_model import Ridge, RidgeCV
-from sklearn.mixture import GaussianMixture
-from sklearn.model_selection import GroupKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 import condensity
 from condensity import JointGMMRegressor, MDNRegressor
 from harness import Benchmark, timed
 from torture import LEVELS, Cell, Rows, choose_cells, draw_test_rows, draw_training_rows
+from trivial import LinearNormal, Marginal, StackedTrivial
 
-MODELS = {"MDN": MDNRegressor, "joint": JointGMMRegressor}
+MODELS = {"MDN": MDNRegressor, "joint": JointGMMRegressor, "trivial": StackedTrivial}
+TRIVIAL = {"marginal": Marginal, "linear": LinearNormal}
 TEST_ROWS = 2000
 
 #: Cells of a larger cost are slow: a network takes half a minute or more.
 SLOW = 2_000_000
-
-#: Smallest standard deviation of the trivial models: without noise rounding would decide how good they are.
-MIN_SD = 0.01
 
 LEVEL = 0.9
 MIN_COVERAGE = 0.75
@@ -58,45 +52,12 @@ WORST_SHOWN = 12
 Record = dict[str, object]
 
 
-# ------------------------------------------------------------------------------------------------------ trivial models
-def folds_of(rows: Rows, most: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Parts of rows by whole groups, at most so many."""
-    n_splits = min(most, rows.groups[-1] + 1)
-    return list(GroupKFold(n_splits).split(rows.X, groups=rows.groups))
-
-
-def marginal_nll(train: Rows, test: Rows) -> float:
-    """NLL of a mixture of normals that ignores X; the number of components and the covariances by held-out rows."""
-
-    def fit(settings: tuple[int, str], y: np.ndarray) -> GaussianMixture:
-        n_components, covariance = min(settings[0], len(y) // 2), settings[1]
-        mixture = GaussianMixture(
-            n_components, covariance_type=covariance, reg_covar=MIN_SD**2, max_iter=50, random_state=0
-        )
-        return mixture.fit(y)
-
-    def held_out(settings: tuple[int, str]) -> float:
-        return sum(fit(settings, train.y[kept]).score(train.y[left]) * len(left) for kept, left in folds_of(train, 3))
-
-    return -fit(max(product((1, 2, 4), ("full", "diag")), key=held_out), train.y).score(test.y)
-
-
-def linear_nll(train: Rows, test: Rows) -> float:
-    """NLL of a normal about a ridge regression, with the shrunken covariance of the errors on held-out rows."""
-    alphas = np.logspace(-3, 5, 17)
-    ridge = make_pipeline(StandardScaler(), RidgeCV(alphas)).fit(train.X, train.y)
-    fixed = make_pipeline(StandardScaler(), Ridge(ridge[-1].alpha_))
-    held_out = cross_val_predict(fixed, train.X, train.y, cv=folds_of(train, 10)).reshape(train.y.shape)
-    covariance = LedoitWolf(assume_centered=True).fit(train.y - held_out).covariance_ + MIN_SD**2 * np.eye(train.cell.q)
-    errors = test.y - ridge.predict(test.X).reshape(test.y.shape)
-    return -float(np.mean(stats.multivariate_normal(cov=covariance).logpdf(errors)))
-
-
 # ---------------------------------------------------------------------------------------------------------------- fits
 def reference_figures(train: Rows, test: Rows) -> Record:
     """NLL of the truth, where it has a density, and of the trivial models on test rows."""
     truth = -float(test.log_density().mean()) if train.cell.has_density else None
-    return {"truth": truth, "marginal": marginal_nll(train, test), "linear": linear_nll(train, test)}
+    trivial = {name: make().fit(train.X, train.y, train.groups) for name, make in TRIVIAL.items()}
+    return {"truth": truth, **{name: -float(model.logpdf(test.X, test.y).mean()) for name, model in trivial.items()}}
 
 
 def model_figures(make_model: type, train: Rows, test: Rows, seed: int) -> Record:
@@ -209,7 +170,7 @@ class Verdict:
     def __str__(self) -> str:
         cell = "".join(f"{self.levels[name]!s:{width}}" for name, width in WIDTHS.items())
         return (
-            f"{self.model:6}{cell}{self.above_trivial:12.3g}{self.above_truth:10.3g}{self.coverage:9.3f}  {self.error}"
+            f"{self.model:9}{cell}{self.above_trivial:12.3g}{self.above_truth:10.3g}{self.coverage:9.3f}  {self.error}"
         )
 
 
@@ -265,21 +226,21 @@ NUMBERS = f"{'cells':>5}{'NLL holds':>10}{'coverage':>10}{'< .75':>8}{'excess':>
 
 def print_summary(run: Benchmark, verdicts: dict[tuple[str, str], Verdict]) -> None:
     """The rule by model, the worst cells, and shares by level."""
-    run.line("\n" + f"{'':22}" + NUMBERS)
+    run.line("\n" + f"{'':25}" + NUMBERS)
     by_model = {model: [each for each in verdicts.values() if each.model == model] for model in MODELS}
     by_model = {model: each for model, each in by_model.items() if each}
     for model, each in by_model.items():
-        run.line(f"{model:22}" + shown(rule(each)), model=model, **rule(each))
+        run.line(f"{model:25}" + shown(rule(each)), model=model, **rule(each))
     for model, each in by_model.items():
         print_worst(run, model, each)
-    run.line(f"{'':26}{NUMBERS}")
+    run.line(f"{'':29}{NUMBERS}")
     for name, levels in LEVELS.items():
         for level, (model, each) in product(levels, by_model.items()):
             those = [verdict for verdict in each if verdict.levels[name] == level]
             if those:
                 label = f"{name}={level}"
                 run.line(
-                    f"{model:6}{label:20}" + shown(rule(those)), model=model, factor=name, level=level, **rule(those)
+                    f"{model:9}{label:20}" + shown(rule(those)), model=model, factor=name, level=level, **rule(those)
                 )
 
 
@@ -301,7 +262,7 @@ def print_comparison(run: Benchmark, before: list[Record], after: list[Record]) 
     fits = [{(r["model"], r["cell"], r["seed"]): r for r in records} for records in (before, after)]
     common = [key for key in fits[0] if key in fits[1]]
     old, new = (verdicts_of([side[key] for key in common]) for side in fits)
-    run.line(f"\n{len(common)} fits that both have\n{'':33}{NUMBERS}")
+    run.line(f"\n{len(common)} fits that both have\n{'':36}{NUMBERS}")
     for model, (name, levels) in product(MODELS, {"": ("",), **LEVELS}.items()):
         for level in levels:
             keys = [
@@ -309,7 +270,7 @@ def print_comparison(run: Benchmark, before: list[Record], after: list[Record]) 
             ]
             for label, side in {"before": old, "after": new}.items() if keys else ():
                 numbers, title = rule([side[key] for key in keys]), f"{name}={level}" if name else "all"
-                run.line(f"{model:6}{title:20}{label:7}" + shown(numbers), model=model, of=title, side=label, **numbers)
+                run.line(f"{model:9}{title:20}{label:7}" + shown(numbers), model=model, of=title, side=label, **numbers)
     change = {key: finite(new[key].above_trivial) - finite(old[key].above_trivial) for key in old}
     for title, sign in {"better": 1, "worse": -1}.items():
         run.line(f"\n{title} by most: before, after\n{HEADER}")
@@ -343,14 +304,18 @@ def main() -> None:
     run.option("--cells", default="60", help="number of cells, or 'all'; the covering design is never cut short")
     run.option("--where", nargs="*", default=[], metavar="FACTOR=LEVELS", help="only these levels, as in n=10,20 q=1")
     run.option("--seeds", type=int, default=1)
-    run.option("--models", default=",".join(MODELS))
+    run.option("--models", default="MDN,joint", help=f"of {', '.join(MODELS)}")
     run.option("--max-seconds", type=float, default=np.inf, help="start no further cell after so long")
     run.option("--skip-slow", action="store_true", help="leave out cells in which a fit takes half a minute or more")
     run.option("--out", type=Path, help="file of the fits, continued if it exists (default: beside --json)")
     run.option(
         "--compare", nargs=2, type=Path, metavar=("BEFORE", "AFTER"), help="two files of --out; nothing is fitted"
     )
+    run.option("--show", type=Path, metavar="FILE", help="the summary of a file of --out; nothing is fitted")
     with run as options:
+        if options.show:
+            print_summary(run, verdicts_of(read(options.show)))
+            return
         if options.compare:
             print_comparison(run, *map(read, options.compare))
             return
