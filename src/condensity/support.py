@@ -28,7 +28,7 @@ from scipy.special import expit, log_expit
 
 from condensity import em
 from condensity.compute import AUTO, Compute
-from condensity.data.splitting import N_FOLDS, fold_splits, held_out_splits
+from condensity.data.splitting import N_FOLDS, RowSplitter, fold_splits, held_out_splits
 from condensity.distributions import Mixture
 from condensity.engines.types import TrainingRows
 from condensity.models.inputs import HELD_OUT_SHARE, InputDensity, fit_density, mixture_of
@@ -257,7 +257,7 @@ def calibration_scores(
         kept, out = split
         return refit(kept).scores(rows.x[out], compute=compute.one_thread)
 
-    splits = _calibration_splits(len(rows.x), rng)
+    splits = _calibration_splits(len(rows.x), rng, rows.splitter)
     scores = em.in_threads(score, splits, compute.n_threads, Monitor())
     return np.concatenate(scores), rows.weight[np.concatenate([out for _, out in splits])]
 
@@ -284,7 +284,7 @@ def fit_support(
     compute : Compute
     """
     x = np.clip(np.asarray(rows.x, dtype=float), -MAX_DISTANCE, MAX_DISTANCE)
-    density, refit = fit_density(x, rows.weight, np.flatnonzero(varying), held_out, rng, compute)
+    density, refit = fit_density(x, rows.weight, np.flatnonzero(varying), held_out, rng, compute, rows.splitter)
     clipped = rows._replace(x=x)
     if len(density.columns):
         scores, weight = calibration_scores(density, refit, clipped, rng, held_out=held_out, compute=compute)
@@ -308,8 +308,10 @@ def why_unavailable(d: int) -> str | None:
     return f"X has {d} columns, and a density of more than {MAX_COLUMNS} is not worth its time"
 
 
-def _calibration_splits(n: int, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
+def _calibration_splits(
+    n: int, rng: np.random.Generator, splitter: RowSplitter | None
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """Pairs (kept, out) of row indices: five folds, or one part of long tables."""
     if n < CROSS_FIT_ROWS:
-        return fold_splits(n, min(N_FOLDS, n), rng)
-    return held_out_splits(n, HELD_OUT_SHARE, rng)
+        return fold_splits(n, min(N_FOLDS, n), rng, splitter)
+    return held_out_splits(n, HELD_OUT_SHARE, rng, splitter)

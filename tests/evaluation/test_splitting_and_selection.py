@@ -3,11 +3,20 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from condensity import JointGMMRegressor
-from condensity.data.splitting import MIN_HELD_OUT_ROWS, MIN_ROWS_FOR_ONE_SPLIT, N_FOLDS, held_out_splits
+from condensity.data.splitting import (
+    MIN_HELD_OUT_ROWS,
+    MIN_ROWS_FOR_ONE_SPLIT,
+    N_FOLDS,
+    GivenSplitter,
+    GroupSplitter,
+    fold_splits,
+    held_out_splits,
+)
 from condensity.datasets.synthetic import make_cross
 from condensity.em.sweep import MAX_SCORE_LOSS, SIZES, candidate_sizes, sweep
 from condensity.evaluation.selection import select_n_components
@@ -104,3 +113,46 @@ def test_sizes_are_chosen_for_any_estimator_through_a_pipeline():
     assert direct.table["score"][1] > direct.table["score"][0] + 0.2
     with pytest.raises(ValueError, match="sizes must hold"):
         select_n_components(pipeline, frame, problem.y, sizes=[])
+
+
+# ------------------------------------------------------------------------------------------------- rows that belong together
+def sides_share_no_group(splits, groups):
+    return all(not set(groups[kept]) & set(groups[out]) and len(kept) and len(out) for kept, out in splits)
+
+
+@pytest.mark.parametrize("n_groups", [2, 3, 40, MIN_ROWS_FOR_ONE_SPLIT, 1000])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_groups_are_never_on_both_sides(n_groups, seed):
+    rng = np.random.default_rng(seed)
+    groups = rng.permutation(np.repeat(np.arange(n_groups), rng.integers(1, 20, n_groups)))
+    splitter = GroupSplitter(groups)
+    held_out = held_out_splits(len(groups), 0.15, rng, splitter)
+    assert sides_share_no_group(held_out, groups)
+    assert len(held_out) == (1 if n_groups >= MIN_ROWS_FOR_ONE_SPLIT else min(N_FOLDS, n_groups))
+    folds = fold_splits(len(groups), 7, rng, splitter)
+    assert len(folds) == 7
+    assert sides_share_no_group(folds, groups)
+    assert sorted(np.concatenate([out for _, out in folds[: min(N_FOLDS, n_groups)]])) == list(range(len(groups)))
+    some = rng.choice(len(groups), len(groups) // 2, replace=False)
+    part = splitter.take(some)
+    assert part is None or sides_share_no_group(part.held_out(0.15, rng), groups[some])
+
+
+def test_groups_of_one_row_are_split_as_evenly_as_rows():
+    rng = np.random.default_rng(0)
+    ((kept, out),) = GroupSplitter(np.arange(1000)).held_out(0.15, rng)
+    assert (len(kept), len(out)) == (850, 150)
+    folds = GroupSplitter(np.arange(103)).folds(5, rng)
+    assert sorted(len(out) for _, out in folds) == [20, 20, 21, 21, 21]
+
+
+def test_given_splits_are_used_as_they_are_and_restricted_to_some_of_the_rows():
+    n, rng = 60, np.random.default_rng(0)
+    own = list(TimeSeriesSplit(3).split(np.zeros(n)))
+    splitter = GivenSplitter.of(own, n)
+    for mine, theirs in zip(splitter.held_out(0.5, rng), own, strict=True):
+        assert all(np.array_equal(*pair) for pair in zip(mine, theirs, strict=True))
+    assert [len(out) for _, out in splitter.folds(5, rng)] == [15] * 5
+    assert splitter.take(own[0][0]) is None  # the rows that the first split keeps are on one side of all
+    (kept, out), *rest = splitter.take(np.arange(n) % 2 == 0).held_out(0.5, rng)
+    assert (kept.max(), out.min(), len(rest)) == (7, 8, 2)

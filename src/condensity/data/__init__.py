@@ -7,7 +7,7 @@ from condensity.data.checks import (
     warn_about_oddities,
     warn_about_outliers,
 )
-from condensity.data.columns import RawTable, read_numbers, read_table, read_target
+from condensity.data.columns import RawTable, is_missing, read_numbers, read_table, read_target
 from condensity.data.frame import is_frame, take_rows
 from condensity.data.schema import Schema
 
@@ -16,6 +16,7 @@ __all__ = [
     "RawTable",
     "Schema",
     "is_frame",
+    "is_missing",
     "read_numbers",
     "read_table",
     "read_target",

@@ -301,7 +301,7 @@ def _from_objects(what: str, values: Sequence[Any] | np.ndarray, dtype: object) 
     place: dict[str, int] = {}
     result, n_texts, n_numbers = np.full(len(values), np.nan), 0, 0
     for i, value in enumerate(values):
-        if _is_missing(value):
+        if is_missing(value):
             continue
         if isinstance(value, (str, bytes)):
             n_texts += 1
@@ -318,7 +318,8 @@ def _from_objects(what: str, values: Sequence[Any] | np.ndarray, dtype: object) 
     return _coded(result, list(place), False) if n_texts else _Column(result, None)
 
 
-def _is_missing(value: object) -> bool:
+def is_missing(value: object) -> bool:
+    """Whether a Python `value` is a missing one: None, NaN, NaT or NA."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     return isinstance(value, float) and value != value

@@ -79,7 +79,7 @@ class Run:
             seeds = rng.integers(2**64, dtype=np.uint64, size=len(splits)).tolist()
         self._n_rows, self._n_members, self.max_steps = len(rows.y), len(splits), plan.max_steps
         self._run = _native.TrainingRun(
-            _describe(network), _plan(plan), *(_float32(part) for part in (parameters, *rows)),
+            _describe(network), _plan(plan), *(_float32(part) for part in (parameters, *rows[:4])),
             [_index(split.kept) for split in splits], [_index(split.held_out) for split in splits], seeds, threads,
         )  # fmt: skip
         self.advance, self.save = self._run.advance, self._run.save

@@ -70,6 +70,8 @@ class TrainingRows(NamedTuple):
         With mean one.
     offset : ndarray (n, head width), optional
         Added to the output of the network's linear head, before its nonlinearities.
+    splitter : condensity.data.splitting.RowSplitter, optional
+        Splits of rows that are not independent; lost where rows of another table follow.
 
     Examples
     --------
@@ -82,11 +84,13 @@ class TrainingRows(NamedTuple):
     y: np.ndarray
     weight: np.ndarray
     offset: np.ndarray | None = None
+    splitter: Any = None
 
     def take(self, index: Sequence[int] | np.ndarray | slice) -> "TrainingRows":
         """The rows at `index`, positions (m,) or a slice."""
         offset = None if self.offset is None else self.offset[index]
-        return TrainingRows(self.x[index], self.y[index], self.weight[index], offset)
+        splitter = None if self.splitter is None else self.splitter.take(index)
+        return TrainingRows(self.x[index], self.y[index], self.weight[index], offset, splitter)
 
     def followed_by(self, other: "TrainingRows") -> "TrainingRows":
         """These rows, then those of `other`.

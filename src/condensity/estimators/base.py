@@ -19,6 +19,7 @@ from condensity.engines.types import TrainingRows
 from condensity.estimators import reading
 from condensity.estimators.callbacks import begin_fit, progress_hook
 from condensity.estimators.fitted_joint import FittedJoint
+from condensity.estimators.row_splits import read_splitter
 from condensity.evaluation.diagnostics import gather_evidence
 from condensity.fallback import Fallback, fit_fallback
 from condensity.models import ConditionalModel, FitReport, FitTask
@@ -28,7 +29,7 @@ from condensity.support import NoSupport, SupportModel, fit_support, rows_for_su
 from condensity.warning import warn_user
 
 #: Hyper-parameters that belong to a session and not to a model; a loaded model has their defaults.
-OF_THE_SESSION = ("callback", "checkpoint")
+OF_THE_SESSION = ("callback", "checkpoint", "cv")
 
 #: Learned parts of a model, as files hold them → attributes of the estimator.
 PARTS = {part: f"{part}_" for part in ("encoder", "target", "model", "fallback", "support", "report")}
@@ -64,6 +65,7 @@ class AbstractDensityRegressor(FittedJoint, CallbackSupportMixin, RegressorMixin
     fallback_: Fallback | None
     support_: SupportModel | NoSupport
     report_: FitReport
+    cv: Any = None
     callback: Callable[[Progress], object] | None
     categorical_features: Any
     fallback: str | None = None
@@ -109,7 +111,14 @@ class AbstractDensityRegressor(FittedJoint, CallbackSupportMixin, RegressorMixin
     # ----------------------------------------------------------------------------------------------------- fitting
     @with_callbacks
     def fit(
-        self, X: Any, y: Any, sample_weight: npt.ArrayLike | None = None, *, X_val: Any = None, y_val: Any = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        groups: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
     ) -> Self:
         """Fit the conditional density of y given X.
 
@@ -121,8 +130,11 @@ class AbstractDensityRegressor(FittedJoint, CallbackSupportMixin, RegressorMixin
             Finite numbers; predictions take its shape, and column names, if any, name the outputs of distributions.
         sample_weight : array-like (n,), optional
             Not negative; a weight of 0 is the same as an absent row.
+        groups : array-like (n,) of hashable labels, optional
+            Rows that belong together, such as the visits of a patient, where predictions are for other patients: rows of the
+            same label are never on both sides of a split. Splits are of groups, in five folds if there are fewer than 300.
         X_val, y_val : array-like (v, d), (v,) or (v, q), optional
-            Your own validation rows, for time-ordered or grouped data: they replace the random split.
+            Your own validation rows: they replace the splits that choose by held-out rows, and calibrate `support`.
 
         Returns
         -------
@@ -131,14 +143,16 @@ class AbstractDensityRegressor(FittedJoint, CallbackSupportMixin, RegressorMixin
         Raises
         ------
         ValueError
-            For bad hyper-parameters and bad data, naming the argument and the column.
+            For bad hyper-parameters and bad data, naming the argument and the column; for `cv` with X_val and y_val; for splits
+            of `cv` that have rows of a group on both sides.
 
         Warns
         -----
         ConvergenceWarning
             When the fit did not converge; at Ctrl-C too, which keeps the best model so far, if there is one.
         UserWarning
-            For constant or repeated columns, a constant target, mostly repeated rows, and targets far from the rest.
+            For constant or repeated columns, a constant target, mostly repeated rows, and targets far from the rest; and for rows
+            that seem to belong together, where neither `groups`, `cv` nor X_val is given.
         """
         earlier = self._learned() if getattr(self, "warm_start", False) and self.__sklearn_is_fitted__() else None
         self._forget(keep_features=earlier is not None)
@@ -146,6 +160,7 @@ class AbstractDensityRegressor(FittedJoint, CallbackSupportMixin, RegressorMixin
         context = begin_fit(self, X, y)
         encoder, target, rows, weights = self._encode_training_data(X, y, sample_weight, earlier)
         validation = self._encode_validation_data(X_val, y_val, encoder, target)
+        rows = rows._replace(splitter=read_splitter(self.cv, X, y, groups, weights, validated=validation is not None))
         rows_of_support = self._rows_for_support(rows)
         task = FitTask(
             as_generator(self.random_state, "fit"),

@@ -16,6 +16,7 @@ COMMON: dict[str, list[Any]] = {
     "support_model": [StrOptions({"auto"}), None],
     "fallback": [StrOptions({"auto"}), None],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "cv": ["cv_object"],
     "engine": [str],
     "random_state": ["random_state", np.random.Generator],
     "n_jobs": [Integral, None],

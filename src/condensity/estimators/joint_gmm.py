@@ -13,10 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 from condensity import em, engines
 from condensity._sklearn_compat import Interval, StrOptions, validate_params
 from condensity.data.encoders import InputEncoder
-from condensity.data.splitting import held_out_splits
+from condensity.data.splitting import RowSplit, held_out_splits
 from condensity.distributions import Mixture, arguments
 from condensity.em.component_search import ComponentSearch
-from condensity.engines.types import TrainingRows
+from condensity.engines.types import TrainingRows, all_rows
 from condensity.estimators import reading
 from condensity.estimators.base import AbstractDensityRegressor
 from condensity.estimators.constraints import COMMON
@@ -56,6 +56,9 @@ class JointGMMRegressor(AbstractDensityRegressor):
         Starts; the best objective is kept.
     validation_fraction : float
         Share of the rows held out in the sweep (50 at least; five folds below 300 rows). The final fit uses all rows.
+    cv : int, splitter of scikit-learn, iterable of (train, test), or None
+        Splits in place of the built-in ones, such as `TimeSeriesSplit()` for rows in order of time; an int is a number of folds
+        in row order, or of the `groups` of `fit`.
     categorical_features : 'from_dtype' or array-like (c,) of str, int or bool
         Columns of X that are categories, in addition to those with a categorical or text dtype: 'category' and text of pandas,
         Categorical, Enum and String of polars, dictionary and text of Arrow. A missing value is a level of its own. A level
@@ -134,6 +137,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
         tol: float = 1e-4,
         n_init: int = 1,
         validation_fraction: float = 0.15,
+        cv: Any = None,
         categorical_features: Any = "from_dtype",
         y_transform: Any = None,
         support_model: str | None = "auto",
@@ -154,6 +158,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
         self.tol = tol
         self.n_init = n_init
         self.validation_fraction = validation_fraction
+        self.cv = cv
         self.categorical_features = categorical_features
         self.y_transform = y_transform
         self.support_model = support_model
@@ -330,7 +335,9 @@ class JointGMMRegressor(AbstractDensityRegressor):
                 settings, z, rows.weight, d, criterion=self.criterion, compute=task.compute, monitor=task.monitor
             )
             held_out = None if task.validation is None else np.column_stack([task.validation.x, task.validation.y])
-            splits = self._splits(len(z), held_out, task.rng)
+            splits: list[RowSplit] = [all_rows(len(z))]
+            if held_out is None and self.criterion != "bic":
+                splits = held_out_splits(len(z), self.validation_fraction, task.rng, rows.splitter)
             n_components, start, log_density, selection = search.best_size(splits, held_out, task.rng)
             partial_fits = search.cross_fits[n_components]
             candidates = [dict(zip(selection, values, strict=True)) for values in zip(*selection.values(), strict=True)]
@@ -345,7 +352,8 @@ class JointGMMRegressor(AbstractDensityRegressor):
         if self.fallback is None:
             return model, report
         if partial_fits is None or self.criterion == "bic":
-            splits = held_out_splits(len(z), self.validation_fraction, as_generator(self.random_state, "fallback"))
+            rng = as_generator(self.random_state, "fallback")
+            splits = held_out_splits(len(z), self.validation_fraction, rng, rows.splitter)
             return model, replace(report, cross_fits=model.cross_fits(rows, splits, task))
         return model, replace(report, cross_fits=[model.cross_fit(rows, *each, task) for each in partial_fits])
 
@@ -384,11 +392,3 @@ class JointGMMRegressor(AbstractDensityRegressor):
 
     def _settings(self) -> em.Settings:
         return em.Settings(**{field.name: getattr(self, field.name) for field in fields(em.Settings)})
-
-    def _splits(
-        self, n: int, held_out: np.ndarray | None, rng: np.random.Generator
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Pairs (kept, held-out) of row indices; all rows are kept where nothing is to be held out of them."""
-        if held_out is not None or self.criterion == "bic":
-            return [(np.arange(n), np.arange(0))]
-        return held_out_splits(n, self.validation_fraction, rng)

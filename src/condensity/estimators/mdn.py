@@ -57,6 +57,9 @@ class MDNRegressor(AbstractDensityRegressor):
         cross-validation; below 20, one normal with a linear mean is fitted.
     validation_fraction : float
         Share of the rows held out; 50 rows at least.
+    cv : int, splitter of scikit-learn, iterable of (train, test), or None
+        Splits in place of the built-in ones, such as `TimeSeriesSplit()` for rows in order of time; an int is a number of folds
+        in row order, or of the `groups` of `fit`. Members of an ensemble take splits in turn.
     n_iter_no_change : int
         Checks without improvement before stopping; the cosine's first quarter is always run.
     tol : float
@@ -177,6 +180,7 @@ class MDNRegressor(AbstractDensityRegressor):
         max_iter: int | str = "auto",
         early_stopping: bool = True,
         validation_fraction: float = 0.15,
+        cv: Any = None,
         n_iter_no_change: int = 8,
         tol: float = 1e-4,
         weight_decay: float | str = "auto",
@@ -209,6 +213,7 @@ class MDNRegressor(AbstractDensityRegressor):
         self.max_iter = max_iter
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
+        self.cv = cv
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.weight_decay = weight_decay

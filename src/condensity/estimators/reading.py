@@ -46,6 +46,11 @@ class Weights(NamedTuple):
     present: np.ndarray | None
     values: np.ndarray
 
+    @property
+    def n_rows(self) -> int:
+        """Number of all rows, n."""
+        return len(self.values) if self.present is None else len(self.present)
+
     def select(self, rows: np.ndarray) -> np.ndarray:
         """Those of the rows (n, …) that are used."""
         return rows if self.present is None else rows[self.present]

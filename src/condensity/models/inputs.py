@@ -1,6 +1,6 @@
 """Density of the inputs, p̂(x), in standardised units: a Gaussian mixture, its size chosen by held-out rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 
 from condensity import em
 from condensity.compute import AUTO, Compute
-from condensity.data.splitting import held_out_splits
+from condensity.data.splitting import RowSplitter, held_out_splits
 from condensity.distributions import Mixture
 from condensity.em.sweep import candidate_sizes, sweep
 from condensity.monitor import Monitor
@@ -114,11 +114,13 @@ def fit_density(
     held_out: np.ndarray | None,
     rng: np.random.Generator,
     compute: Compute,
+    splitter: RowSplitter | None = None,
 ) -> tuple[InputDensity, Callable[[np.ndarray], InputDensity]]:
     """The density of all rows of x (n, d), and a function that fits it to the rows at some positions.
 
     The mixture is over the `columns` (c,), its rows count by `weight` (n,), and its size is chosen on standardised rows
-    `held_out` (v, d) or, for None, by splits drawn by `rng`; all of it runs on `compute`.
+    `held_out` (v, d) or, for None, by splits drawn by `rng`, those of the `splitter` if rows are not independent; all of it
+    runs on `compute`.
     """
     if not len(columns):
         point = em.GaussianMixtureParameters(np.ones(1), np.empty((1, 0)), np.empty((1, 0, 0)))
@@ -126,7 +128,8 @@ def fit_density(
         return density, lambda _: density
     z = x[:, columns]
     others = None if held_out is None else np.asarray(held_out, dtype=float)[:, columns]
-    spec, start = _best_start(z, weight, others, rng, compute)
+    splits = None if held_out is not None else held_out_splits(len(z), HELD_OUT_SHARE, rng, splitter)
+    spec, start = _best_start(z, weight, splits, others, rng, compute)
 
     def fit(some: Any, start: em.GaussianMixtureParameters) -> InputDensity:
         return InputDensity(fit_again(z[some], weight[some], start, spec, compute=compute), columns, spec)
@@ -158,11 +161,16 @@ def fit_again(
 
 
 def _best_start(
-    z: np.ndarray, weight: np.ndarray, held_out: np.ndarray | None, rng: np.random.Generator, compute: Compute
+    z: np.ndarray,
+    weight: np.ndarray,
+    splits: Sequence[tuple[Any, Any]] | None,
+    held_out: np.ndarray | None,
+    rng: np.random.Generator,
+    compute: Compute,
 ) -> tuple[em.CovarianceSpec, em.GaussianMixtureParameters]:
     """Covariance type and parameters of the mixture that is best on held-out rows."""
     n, d = z.shape
-    splits = [(np.arange(n), None)] if held_out is not None else held_out_splits(n, HELD_OUT_SHARE, rng)
+    splits = splits or [(np.arange(n), None)]
     fewest = min(len(kept) for kept, _ in splits)
     sizes = candidate_sizes(fewest, FEW_SIZES if d == 1 and n < FEW_ROWS else SIZES)
     kinds = ("full",) if d <= MAX_FULL_COLUMNS else ("tied", "diag")

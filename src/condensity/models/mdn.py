@@ -130,7 +130,8 @@ def gaussian_init_fitter(
             start, size = None, int(n_components)
         else:
             search = ComponentSearch(settings, z, rows.weight, d, compute=compute)
-            size, start, _, _ = search.best_size(held_out_splits(len(z), validation_fraction, rng), None, rng)
+            splits = held_out_splits(len(z), validation_fraction, rng, rows.splitter)
+            size, start, _, _ = search.best_size(splits, None, rng)
         joint = em.fit_joint(settings, z, rows.weight, size, rng, start=start, compute=compute)
         return FittedGaussianInit(joint.parameters, d)
 

@@ -33,7 +33,8 @@ def fingerprint(engine: Engine, settings: Settings, tables: Sequence[TrainingRow
     if engine.source_hash is None:
         raise ValueError(f"checkpoint needs the native engine; the {engine.name} engine cannot be resumed.")
     digest = hashlib.sha256(f"{engine.source_hash} {settings}".encode())
-    for part in (*(column for table in tables for column in table), start):
+    splits = [array for table in tables if table.splitter is not None for array in table.splitter.arrays()]
+    for part in (*(column for table in tables for column in table[:4]), *splits, start):
         if part is not None:
             digest.update(np.ascontiguousarray(part).tobytes())
     return digest.hexdigest()

@@ -75,7 +75,7 @@ def _fit_linear(rows: TrainingRows, rng: np.random.Generator) -> MDNFit:
     unscored = np.full(len(rows.y), np.nan)
     cross_fits = [
         NetworkCrossFit(kept, out, rows.take(out), fit_linear_gaussian(rows.take(kept))[0], None)
-        for kept, out in fold_splits(len(rows.y), N_FOLDS, rng)
+        for kept, out in fold_splits(len(rows.y), N_FOLDS, rng, rows.splitter)
         if len(kept)
     ]
     return MDNFit(theta[None], network, True, describe_linear(rows), 1, no_history, unscored, cross_fits=cross_fits)
@@ -112,13 +112,13 @@ def _fit_validated(race: CandidateRace, validation: TrainingRows | None) -> MDNF
 
 def _splits(race: CandidateRace, validation: TrainingRows | None) -> list[Split]:
     """A split for each member; the caller's validation rows are appended to the race's table."""
-    settings, n = race.settings, len(race.rows.y)
+    settings, n, splitter = race.settings, len(race.rows.y), race.rows.splitter
     if validation is not None:
         race.table = race.rows.followed_by(validation._replace(x=limit_inputs(validation.x)))
         return [Split(np.arange(n), np.arange(n, len(race.table.y)))] * settings.n_members
     if settings.n_members > 1:
-        return [Split(*pair) for pair in fold_splits(n, settings.n_members, race.rng)]
-    return [Split(*pair) for pair in held_out_splits(n, settings.validation_fraction, race.rng)]
+        return [Split(*pair) for pair in fold_splits(n, settings.n_members, race.rng, splitter)]
+    return [Split(*pair) for pair in held_out_splits(n, settings.validation_fraction, race.rng, splitter)]
 
 
 def _gaussian_init_alone(

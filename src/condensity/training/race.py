@@ -71,8 +71,8 @@ class Candidate:
 
     @property
     def n_kept(self) -> int:
-        """Rows that a member trains on."""
-        return len(self.splits[0].kept)
+        """Rows that a member trains on, on average."""
+        return rows_of_a_member(self.splits)
 
     @property
     def training(self) -> TrainingResult:
@@ -84,6 +84,11 @@ class Candidate:
         history = self.run.history
         pairs = zip(history["step"], history["validation_nll"], strict=True)
         return min((loss for at, loss in pairs if at <= step and not np.isnan(loss)), default=np.inf)
+
+
+def rows_of_a_member(splits: list[Split]) -> int:
+    """Rows that a member trains on, on average over the `splits`, rounded down."""
+    return sum(len(split.kept) for split in splits) // len(splits)
 
 
 class CandidateRace:
@@ -208,12 +213,14 @@ class CandidateRace:
             return None if earlier is None else [earlier[j % len(earlier)] for j in range(len(splits))]
         if self.fit_gaussian_init is None:
             return None
-        gaussian_inits = fit_gaussian_inits(self.fit_gaussian_init, self.table, splits, self.rng)
+        gaussian_inits = fit_gaussian_inits(self.fit_gaussian_init, self.rows, splits, self.rng)
         self.settings = replace(self.settings, n_components=gaussian_inits[0].n_components)
         return gaussian_inits
 
     def _prepare(self, encoding: str | None, network: Network, splits: list[Split]) -> Candidate:
-        plan = make_plan(self.settings, self.rows, len(splits[0].kept), max(len(split.held_out) for split in splits))
+        plan = make_plan(
+            self.settings, self.rows, rows_of_a_member(splits), max(len(split.held_out) for split in splits)
+        )
         parameters = self._initial_parameters(network, len(splits))
         start_run = engines.operation("train", self.compute)
         run = start_run(parameters, network, plan, self.rng, self.table, splits)

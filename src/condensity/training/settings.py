@@ -133,13 +133,14 @@ def _column_edges(column: np.ndarray, bins: int) -> np.ndarray:
 def make_plan(settings: Settings, rows: TrainingRows, n_kept: int, n_held_out: int = 0) -> TrainingPlan:
     """Resolve the 'auto' choices of `settings` about training on `n_kept` of the `rows`, with `n_held_out` for validation."""
     (n, d), q = rows.x.shape, rows.y.shape[1]
+    n_units = n if rows.splitter is None else rows.splitter.n_units
     solver = settings.solver
     if solver == "auto":
         solver = "schedule_free_adamw" if d == 1 else "adamw"
     traits = SOLVERS[solver]
     rate = settings.learning_rate_init
     if rate == "auto":
-        rate = traits.rate_for(n)
+        rate = traits.rate_for(n_units)
     batch_size = settings.batch_size
     if batch_size == "auto":
         batch_size = _batch(n, d)
@@ -150,7 +151,11 @@ def make_plan(settings: Settings, rows: TrainingRows, n_kept: int, n_held_out: i
     horizon = max_steps if traits.is_annealed else 0
     # A check costs a third of a training step per row: at most about a sixth of the time goes into checks.
     check_every = max(25, min(horizon // 60, 500), -(-2 * n_held_out // batch_size))
-    spread = settings.noise * n ** (-1.0 / (4 + d + q))
+    patience = settings.n_iter_no_change
+    if n_units < n:  # what rows of a group share is learned within a few steps: more checks, the same patience in steps
+        often = max(5, -(-n_held_out // batch_size))
+        check_every, patience = min(often, check_every), patience * max(1, check_every // often)
+    spread = settings.noise * n_units ** (-1.0 / (4 + d + q))
     return TrainingPlan(
         solver=solver,
         learning_rate=float(rate),
@@ -159,13 +164,13 @@ def make_plan(settings: Settings, rows: TrainingRows, n_kept: int, n_held_out: i
         batch_size=batch_size,
         max_steps=max_steps,
         check_every=check_every if settings.early_stopping else max(1, max_steps // 40),
-        patience=settings.n_iter_no_change,
+        patience=patience,
         min_steps=horizon // 4,
         tolerance=settings.tol,
         weight_decay=traits.weight_decay if settings.weight_decay == "auto" else float(settings.weight_decay),
         penalty=Penalty(
             hinge=0.0 if _log_reach(rows) else HINGE * settings.scale_prior,
-            lognormal=LOGNORMAL * min(1.0, (1000.0 / n) ** 2) * settings.scale_prior,
+            lognormal=LOGNORMAL * min(1.0, (1000.0 / n_units) ** 2) * settings.scale_prior,
             loss_cap=ROW_LOSS_CAP * q if robust else np.inf,
         ),
         max_gradient_norm=MAX_GRADIENT_NORM if robust else np.inf,
