@@ -274,6 +274,7 @@ def test_any_library_may_ask_a_model_that_was_fitted_from_another(model):
         np.testing.assert_array_equal(model.predict(frame), expected)
 
 
+@pytest.mark.filterwarnings("ignore:b seems to be a function of X without noise:UserWarning")
 def test_y_may_come_from_any_library(model):
     expected = clone(model).fit(PANDAS, Y).predict(PANDAS)
     for y in (pd.Series(Y, name="weight"), pl.Series("weight", Y), pa.array(Y), pa.chunked_array([Y[:9], Y[9:]])):

@@ -129,7 +129,8 @@ def test_duplicated_columns_are_survived_and_named(model):
 @pytest.mark.trap(9)
 def test_a_noise_free_target_is_bounded_by_the_floor_on_sigma(model):
     y = np.sin(X2[:, 0])
-    model.fit(X2, y)
+    with pytest.warns(UserWarning, match="without noise"):
+        model.fit(X2, y)
     assert_finite(model, X2, y)
     assert model.predict_dist(X2).scales.min() > 1e-4 * y.std()
 

@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from condensity import JointGMMRegressor, MDNRegressor, load
+from condensity.data.noise import MIN_NOISE, noise_at_most
 from condensity.data.scaling import log_reach
 from condensity.models.stacking import convex_weights
 
@@ -191,3 +192,33 @@ def test_intervals_hold_for_new_patients_with_groups(model, seed):
     # Ten seeds: network .77 to .93, joint mixture .82 to .91; .43 to .50 and .13 to .24 without groups. 60 patients leave
     # ± 1/√60 of doubt.
     assert 0.9 - (0.03 + 60**-0.5) <= ((low <= truth) & (truth <= high)).mean() <= 0.97
+
+
+# ------------------------------------------------------------------------------------------------ targets without noise
+def smooth(n, noise, d=2):
+    """Standardised inputs of which one matters, and a sine of it with that much noise."""
+    rng = np.random.default_rng(n)
+    x = rng.standard_normal((n, d))
+    return x, np.sin(2 * x[:, :1]) + noise * rng.standard_normal((n, 1))
+
+
+@pytest.mark.parametrize("n", [300, 5000])
+def test_noise_is_told_from_a_smooth_function(n):
+    # A surface through rows with noise has noise too: at left-out rows the two add up, to less than three times the noise.
+    assert noise_at_most(*smooth(n, 0.0, d=1))[0] < MIN_NOISE
+    for noise in (0.003, 0.01, 0.1):
+        assert 0.8 * noise < noise_at_most(*smooth(n, noise, d=1))[0] < 3 * noise
+
+
+def test_what_only_looks_free_of_noise_is_not_warned_of():
+    rng = np.random.default_rng(0)
+    x, y = smooth(400, 0.1)
+    for inputs, targets in [
+        (np.repeat(x, 2, axis=0), np.repeat(y, 2, axis=0)),  # copies predict each other
+        (x, np.round(y, 1)),  # the steps are the noise
+        (x, np.where(x[:, :1] > 1, y, 0.0)),  # mostly one value
+        (x, np.sign(x[:, :1])),
+        (x[:30], np.sin(x[:30, :1])),  # too few
+        (x, np.abs(x[:, :1]) * rng.standard_normal((400, 1))),
+    ]:
+        assert noise_at_most(inputs, targets)[0] > 10 * MIN_NOISE

@@ -243,7 +243,11 @@ def test_a_wild_row_of_several_outputs_leaves_the_others_alone(wild):
 
 
 @pytest.mark.trap(8, 9)
-@pytest.mark.filterwarnings("ignore:Column 1 of y is constant:UserWarning", "ignore:.*Reached max_iter")
+@pytest.mark.filterwarnings(
+    "ignore:Column 1 of y is constant:UserWarning",
+    "ignore:y1 seems to be:UserWarning",
+    "ignore:.*Reached max_iter",
+)
 @pytest.mark.parametrize("kind", ["constant", "copy", "noise-free"])
 def test_degenerate_outputs_have_finite_densities(kind):
     x, y, _ = correlated(300)

@@ -13,6 +13,7 @@ from sklearn.utils import Tags
 from condensity._sklearn_compat import CallbackSupportMixin, check_parameters, with_callbacks
 from condensity.data import Schema, warn_about_oddities, warn_about_outliers
 from condensity.data.encoders import InputEncoder, TargetEncoder, transformed
+from condensity.data.noise import warn_about_missing_noise
 from condensity.data.scaling import Standardizer
 from condensity.distributions.transforms import make_transform
 from condensity.engines.types import TrainingRows
@@ -151,8 +152,8 @@ class AbstractDensityRegressor(FittedJoint, CallbackSupportMixin, RegressorMixin
         ConvergenceWarning
             When the fit did not converge; at Ctrl-C too, which keeps the best model so far, if there is one.
         UserWarning
-            For constant or repeated columns, a constant target, mostly repeated rows, and targets far from the rest; and for rows
-            that seem to belong together, where neither `groups`, `cv` nor X_val is given.
+            For constant or repeated columns, a constant target or one without noise, mostly repeated rows, and targets far
+            from the rest; and for rows that seem to belong together, where neither `groups`, `cv` nor X_val is given.
         """
         earlier = self._learned() if getattr(self, "warm_start", False) and self.__sklearn_is_fitted__() else None
         self._forget(keep_features=earlier is not None)
@@ -215,6 +216,7 @@ class AbstractDensityRegressor(FittedJoint, CallbackSupportMixin, RegressorMixin
             encoder.standardize(inputs, dtype), target.scaler.transform(u), weights.values.astype(dtype, copy=False)
         )
         warn_about_outliers(rows.y)
+        warn_about_missing_noise(rows.x, rows.y, target.output_names)
         return encoder, target, rows, weights
 
     def _encode_validation_data(
