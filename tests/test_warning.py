@@ -19,7 +19,7 @@ from condensity.warning import warn_user
 
 X = np.random.default_rng(0).normal(size=(120, 2))
 X[:, 1] = 1.0
-Y = X[:, 0] ** 2
+Y = X[:, 0] ** 2 + 0.1 * np.random.default_rng(1).normal(size=120)
 FEW = {"n_components": 2, "max_iter": 3, "support_model": None}  # too few iterations: a ConvergenceWarning too
 
 
