@@ -80,7 +80,13 @@ class ComponentSearch:
         self.cross_fits: dict[int, list[PartialFit]] = {}  # by size
 
     def best_size(
-        self, splits: Sequence[tuple[np.ndarray, np.ndarray]], held_out: np.ndarray | None, rng: np.random.Generator
+        self,
+        splits: Sequence[tuple[np.ndarray, np.ndarray]],
+        held_out: np.ndarray | None,
+        rng: np.random.Generator,
+        *,
+        sizes: Sequence[int] | None = None,
+        patience: int | None = None,
     ) -> tuple[int, GaussianMixtureParameters, np.ndarray, dict[str, list[Any]]]:
         """The best size, its parameters, held-out log densities (n,), and the table of the sweep.
 
@@ -93,12 +99,17 @@ class ComponentSearch:
         held_out : ndarray (v, d + q), optional
             The caller's validation rows, standardised; they replace those of the splits.
         rng : numpy Generator
+        sizes : sequence of int, optional
+            Sizes to try; by default all those that the rows and the memory allow.
+        patience : int, optional
+            The sweep ends after this many sizes without a better one.
         """
         n_columns = self.z.shape[1]
         if self.criterion != "bic":
             splits = [(_subsample(kept, rng), _subsample(out, rng)) for kept, out in splits]
-        sizes = candidate_sizes(min(len(kept) for kept, _ in splits))
-        sizes = [k for k in sizes if covariance_bytes(k, n_columns) <= MAX_COVARIANCE_BYTES]
+        if sizes is None:
+            sizes = candidate_sizes(min(len(kept) for kept, _ in splits))
+            sizes = [k for k in sizes if covariance_bytes(k, n_columns) <= MAX_COVARIANCE_BYTES]
         seeds = rng.integers(2**63, size=(len(sizes), 1 + MORE_STARTS))
 
         def scores(pairs: list[tuple[int, int]]) -> list[float]:
@@ -113,6 +124,7 @@ class ComponentSearch:
             lambda group: scores([(size, 0) for size in group]),
             sizes,
             at_once=self.compute.n_threads,
+            patience=patience,
             ended=lambda: bool(self.monitor.stop_reason),
         )
         if len(splits) == 1 and selection.best > 1 and self.criterion != "bic" and not self.monitor.stop_reason:

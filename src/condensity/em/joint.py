@@ -1,7 +1,7 @@
 """Joint Gaussian mixtures of (x, y) on standardised rows: fit, scores on validation rows, conditionals."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -24,7 +24,7 @@ START_SPREAD = 0.05
 
 @dataclass(frozen=True)
 class Settings:
-    """The hyper-parameters of `JointGMMRegressor`, by the same names."""
+    """The hyper-parameters of `JointGMMRegressor`, by the same names, and the shrinkage of covariances between columns."""
 
     covariance_type: str = "full"
     covariance_prior: float = 0.01
@@ -32,11 +32,24 @@ class Settings:
     max_iter: int = 200
     tol: float = 1e-4
     n_init: int = 1
+    shrinkage: float = 0.0
 
     @cached_property
     def spec(self) -> CovarianceSpec:
         """Constraints on covariances."""
-        return CovarianceSpec(self.covariance_type, self.covariance_prior, self.reg_covar)
+        return CovarianceSpec(self.covariance_type, self.covariance_prior, self.reg_covar, self.shrinkage)
+
+    @classmethod
+    def of(cls, estimator: object) -> "Settings":
+        """The settings that an `estimator` has as attributes; the others are the defaults."""
+        names = [each.name for each in fields(cls) if hasattr(estimator, each.name)]
+        return cls(**{name: getattr(estimator, name) for name in names})
+
+    def like(self, spec: CovarianceSpec) -> "Settings":
+        """The settings with covariances as in `spec` where they are 'auto'."""
+        if self.covariance_type != "auto":
+            return self
+        return replace(self, covariance_type=spec.covariance_type, shrinkage=spec.shrinkage)
 
 
 @dataclass(frozen=True)

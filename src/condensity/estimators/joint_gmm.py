@@ -1,7 +1,7 @@
 """`JointGMMRegressor`: a Gaussian mixture of (x, y), conditioned on x."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import cached_property
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
@@ -15,7 +15,6 @@ from condensity._sklearn_compat import Interval, StrOptions, validate_params
 from condensity.data.encoders import InputEncoder
 from condensity.data.splitting import RowSplit, held_out_splits
 from condensity.distributions import Mixture, arguments
-from condensity.em.component_search import ComponentSearch
 from condensity.engines.types import TrainingRows, all_rows
 from condensity.estimators import reading
 from condensity.estimators.base import AbstractDensityRegressor
@@ -26,6 +25,7 @@ from condensity.monitor import Progress
 from condensity.persistence import saveable
 from condensity.random import RandomState, as_generator
 from condensity.support import NoSupport, SupportModel, calibrated, calibration_scores
+from condensity.warning import warn_user
 
 
 @saveable("JointGMMRegressor")
@@ -38,12 +38,13 @@ class JointGMMRegressor(AbstractDensityRegressor):
     ----------
     n_components : int or 'auto'
         K. Auto sweeps 1, 2, 4, … 48 and takes the best by `criterion`; see `selection_`.
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}
+    covariance_type : {'auto', 'full', 'tied', 'diag', 'spherical'}
         As in scikit-learn: each component its own matrix; one for all; the columns of a component independent, with variances
-        of their own; or with one.
+        of their own; or with one. Auto is 'full', but with fewer than 20 rows for each column of X and y it takes the best of
+        'full', 'tied' and 'diag' and of shrinkages to the diagonal by `criterion`, for a given K too.
     criterion : {'conditional', 'joint', 'bic'}
-        Criterion that chooses K: log p(y | x) or log p(x, y) of held-out rows, or the Bayesian information criterion of all
-        rows. Choose 'joint' where p(x), p(x, y) or p(x | y) matter as much as p(y | x).
+        Criterion that chooses K and covariances: log p(y | x) or log p(x, y) of held-out rows, or the Bayesian information
+        criterion of all rows. Choose 'joint' where p(x), p(x, y) or p(x | y) matter as much as p(y | x).
     covariance_prior : float
         Scale of an inverse-Wishart prior on every covariance, in units of column variance; 0 is maximum likelihood.
     reg_covar : float
@@ -90,7 +91,8 @@ class JointGMMRegressor(AbstractDensityRegressor):
     joint_ : Mixture
         One row over all columns of (x, y), in data units; which `condition`, `marginal` and `predict_inputs` evaluate.
     selection_ : dict of lists or None
-        'n_components' and 'score' of every size tried: held-out nats per row or, for 'bic', −BIC/2n; None when K was given.
+        'n_components', 'score' (held-out nats per row or, for 'bic', −BIC/2n) and, where rows are few for the columns,
+        'covariance_type' and 'shrinkage' of every candidate; None where nothing was to be chosen.
 
     See Also
     --------
@@ -116,7 +118,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **COMMON,
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "covariance_type": [StrOptions(set(em.COVARIANCE_TYPES))],
+        "covariance_type": [StrOptions({"auto", *em.COVARIANCE_TYPES})],
         "criterion": [StrOptions({"conditional", "joint", "bic"})],
         "covariance_prior": [Interval(Real, 0, None, closed="left")],
         "reg_covar": [Interval(Real, 0, None, closed="left")],
@@ -129,7 +131,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
         self,
         n_components: int | str = "auto",
         *,
-        covariance_type: str = "full",
+        covariance_type: str = "auto",
         criterion: str = "conditional",
         covariance_prior: float = 0.01,
         reg_covar: float = 1e-6,
@@ -179,9 +181,9 @@ class JointGMMRegressor(AbstractDensityRegressor):
 
     @property
     def selection_(self) -> dict[str, list[Any]] | None:
-        """'n_components' and 'score' of every size tried; None when K was given."""
+        """A list for each of 'n_components', 'score' and so on, of every candidate; None where nothing was to be chosen."""
         candidates = self.report_.candidates
-        return {key: [each[key] for each in candidates] for key in ("n_components", "score")} if candidates else None
+        return {key: [each[key] for each in candidates] for key in candidates[0]} if candidates else None
 
     def marginal(self, columns: int | str | Sequence[int | str]) -> Mixture:
         """Joint distribution of some columns, with nothing given: one row, in data units.
@@ -323,39 +325,22 @@ class JointGMMRegressor(AbstractDensityRegressor):
     def fit_model(self, rows: TrainingRows, task: FitTask) -> tuple[JointModel, FitReport]:
         """Fit standardised rows with the settings of a task; see `AbstractDensityRegressor.fit_model`."""
         z, d = np.column_stack([rows.x, rows.y]), rows.x.shape[1]
-        settings, candidates = self._settings(), []
-        start, log_density, partial_fits = None, None, None
-        if task.earlier is not None:
-            start = task.earlier.start_for(z.shape[1], self.n_components)
-            n_components = len(start.weights)
-        elif not isinstance(self.n_components, str):
-            n_components = self.n_components
-        else:
-            search = ComponentSearch(
-                settings, z, rows.weight, d, criterion=self.criterion, compute=task.compute, monitor=task.monitor
-            )
-            held_out = None if task.validation is None else np.column_stack([task.validation.x, task.validation.y])
-            splits: list[RowSplit] = [all_rows(len(z))]
-            if held_out is None and self.criterion != "bic":
-                splits = held_out_splits(len(z), self.validation_fraction, task.rng, rows.splitter)
-            n_components, start, log_density, selection = search.best_size(splits, held_out, task.rng)
-            partial_fits = search.cross_fits[n_components]
-            candidates = [dict(zip(selection, values, strict=True)) for values in zip(*selection.values(), strict=True)]
+        choice = self._choose(z, rows, task)
         fit = em.fit_joint(
-            settings, z, rows.weight, n_components, task.rng, start=start, compute=task.compute, monitor=task.monitor
-        )
-        report = FitReport(
-            fit.converged, fit.outcome, fit.n_iter, fit.history, candidates,
-            validation_log_density=fit.held_out_log_density if log_density is None else log_density,
+            choice.settings, z, rows.weight, choice.n_components, task.rng,
+            start=choice.start, compute=task.compute, monitor=task.monitor,
         )  # fmt: skip
-        model = JointModel(fit.parameters, d, settings.spec)
-        if self.fallback is None:
+        report = FitReport(
+            fit.converged, fit.outcome, fit.n_iter, fit.history, choice.candidates, validation_log_density=choice.log_density
+        )  # fmt: skip
+        model = JointModel(fit.parameters, d, choice.settings.spec)
+        if self.fallback is None or not em.can_repeat(choice.n_components, z.shape[1]):
             return model, report
-        if partial_fits is None or self.criterion == "bic":
+        if choice.partial_fits is None or self.criterion == "bic":
             rng = as_generator(self.random_state, "fallback")
             splits = held_out_splits(len(z), self.validation_fraction, rng, rows.splitter)
             return model, replace(report, cross_fits=model.cross_fits(rows, splits, task))
-        return model, replace(report, cross_fits=[model.cross_fit(rows, *each, task) for each in partial_fits])
+        return model, replace(report, cross_fits=[model.cross_fit(rows, *each, task) for each in choice.partial_fits])
 
     def fit_support(self, model: JointModel, encoder: InputEncoder, rows: TrainingRows, task: FitTask) -> SupportModel:
         """Calibrate the model's own p(x), over the columns that vary for the encoder, on training rows by the task of the fit."""
@@ -384,11 +369,32 @@ class JointGMMRegressor(AbstractDensityRegressor):
                 f"{em.MAX_COVARIANCE_BYTES / 2**30:g} are allowed, as EM needs about eight times as much); use fewer columns, "
                 "for example by sklearn.decomposition.PCA, or fewer components, or MDNRegressor."
             )
+        if self.covariance_type in ("full", "tied") and n <= d:
+            warn_user(
+                f"X has {n} rows for {d} columns: {self.covariance_type!r} covariances follow them exactly, and other rows get "
+                "far too narrow densities. Use covariance_type='auto', which shrinks covariances, or 'diag'."
+            )
         if not isinstance(self.n_components, str) and self.n_components > n:
             raise ValueError(
                 f"n_components={self.n_components} must not exceed the number of rows, n_samples={n}; "
                 "use fewer components or 'auto'."
             )
 
-    def _settings(self) -> em.Settings:
-        return em.Settings(**{field.name: getattr(self, field.name) for field in fields(em.Settings)})
+    def _choose(self, z: np.ndarray, rows: TrainingRows, task: FitTask) -> em.Choice:
+        """Covariances and number of components, as in an earlier fit or, where they are 'auto', chosen on held-out rows."""
+        settings = em.Settings.of(self)
+        if task.earlier is not None:
+            start = task.earlier.start_for(z.shape[1], self.n_components)
+            return em.Choice(settings.like(task.earlier.spec), len(start.weights), start)
+        held_out = None if task.validation is None else np.column_stack([task.validation.x, task.validation.y])
+
+        def splits() -> list[RowSplit]:
+            if held_out is not None or self.criterion == "bic":
+                return [all_rows(len(z))]
+            return held_out_splits(len(z), self.validation_fraction, task.rng, rows.splitter)
+
+        return em.choose(
+            settings, z, rows.weight, rows.x.shape[1], self.n_components, task.rng,
+            splits=splits, held_out=held_out,
+            criterion=self.criterion, compute=task.compute, monitor=task.monitor,
+        )  # fmt: skip

@@ -9,12 +9,14 @@ from condensity import em, training
 from condensity.compute import Compute
 from condensity.data.splitting import held_out_splits
 from condensity.distributions import Mixture
-from condensity.em.component_search import ComponentSearch
 from condensity.engines.types import ACTIVATIONS, Network, TrainingRows
 from condensity.models.conditional import CrossFit, FitReport
 from condensity.persistence import saveable
 
 saveable("Network")(Network)
+
+#: Covariances of joint mixtures in files without them.
+PLAIN = em.CovarianceSpec()
 
 
 @saveable("MDNModel")
@@ -95,10 +97,12 @@ class FittedGaussianInit:
     ----------
     parameters : em.GaussianMixtureParameters
     n_inputs : int
+    spec : em.CovarianceSpec
     """
 
     parameters: em.GaussianMixtureParameters
     n_inputs: int
+    spec: em.CovarianceSpec = PLAIN
 
     @property
     def n_components(self) -> int:
@@ -117,23 +121,24 @@ def gaussian_init_fitter(
 ) -> training.GaussianInitFitter:
     """A function that fits a `FittedGaussianInit` of `n_components` to rows, on `compute`.
 
-    With n_components='auto' a sweep chooses K the first time, a `validation_fraction` of the rows held out; later fits start
-    from the parameters of the earlier one.
+    With n_components='auto', and for covariances where rows are few for the columns, a sweep chooses the first time, a
+    `validation_fraction` of the rows held out; later fits start from the parameters of the earlier one.
     """
-    settings = em.Settings()
+    settings = em.Settings(covariance_type="auto")
 
     def fit(rows: TrainingRows, rng: Any, earlier: Any) -> training.GaussianInit:
         z, d = np.column_stack([rows.x, rows.y]).astype(float), rows.x.shape[1]
         if earlier is not None:
-            start, size = earlier.parameters, earlier.n_components
-        elif n_components != "auto":
-            start, size = None, int(n_components)
+            choice = em.Choice(settings.like(earlier.spec), earlier.n_components, earlier.parameters)
         else:
-            search = ComponentSearch(settings, z, rows.weight, d, compute=compute)
-            splits = held_out_splits(len(z), validation_fraction, rng, rows.splitter)
-            size, start, _, _ = search.best_size(splits, None, rng)
-        joint = em.fit_joint(settings, z, rows.weight, size, rng, start=start, compute=compute)
-        return FittedGaussianInit(joint.parameters, d)
+            choice = em.choose(
+                settings, z, rows.weight, d, n_components, rng, compute=compute,
+                splits=lambda: held_out_splits(len(z), validation_fraction, rng, rows.splitter),
+            )  # fmt: skip
+        joint = em.fit_joint(
+            choice.settings, z, rows.weight, choice.n_components, rng, start=choice.start, compute=compute
+        )
+        return FittedGaussianInit(joint.parameters, d, choice.settings.spec)
 
     return fit
 
