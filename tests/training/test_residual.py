@@ -11,7 +11,8 @@ from condensity.engines.types import Network
 from condensity.models import mdn
 from condensity.models.mdn import FittedGaussianInit
 from condensity.training import predict
-from condensity.training.gaussian_init import head_offset, merge_copies, undo_clamp
+from condensity.training.copies import merge_copies
+from condensity.training.gaussian_init import head_offset, undo_clamp
 from condensity.training.initialization import initialize_silent
 
 #: Forty epochs are enough for a shape and too few to converge.

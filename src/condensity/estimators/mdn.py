@@ -36,12 +36,15 @@ class MDNRegressor(AbstractDensityRegressor):
     Parameters
     ----------
     n_components : int or 'auto'
-        K, of each member. Auto: 10; 20 for one input, one output and 5000 rows or more; 5 for more than three outputs.
+        K, of each member. Auto: 10; 20 for one input, one output and 5000 rows or more; for more than three outputs 5, or 1 where
+        `covariance_type='auto'` finds that better on held-out rows.
     hidden_layer_sizes : tuple of int or 'auto'
         Auto: (32, 32) for one input; else (128, 128) with the piecewise encoding and (128, 128, 128) without.
     activation : {'silu', 'tanh', 'relu'}
-    covariance_type : {'full', 'diag'}
-        Whether the outputs of a component may depend on each other. Of no effect with one output.
+    covariance_type : {'auto', 'full', 'tied', 'diag'}
+        How the outputs of a component depend on each other: by regressions that the network learns, by the same ones in every
+        component and at every x (those of a linear model's residuals), or not. Auto: 'full' up to three outputs; of more, 'full'
+        (if there are 5 rows for each of its regression coefficients) and 'tied' are compared on held-out rows.
     solver : {'auto', 'adamw', 'schedule_free_adamw', 'adam', 'rmsprop'}
         'adamw' (Loshchilov & Hutter 2019) with warm-up, a cosine to 0 over `max_iter`, and a running average of its steps as
         the model; 'schedule_free_adamw' (Defazio et al. 2024) needs no horizon. Auto: the latter for one input.
@@ -120,7 +123,8 @@ class MDNRegressor(AbstractDensityRegressor):
         Log p(y | x) of every training row under the members fitted without it, in nats per unit of y: an out-of-fold score.
         NaN for rows that all members were trained on, or whose weight is 0. Not saved.
     candidates_ : list of dict
-        Encodings tried: 'numeric_encoding', 'n_steps', 'held_out_nll' (standardised), 'dropped' (early, by successive halving).
+        Recipes tried: 'numeric_encoding', 'covariance_type', 'n_components', 'n_steps', 'held_out_nll' (standardised), 'dropped'
+        (early, by successive halving).
 
     See Also
     --------
@@ -147,7 +151,7 @@ class MDNRegressor(AbstractDensityRegressor):
             StrOptions({"auto"}),
         ],
         "activation": [StrOptions(set(ACTIVATIONS))],
-        "covariance_type": [StrOptions({"full", "diag"})],
+        "covariance_type": [StrOptions({"auto", "full", "tied", "diag"})],
         "solver": [StrOptions({"auto", *SOLVERS})],
         "numeric_encoding": [StrOptions({"auto", "piecewise"}), None],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
@@ -172,7 +176,7 @@ class MDNRegressor(AbstractDensityRegressor):
         *,
         hidden_layer_sizes: int | Sequence[int] | str = "auto",
         activation: str = "silu",
-        covariance_type: str = "full",
+        covariance_type: str = "auto",
         solver: str = "auto",
         numeric_encoding: str | None = "auto",
         learning_rate_init: float | str = "auto",

@@ -11,13 +11,14 @@ from condensity.data.splitting import N_FOLDS, fold_splits, held_out_splits
 from condensity.engines.types import History, Split, TrainingResult, TrainingRows, all_rows
 from condensity.monitor import Monitor
 from condensity.training import outcome
-from condensity.training.gaussian_init import GaussianInit, GaussianInitFitter, merge_copies
+from condensity.training.copies import merge_copies
+from condensity.training.gaussian_init import GaussianInit, GaussianInitFitter
 from condensity.training.initialization import initialize_silent
 from condensity.training.linear import MIN_ROWS_FOR_NETWORK, describe_linear, fit_linear_gaussian
 from condensity.training.predict import limit_inputs
 from condensity.training.race import Candidate, CandidateRace
 from condensity.training.result import ENDED_BY_USER, MDNFit, NetworkCrossFit
-from condensity.training.settings import Settings, encodings_to_try
+from condensity.training.settings import Settings, recipes_to_try
 
 
 def fit_mdn(
@@ -84,8 +85,9 @@ def _fit_linear(rows: TrainingRows, rng: np.random.Generator) -> MDNFit:
 def _fit_without_validation(race: CandidateRace) -> MDNFit:
     """A run over the whole schedule on all rows."""
     settings = race.settings
-    encoding = "piecewise" if settings.numeric_encoding == "piecewise" else None
-    candidates = race.train_candidates([encoding], [all_rows(len(race.rows.y))] * settings.n_members)
+    candidates = race.train_candidates(
+        recipes_to_try(settings, race.rows), [all_rows(len(race.rows.y))] * settings.n_members
+    )
     return _describe(race, candidates[0], candidates[0].training, outcome.of_full_run, candidates, race.gaussian_inits)
 
 
@@ -93,7 +95,8 @@ def _fit_validated(race: CandidateRace, validation: TrainingRows | None) -> MDNF
     """The candidate that is best on validation rows, trained on all rows where the recipe says so."""
     settings, earlier = race.settings, race.earlier
     splits = _splits(race, validation)
-    candidates = race.train_candidates(encodings_to_try(settings, race.rows) if earlier is None else [None], splits)
+    recipes = recipes_to_try(settings, race.rows)
+    candidates = race.train_candidates(recipes if earlier is None else recipes[:1], splits)
     finished = [candidate for candidate in candidates if candidate.ended and not candidate.dropped]
     best = min(finished, key=lambda candidate: candidate.training.best_loss)
     ended_by_user = any(candidate.training.status in ENDED_BY_USER for candidate in candidates)
@@ -158,7 +161,7 @@ def _describe(
     converged, text = sentence(candidate, training, n)
     return MDNFit(
         parameters=training.parameters,
-        network=candidate.network,
+        network=candidate.fitted,
         converged=converged,
         outcome=text,
         n_iter=outcome.epochs(training.n_steps, candidate.plan, n if is_refit else candidate.n_kept),
@@ -177,7 +180,7 @@ def _cross_fits(race: CandidateRace, candidate: Candidate) -> list[NetworkCrossF
     n = len(race.table.y) // race.n_copies
     return [
         NetworkCrossFit(
-            split.kept % n, split.held_out % n, race.table.take(split.held_out)._replace(offset=None), *rest
+            split.kept % n, split.held_out % n, race.table.take(split.held_out % n)._replace(offset=None), *rest
         )
         for split, *rest in zip(candidate.splits, candidate.training.parameters, inits, strict=True)
         if len(split.held_out)
@@ -185,10 +188,12 @@ def _cross_fits(race: CandidateRace, candidate: Candidate) -> list[NetworkCrossF
 
 
 def _summary(candidate: Candidate) -> dict[str, Any]:
-    """Encoding, steps and validation NLL of a candidate."""
+    """Recipe, steps and validation NLL of a candidate."""
     training, dropped = candidate.training, candidate.dropped
     return {
-        "numeric_encoding": candidate.encoding,
+        "numeric_encoding": candidate.recipe.encoding,
+        "covariance_type": candidate.recipe.covariance_type,
+        "n_components": candidate.network.n_components,
         "n_steps": candidate.race_step if dropped else training.best_step,
         "held_out_nll": candidate.race_loss if dropped else training.best_loss,
         "dropped": dropped,

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from condensity.engines.types import Network, Split, TrainingRows
+from condensity.training.copies import stack_copies
 
 #: log σ of the mixture is kept this far from the bounds, so that the clamp can be undone.
 CLEARANCE = 0.05
@@ -107,25 +108,6 @@ def rows_with_offsets(
 
     Offsets are those of the `network`'s head; the `splits` are returned as rows of that table.
     """
-    distinct = list({id(each): each for each in gaussian_inits}.values())
-    first_row = {id(each): i * len(rows.y) for i, each in enumerate(distinct)}
-    table, *copies = [rows._replace(offset=head_offset(each, network, rows.x)) for each in distinct]
-    for copy in copies:
-        table = table.followed_by(copy)
-    starts = [first_row[id(each)] for each in gaussian_inits]
-    moved = [Split(kept + start, held_out + start) for (kept, held_out), start in zip(splits, starts, strict=True)]
+    versions = {id(each): rows._replace(offset=head_offset(each, network, rows.x)) for each in gaussian_inits}
+    table, moved, _ = stack_copies([versions[id(each)] for each in gaussian_inits], splits)
     return table, moved
-
-
-def merge_copies(log_density: np.ndarray, n_copies: int) -> np.ndarray:
-    """Mean density of `n_copies` copies of n rows: log densities (n,) from `log_density` (n_copies · n,), nan left out."""
-    if n_copies == 1:
-        return log_density
-    copies = log_density.reshape(n_copies, -1)
-    scored = ~np.isnan(copies)
-    top = np.where(scored, copies, -np.inf).max(axis=0)
-    top = np.where(np.isfinite(top), top, 0.0)
-    total = np.where(scored, np.exp(np.where(scored, copies - top, 0.0)), 0.0).sum(axis=0)
-    count = scored.sum(axis=0)
-    with np.errstate(divide="ignore"):
-        return np.where(count > 0, top + np.log(total / np.maximum(count, 1)), np.nan)

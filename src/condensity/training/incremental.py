@@ -8,12 +8,19 @@ import numpy as np
 from condensity import engines
 from condensity.compute import AUTO, Compute
 from condensity.engines.driver import run_to_end
-from condensity.engines.types import History, TrainingResult, TrainingRows, all_rows
+from condensity.engines.types import History, Network, TrainingResult, TrainingRows, all_rows
 from condensity.training.gaussian_init import GaussianInitFitter, rows_with_offsets
 from condensity.training.initialization import initial_parameters
 from condensity.training.predict import limit_inputs
 from condensity.training.result import MDNFit
-from condensity.training.settings import Settings, make_network, make_plan, require_same_network
+from condensity.training.settings import Settings, make_network, make_plan, recipes_to_try, require_same_network
+from condensity.training.tied import (
+    decorrelate,
+    decorrelate_members,
+    regressions_between_outputs,
+    tie_members,
+    untie_members,
+)
 
 #: State of a solver between two epochs: steps taken, and the saved run.
 SolverState = tuple[int, Any]
@@ -60,13 +67,20 @@ def train_one_epoch(
         horizon=0, warm_up=50, min_steps=0, max_steps=last, check_every=last, input_noise=0.0, target_noise=0.0
     )
     splits = [all_rows(n)] * len(earlier.parameters)
+    network, parameters = earlier.network, earlier.parameters
+    tied = None if settings.covariance_type == "full" or earlier.gaussian_inits else untie_members(parameters, network)
+    if tied is not None:
+        network, parameters = network._replace(coupled=False), tied[0]
+        rows, splits, _ = decorrelate_members(rows, splits, tied[1])
     if earlier.gaussian_inits is not None:
         rows, splits = rows_with_offsets(rows, splits, earlier.gaussian_inits, earlier.network)
     start_run = engines.operation("train", compute.one_thread)
-    run = start_run(earlier.parameters, earlier.network, plan, rng, rows, splits)
+    run = start_run(parameters, network, plan, rng, rows, splits)
     if solver_state is not None:
         run.load_optimizer_state(solver_state)
     training = run_to_end(run)
+    if tied is not None:
+        training = training._replace(parameters=tie_members(training.parameters, network, tied[1]))
     return _continued(earlier, training, n), (training.n_steps, run.save())
 
 
@@ -78,10 +92,21 @@ def _untrained(
     if fit_gaussian_init is not None:
         gaussian_inits = [fit_gaussian_init(rows, rng, None)] * settings.n_members
         settings = replace(settings, n_components=gaussian_inits[0].n_components)
-    network = make_network(settings, rows, "piecewise" if settings.numeric_encoding == "piecewise" else None)
-    parameters = initial_parameters(settings, rows, network, settings.n_members, rng)
+    recipe = recipes_to_try(replace(settings, early_stopping=False), rows)[0]
+    network = make_network(recipe.applied_to(settings), rows, "piecewise" if recipe.encoding else None)
+    if recipe.covariance_type == "tied" and network.n_outputs > 1:
+        parameters = _untrained_tied(settings, rows, network, rng)
+    else:
+        parameters = initial_parameters(settings, rows, network, settings.n_members, rng)
     history: History = {"step": [], "train_loss": [], "validation_nll": []}
     return MDNFit(parameters, network, False, "", 0, history, np.empty(0), gaussian_inits=gaussian_inits)
+
+
+def _untrained_tied(settings: Settings, rows: TrainingRows, network: Network, rng: np.random.Generator) -> np.ndarray:
+    """Parameters (m, n_parameters) of tied networks before the first epoch, their regressions those of the `rows`."""
+    regressions, untied = regressions_between_outputs(rows), network._replace(coupled=False)
+    parameters = initial_parameters(settings, decorrelate(rows, regressions), untied, settings.n_members, rng)
+    return tie_members(parameters, untied, [regressions] * settings.n_members)
 
 
 def _continued(earlier: MDNFit, training: TrainingResult, n: int) -> MDNFit:

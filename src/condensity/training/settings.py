@@ -1,8 +1,8 @@
 """Networks and plans from hyper-parameters, possibly 'auto'; every default that depends on the data."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,13 @@ MAX_GRADIENT_NORM = 100.0
 
 #: Data-dependent noise for noise=1 (Rothfuss et al. 2019, arXiv:1907.08982): c n^(−1/(4 + d + q)), c for inputs and targets.
 NOISE = (0.2, 0.1)
+
+#: More outputs than this, and 'auto' compares full covariances with tied ones.
+MAX_FULL_OUTPUTS = 3
+#: K of more outputs than that.
+MANY_OUTPUTS_COMPONENTS = 5
+#: Rows for every regression coefficient between outputs, of all components, below which 'auto' does not try full covariances.
+MIN_ROWS_PER_COEFFICIENT = 5
 
 #: Bins per column for the piecewise-linear encoding; twice that from `MANY_ROWS` on.
 MAX_BINS, MANY_ROWS = 32, 5000
@@ -60,8 +67,58 @@ class Settings:
     refit: bool
 
 
+class Recipe(NamedTuple):
+    """Choices that validation likelihood decides.
+
+    Attributes
+    ----------
+    encoding : {'piecewise'} or None
+    covariance_type : {'full', 'tied', 'diag'}
+    n_components : int or 'auto'
+    """
+
+    encoding: str | None
+    covariance_type: str
+    n_components: int | str
+
+    def applied_to(self, settings: Settings) -> Settings:
+        """The `settings` with the choices about components."""
+        return replace(settings, covariance_type=self.covariance_type, n_components=self.n_components)
+
+
+def recipes_to_try(settings: Settings, rows: TrainingRows) -> list[Recipe]:
+    """Recipes among which validation likelihood decides, by `settings` and the size of `rows`; one without validation."""
+    kinds = covariances_to_try(settings, *rows.y.shape)
+    recipes = [Recipe(encoding, *kind) for kind in kinds for encoding in encodings_to_try(settings, rows)]
+    return recipes if settings.early_stopping else recipes[:1]
+
+
+def covariances_to_try(settings: Settings, n: int, q: int) -> list[tuple[str, int | str]]:
+    """Covariance types and numbers of components to compare for `n` rows of `q` outputs, by `settings`.
+
+    Raises
+    ------
+    ValueError
+        For tied covariances with init='gmm'.
+    """
+    kind, n_components = settings.covariance_type, settings.n_components
+    if kind == "tied" and settings.init == "gmm":
+        raise ValueError(
+            "covariance_type='tied' cannot start from init='gmm'; use 'auto', 'full' or 'diag', or another init."
+        )
+    if kind != "auto":
+        return [(kind, n_components)]
+    if q <= MAX_FULL_OUTPUTS or settings.init == "gmm":
+        return [("full", n_components)]
+    if not settings.early_stopping:
+        return [("tied", n_components)]
+    sizes = [1, MANY_OUTPUTS_COMPONENTS] if n_components == "auto" else [int(n_components)]
+    most = 2 * n / (MIN_ROWS_PER_COEFFICIENT * q * (q - 1))
+    return [*(("tied", size) for size in sizes), *(("full", size) for size in sizes if size <= most)]
+
+
 def encodings_to_try(settings: Settings, rows: TrainingRows) -> list[str | None]:
-    """Encodings among which validation likelihood decides, 'piecewise' or None, by `settings` and the size of `rows`."""
+    """Encodings to compare, 'piecewise' or None, by `settings` and the size of `rows`."""
     if settings.numeric_encoding != "auto":
         return [settings.numeric_encoding]
     n, d = rows.x.shape
@@ -79,7 +136,9 @@ def make_network(settings: Settings, rows: TrainingRows, encoding: str | None) -
         hidden = tuple(np.atleast_1d(np.asarray(hidden, dtype=int)).tolist())
     n_components = settings.n_components
     if n_components == "auto":
-        n_components = 5 if q > 3 else 20 if n >= 5000 and q == 1 and d == 1 else 10
+        n_components = (
+            MANY_OUTPUTS_COMPONENTS if q > MAX_FULL_OUTPUTS else 20 if n >= 5000 and q == 1 and d == 1 else 10
+        )
     bounds = settings.scale_bounds
     if isinstance(bounds, str):
         low = [float(np.log(max(MIN_SCALE, resolution(column) / 2))) for column in rows.y.T]
@@ -87,7 +146,7 @@ def make_network(settings: Settings, rows: TrainingRows, encoding: str | None) -
     elif bounds is not None:
         bounds = (float(np.log(bounds[0])), float(np.log(bounds[1])))
     edges = bin_edges(rows.x) if encoding == "piecewise" else None
-    coupled = settings.covariance_type == "full"
+    coupled = settings.covariance_type != "diag"
     return Network(d, hidden, int(n_components), settings.activation, bounds, q, coupled, edges)
 
 
