@@ -174,3 +174,10 @@ def test_doctor_takes_every_table_and_stdin(folder, kind):
     result = CliRunner().invoke(cli.main, ["doctor", "-", *options], input=content)
     assert result.exit_code == 0, result.stderr
     assert "joint mixture: " in result.stdout.splitlines()[-1]
+
+
+def test_groups_are_no_input(run):
+    run("fit", "t.csv", "--target", "price", "--groups", "w", "--model", "gmm", "-o", "grouped")
+    assert "w" not in load("grouped").feature_names_in_
+    result = run("fit", "t.csv", "--target", "price", "--groups", "twn", "-o", "no", exit_code=1)
+    assert "no column 'twn'" in result.stderr

@@ -1,18 +1,24 @@
 """Rows that belong together: `groups` of fit, and `cv`, through every split of a fit and through scikit-learn's searches."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from condensity import JointGMMRegressor, MDNRegressor, load
-from condensity.data import splitting
+from condensity.data import splitting, warn_about_dependence
 from condensity.data.splitting import GroupSplitter
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # few patients, few epochs
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),  # few patients, few epochs
+    pytest.mark.filterwarnings("ignore:Rows seem to belong together"),
+]
 
 QUICK = {
     "network": lambda **more: MDNRegressor(3, hidden_layer_sizes=8, max_iter=20, numeric_encoding=None, **more),
@@ -159,3 +165,72 @@ def test_a_saved_model_leaves_the_splits_behind(tmp_path):
     loaded = load(tmp_path / "model.condensity")
     assert loaded.cv is None
     assert np.array_equal(loaded.predict(x), model.predict(x))
+
+
+# --------------------------------------------------------------------------------------------------------------- the warning
+def messages(x, y):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_about_dependence(x, y.reshape(len(y), -1), [f"x{j}" for j in range(x.shape[1])])
+    return [str(each.message) for each in caught]
+
+
+def ordinary_tables(seed, n=1000):
+    """Independent rows in the forms in which tables come: grids, rounding, categories, sorting, crossed designs."""
+    rng = np.random.default_rng(seed)
+    x, noise = rng.normal(size=(n, 4)), rng.normal(size=n)
+    grid, sorted_x = np.round(rng.uniform(-2, 2, (n, 1)) * 5) / 5, x[np.argsort(x[:, 0])]
+    level = rng.integers(0, 8, n)
+    crossed = np.repeat(np.stack(np.meshgrid(np.arange(6.0), np.arange(6.0)), -1).reshape(-1, 2), 28, axis=0)
+    age, by_y = np.column_stack([rng.integers(18, 90, n), noise]), np.argsort(x[:, 1] + noise)
+    return {
+        "noise": (x, noise),
+        "grid": (grid, np.sin(4 * grid[:, 0]) + 0.05 * noise),
+        "rounded": (np.round(x, 1), np.sin(2 * x[:, 0]) * x[:, 1] + 0.1 * noise),
+        "coarse": (np.round(x), np.round(x[:, 0]) * np.round(x[:, 1]) + 0.1 * noise),
+        "categories": (np.column_stack([np.eye(8)[level], x]), 2 * rng.normal(size=8)[level] + 0.1 * noise),
+        "sorted by x": (sorted_x, np.sin(3 * sorted_x[:, 0]) + sorted_x[:, 1] * sorted_x[:, 2] + 0.1 * noise),
+        "sorted by y": (x[by_y], (x[:, 1] + noise)[by_y]),
+        "crossed": (crossed, np.sin(crossed[:, 0]) * np.cos(crossed[:, 1]) + 0.1 * rng.normal(size=len(crossed))),
+        "age": (age, np.sin(age[:, 0] / 10) + 0.05 * rng.normal(size=n)),
+        "hour": (
+            np.column_stack([np.arange(n) % 24, noise]),
+            3 * np.sin(np.arange(n) / 24 * 2 * np.pi) + 0.1 * x[:, 0],
+        ),
+    }
+
+
+@pytest.mark.parametrize("kind", ordinary_tables(0))
+def test_no_false_alarm_on_independent_rows(kind):
+    assert [messages(*ordinary_tables(seed)[kind]) for seed in range(10)] == [[]] * 10
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_that_belong_together_are_warned_of_with_the_remedy(seed):
+    rng = np.random.default_rng(seed)
+    x, y, g = panel(60, 20, seed)
+    order, offset = rng.permutation(len(y)), rng.normal(size=60)
+    for rows in (slice(None), order):
+        (message,) = messages(x[rows], y[rows])
+        assert "have only 60 different x" in message
+        assert "groups=" in message
+    visits = np.column_stack([rng.normal(size=(len(y), 2)), g])[order]
+    (message,) = messages(visits, np.sin(visits[:, 0]) + offset[g[order]] + 0.3 * rng.normal(size=len(y)))
+    assert "same value of column 'x2'" in message
+    series = np.zeros(1000)
+    for t in range(1, 1000):
+        series[t] = 0.9 * series[t - 1] + 0.43 * rng.normal()
+    x = rng.normal(size=(1000, 3))
+    (message,) = messages(x, np.sin(x[:, 0]) + series)
+    assert "cv=TimeSeriesSplit()" in message
+
+
+def test_fit_warns_unless_it_is_told_how_rows_belong_together():
+    x, y, g = panel(60, 20)
+    with pytest.warns(UserWarning, match="Rows seem to belong together"):
+        JointGMMRegressor(1).fit(x, y)
+    for cv, more in ((None, {"groups": g}), (3, {}), (None, {"X_val": x[:40], "y_val": y[:40]})):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            JointGMMRegressor(1, cv=cv).fit(x, y, **more)

@@ -3,6 +3,7 @@
 from condensity.cli.options import (
     categories_option,
     features_option,
+    groups_option,
     members_option,
     names_option,
     random_state_option,
@@ -22,6 +23,7 @@ ESTIMATORS = {"mdn": "MDNRegressor", "gmm": "JointGMMRegressor"}
 @features_option
 @categories_option
 @weights_option
+@groups_option
 @click.option(
     "--model",
     "kind",
@@ -41,6 +43,7 @@ def fit(
     features: list[str] | None,
     categories: list[str] | None,
     weights: str | None,
+    groups: str | None,
     kind: str,
     y_transform: str | None,
     members: int,
@@ -51,8 +54,8 @@ def fit(
 
     \f
     An estimator of `kind`, with `members` networks and `y_transform`, is fitted to the columns `features`, `categories` among
-    them, and `targets` of the table `data`, its rows weighted by the column `weights`, with `jobs` threads and a
-    `random_state`, and saved at `output`.
+    them, and `targets` of the table `data`, its rows weighted by the column `weights` and held out by that of `groups`, with
+    `jobs` threads and a `random_state`, and saved at `output`.
     """  # noqa: D301 (click ends the help at \f)
     import condensity
     from condensity.cli.fitting import fit_file
@@ -70,7 +73,7 @@ def fit(
             **({"n_members": members} if kind == "mdn" else {}),
         )
         progress(f"{data}: reading")
-        n_rows = fit_file(model, data, targets, features, weights)
+        n_rows = fit_file(model, data, targets, features, weights, groups)
         model.save(path)
     echo_notes(notes)
     click.echo(f"{n_rows} rows, {model.n_features_in_} features. {model.outcome_}\nmodel: {path}")

@@ -10,7 +10,12 @@ from condensity.io.stream import on_disk
 
 
 def fit_file(
-    model: Any, data: str, targets: Sequence[str], features: Sequence[str] | None = None, weights: str | None = None
+    model: Any,
+    data: str,
+    targets: Sequence[str],
+    features: Sequence[str] | None = None,
+    weights: str | None = None,
+    groups: str | None = None,
 ) -> int:
     """Fit a model to a CSV, Parquet or Arrow table, and return its number of rows.
 
@@ -22,9 +27,11 @@ def fit_file(
     targets : sequence of str
         Names of the columns y.
     features : sequence of str, optional
-        Names of the columns X; all but the targets and the weights by default.
+        Names of the columns X; all but the targets, weights and groups by default.
     weights : str, optional
         The column of sample weights.
+    groups : str, optional
+        The column of labels of rows that belong together.
 
     Raises
     ------
@@ -37,6 +44,10 @@ def fit_file(
     if weights is not None:
         table, column = features_and_target(table, [weights])
         weight = numeric_column(column, weights)
+    labels: list[Any] | None = None
+    if groups is not None:
+        table, column = features_and_target(table, [groups])
+        labels = column.column(groups).to_pylist()
     X, y = features_and_target(table, targets, features)
-    model.fit(X, y, weight)
+    model.fit(X, y, weight, groups=labels)
     return len(y)

@@ -51,6 +51,10 @@ categories_option = names_option(
 
 weights_option = click.option("--weights", metavar="NAME", help="The column of sample weights.")
 
+groups_option = click.option(
+    "--groups", metavar="NAME", help="The column of labels of rows that belong together, such as a patient; no input."
+)
+
 members_option = click.option(
     "--members", type=click.IntRange(1, 100), default=1, show_default=True, help="Networks in the ensemble."
 )

@@ -8,6 +8,7 @@ from condensity.data.checks import (
     warn_about_outliers,
 )
 from condensity.data.columns import RawTable, is_missing, read_numbers, read_table, read_target
+from condensity.data.dependence import warn_about_dependence
 from condensity.data.frame import is_frame, take_rows
 from condensity.data.schema import Schema
 
@@ -23,6 +24,7 @@ __all__ = [
     "require_finite",
     "require_moderate",
     "take_rows",
+    "warn_about_dependence",
     "warn_about_oddities",
     "warn_about_outliers",
 ]

@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 
 from condensity._sklearn_compat import CallbackSupportMixin, check_parameters, with_callbacks
-from condensity.data import Schema, warn_about_oddities, warn_about_outliers
+from condensity.data import Schema, warn_about_dependence, warn_about_oddities, warn_about_outliers
 from condensity.data.encoders import InputEncoder, TargetEncoder, transformed
 from condensity.data.noise import warn_about_missing_noise
 from condensity.data.scaling import Standardizer
@@ -162,6 +162,8 @@ class AbstractDensityRegressor(FittedJoint, CallbackSupportMixin, RegressorMixin
         encoder, target, rows, weights = self._encode_training_data(X, y, sample_weight, earlier)
         validation = self._encode_validation_data(X_val, y_val, encoder, target)
         rows = rows._replace(splitter=read_splitter(self.cv, X, y, groups, weights, validated=validation is not None))
+        if rows.splitter is None and validation is None:
+            warn_about_dependence(rows.x, rows.y, encoder.names)
         rows_of_support = self._rows_for_support(rows)
         task = FitTask(
             as_generator(self.random_state, "fit"),
