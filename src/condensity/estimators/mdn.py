@@ -333,6 +333,7 @@ class MDNRegressor(AbstractDensityRegressor):
             monitor=task.monitor,
             earlier=task.earlier,
             fit_gaussian_init=self._gaussian_init_fitter(),
+            cross_fit=self.fallback is not None,
         )
         self._solver_state = None
         return model_and_report(fit, fit.candidates)

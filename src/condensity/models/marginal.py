@@ -7,6 +7,7 @@ from scipy.special import logsumexp
 
 from condensity import em
 from condensity.compute import Compute
+from condensity.data.scaling import resolution
 from condensity.em.sweep import ROWS_PER_COMPONENT
 from condensity.engines.types import HALF_LOG_2PI, TrainingRows
 
@@ -26,12 +27,17 @@ FAR = 12.0
 
 
 def fit_marginal(rows: TrainingRows, rng: np.random.Generator, compute: Compute) -> em.GaussianMixtureParameters:
-    """A small mixture fitted to the standardised outputs of the training rows alone, seeded by `rng`, on `compute`."""
+    """A small mixture fitted to the standardised outputs of the training rows alone, seeded by `rng`, on `compute`.
+
+    Where values are tied, half of their resolution is added to σ: peaks on a grid are no gain.
+    """
     some = slice(None, None, -(-len(rows.y) // MAX_ROWS))
     y, weight = np.asarray(rows.y[some], dtype=float), rows.weight[some]
     size = max(1, min(MAX_COMPONENTS, len(y) // ROWS_PER_COMPONENT))
     spec = em.CovarianceSpec("full" if len(y) >= ROWS_PER_OUTPUT * y.shape[1] else "diag")
-    return em.fit_gmm(y, size, rng, sample_weight=weight, max_iter=ITERATIONS, spec=spec, compute=compute).parameters
+    fit = em.fit_gmm(y, size, rng, sample_weight=weight, max_iter=ITERATIONS, spec=spec, compute=compute).parameters
+    floor = np.diag([0.25 * resolution(column) ** 2 for column in y.T])
+    return fit._replace(covariances=fit.covariances + floor)
 
 
 class Tails(NamedTuple):

@@ -155,7 +155,7 @@ def _cross_fit(fit: training.MDNFit, part: training.NetworkCrossFit) -> CrossFit
     """A network of a cross-fit as a model."""
     inits = None if part.gaussian_init is None else [part.gaussian_init]
     of_table = None if (part.out >= len(fit.held_out_log_density)).any() else part.out
-    return CrossFit(part.kept, part.held_out, of_table, MDNModel(part.parameters[None], fit.network, inits))
+    return CrossFit(part.kept, part.held_out, of_table, MDNModel(part.parameters[None], part.network, inits))
 
 
 def model_and_report(fit: training.MDNFit, candidates: list[dict[str, Any]]) -> tuple[MDNModel, FitReport]:

@@ -1,23 +1,24 @@
 """Fit of mixture density networks to standardised rows: the best candidate on validation rows is trained on all rows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from condensity.compute import AUTO, Compute
-from condensity.data.splitting import N_FOLDS, fold_splits, held_out_splits
+from condensity.data.splitting import fold_splits, held_out_splits
 from condensity.engines.types import History, Split, TrainingResult, TrainingRows, all_rows
 from condensity.monitor import Monitor
-from condensity.training import outcome
+from condensity.training import cross_fits, outcome
 from condensity.training.copies import merge_copies
 from condensity.training.gaussian_init import GaussianInit, GaussianInitFitter
 from condensity.training.initialization import initialize_silent
 from condensity.training.linear import MIN_ROWS_FOR_NETWORK, describe_linear, fit_linear_gaussian
 from condensity.training.predict import limit_inputs
 from condensity.training.race import Candidate, CandidateRace
-from condensity.training.result import ENDED_BY_USER, MDNFit, NetworkCrossFit
+from condensity.training.result import ENDED_BY_USER, MDNFit
 from condensity.training.settings import Settings, recipes_to_try
 
 
@@ -31,6 +32,7 @@ def fit_mdn(
     monitor: Monitor | None = None,
     earlier: MDNFit | None = None,
     fit_gaussian_init: GaussianInitFitter | None = None,
+    cross_fit: bool = False,
 ) -> MDNFit:
     """Fit by the recipe of the settings.
 
@@ -50,6 +52,8 @@ def fit_mdn(
         Start from its parameters, in its network.
     fit_gaussian_init : callable, optional
         Fits the mixture that the networks correct, for init='gmm'.
+    cross_fit : bool
+        Without early stopping, train on parts of the rows as well, to be judged by the others.
 
     Raises
     ------
@@ -63,7 +67,8 @@ def fit_mdn(
         fit = _fit_linear(rows, rng)
     else:
         race = CandidateRace(settings, rows, rng, monitor, compute, earlier, fit_gaussian_init)
-        fit = _fit_validated(race, validation) if settings.early_stopping else _fit_without_validation(race)
+        by_schedule = partial(_fit_without_validation, race, cross_fit=cross_fit)
+        fit = _fit_validated(race, validation) if settings.early_stopping else by_schedule()
     if not fit.ended_by_user:
         monitor.checkpoint.close()
     return fit
@@ -74,21 +79,20 @@ def _fit_linear(rows: TrainingRows, rng: np.random.Generator) -> MDNFit:
     theta, network = fit_linear_gaussian(rows)
     no_history: History = {"step": [], "train_loss": [], "validation_nll": []}
     unscored = np.full(len(rows.y), np.nan)
-    cross_fits = [
-        NetworkCrossFit(kept, out, rows.take(out), fit_linear_gaussian(rows.take(kept))[0], None)
-        for kept, out in fold_splits(len(rows.y), N_FOLDS, rng, rows.splitter)
-        if len(kept)
-    ]
-    return MDNFit(theta[None], network, True, describe_linear(rows), 1, no_history, unscored, cross_fits=cross_fits)
+    parts = cross_fits.of_linear(rows, rng)
+    return MDNFit(theta[None], network, True, describe_linear(rows), 1, no_history, unscored, cross_fits=parts)
 
 
-def _fit_without_validation(race: CandidateRace) -> MDNFit:
-    """A run over the whole schedule on all rows."""
+def _fit_without_validation(race: CandidateRace, *, cross_fit: bool) -> MDNFit:
+    """A run over the whole schedule on all rows and, to `cross_fit`, such runs on parts of them."""
     settings = race.settings
-    candidates = race.train_candidates(
-        recipes_to_try(settings, race.rows), [all_rows(len(race.rows.y))] * settings.n_members
-    )
-    return _describe(race, candidates[0], candidates[0].training, outcome.of_full_run, candidates, race.gaussian_inits)
+    recipes = recipes_to_try(settings, race.rows)
+    candidates = race.train_candidates(recipes, [all_rows(len(race.rows.y))] * settings.n_members)
+    training = candidates[0].training
+    fit = _describe(race, candidates[0], training, outcome.of_full_run, candidates, race.gaussian_inits)
+    if not cross_fit or fit.ended_by_user or race.earlier is not None:
+        return fit
+    return replace(fit, cross_fits=cross_fits.of_full_runs(race, recipes))
 
 
 def _fit_validated(race: CandidateRace, validation: TrainingRows | None) -> MDNFit:
@@ -170,21 +174,8 @@ def _describe(
         candidates=[_summary(each) for each in candidates],
         ended_by_user=training.status in ENDED_BY_USER,
         gaussian_inits=gaussian_inits,
-        cross_fits=_cross_fits(race, candidate),
+        cross_fits=cross_fits.of_candidate(race, candidate),
     )
-
-
-def _cross_fits(race: CandidateRace, candidate: Candidate) -> list[NetworkCrossFit]:
-    """Networks of the candidate and their validation rows; none where nothing was held out."""
-    inits: Sequence[GaussianInit | None] = race.gaussian_inits or [None] * len(candidate.splits)
-    n = len(race.table.y) // race.n_copies
-    return [
-        NetworkCrossFit(
-            split.kept % n, split.held_out % n, race.table.take(split.held_out % n)._replace(offset=None), *rest
-        )
-        for split, *rest in zip(candidate.splits, candidate.training.parameters, inits, strict=True)
-        if len(split.held_out)
-    ]
 
 
 def _summary(candidate: Candidate) -> dict[str, Any]:

@@ -22,6 +22,7 @@ class NetworkCrossFit(NamedTuple):
         Positions of the others; from n on, those of the caller's own validation rows.
     held_out : TrainingRows
         The rows at these.
+    network : Network
     parameters : ndarray (n_parameters,)
     gaussian_init : GaussianInit or None
     """
@@ -29,6 +30,7 @@ class NetworkCrossFit(NamedTuple):
     kept: np.ndarray
     out: np.ndarray
     held_out: TrainingRows
+    network: Network
     parameters: np.ndarray
     gaussian_init: Any
 
