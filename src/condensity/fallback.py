@@ -28,7 +28,7 @@ from condensity.engines.types import TrainingRows
 from condensity.evaluation.diagnostics import Finding
 from condensity.models import ConditionalModel, CrossFit, MDNModel
 from condensity.models.inputs import mixture_of
-from condensity.models.marginal import EXPONENTS, Tails, fit_marginal, has_far_values, with_tails
+from condensity.models.marginal import EXPONENTS, Tails, fit_marginal, share_of_far_rows, with_tails
 from condensity.models.stacking import convex_weights, gain_of
 from condensity.persistence import saveable
 from condensity.training.linear import fit_linear_gaussian
@@ -37,8 +37,9 @@ from condensity.training.linear import fit_linear_gaussian
 WIDTHS = (1.0, 2.0, 4.0)
 
 
-#: Rows as which each tail counts where there are far values: held-out rows are few, and none of them need be far.
-TAIL_PRIOR = 0.25
+#: Rows as which each tail counts beforehand, for each far row that a sample of all rows lets expect among the held-out ones: these
+#: are few, and none of them need be far. At most for this share of the rows: more than that, the model itself must learn.
+TAIL_PRIOR, MAX_FAR_SHARE = 0.25, 0.01
 
 #: Residuals of rows that a cross-fit was fitted to, at most, among which far values are looked for.
 MAX_RESIDUALS = 1000
@@ -99,7 +100,7 @@ class Fallback:
         text = (
             f"{self.n_rows} held-out rows give the model {self.model_weight:.2f} of the weight, its widened copies "
             f"{self.width_weights[1:].sum():.2f}, a normal with a linear mean {self.linear_weight:.2f}, and the distribution "
-            f"of y without X {self.marginal_weight:.2f}; that gains {self.gain:.2g} nats a row."
+            f"of y without X {self.marginal_weight:.2f}; that changes their log density by {self.gain:+.2g} nats a row."
         )
         return Finding("fallback", self.model_weight < 0.5, text)
 
@@ -176,9 +177,9 @@ def fit_fallback(
     """
     tails = Tails.around(rows.y)
     table = np.concatenate([_log_densities(rows, each, tails, rng, compute) for each in cross_fits])
-    are_far = has_far_values(np.concatenate([_residuals(rows, each, compute) for each in cross_fits]))
+    share = share_of_far_rows(np.concatenate([_residuals(rows, each, compute) for each in cross_fits]))
     weight = np.concatenate([each.held_out.weight for each in cross_fits])
-    weights = convex_weights(table, weight, _prior(table.shape[1], are_far))
+    weights = convex_weights(table, weight, _prior(table.shape[1], len(table) * TAIL_PRIOR * min(share, MAX_FAR_SHARE)))
     if weights is None:
         return None, table[:, 0]
     gain = gain_of(table, weight, weights) / weight.sum()
@@ -186,11 +187,10 @@ def fit_fallback(
     return fallback, logsumexp(table, axis=1, b=weights)
 
 
-def _prior(m: int, has_far_values: bool) -> np.ndarray:
-    """Rows as which the m members count beforehand: the model, and tails where there are far values."""
+def _prior(m: int, of_tails: float) -> np.ndarray:
+    """Rows as which the m members count beforehand: one for the model, and some for each of the tails."""
     prior = np.zeros(m)
-    prior[0] = 1.0
-    prior[-len(EXPONENTS) :] = TAIL_PRIOR if has_far_values else 0.0
+    prior[0], prior[-len(EXPONENTS) :] = 1.0, of_tails
     return prior
 
 

@@ -144,7 +144,8 @@ def test_integer_weights_are_repeated_rows(model):
     # Full batches, no rows held out, no bound that looks at ties: the same loss, followed along the same path.
     model = MDNRegressor(
         2, hidden_layer_sizes=(5,), early_stopping=False, batch_size="full", max_iter=40, solver="adam", engine="reference",
-        numeric_encoding=None, scale_prior=0.0, scale_bounds=None, support_model=None, init="xavier", random_state=0,
+        numeric_encoding=None, scale_prior=0.0, scale_bounds=None, support_model=None, fallback=None, init="xavier",
+        random_state=0,
     )  # fmt: skip
     repeated = clone(model).fit(np.repeat(X, times, axis=0), np.repeat(Y, times))
     weighted = clone(model).fit(X, Y, times)

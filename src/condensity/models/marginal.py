@@ -71,11 +71,11 @@ class Tails(NamedTuple):
         return logsumexp(normals[:, None] + np.log(self.shares), axis=2)
 
 
-def has_far_values(residuals: np.ndarray) -> bool:
-    """Whether one of the residuals (n, q) lies so far from the others that a row much farther still must be expected."""
+def share_of_far_rows(residuals: np.ndarray) -> float:
+    """Share of rows whose residuals (n, q) lie so far from the others that rows much farther still must be expected."""
     low, center, high = np.nanquantile(residuals, [0.25, 0.5, 0.75], axis=0)
     unit = np.where(high > low, high - low, np.inf)
-    return bool(np.nanmax(np.abs(residuals - center) / unit, initial=0.0) > FAR)
+    return float((np.abs(residuals - center) > FAR * unit).any(axis=1).mean())
 
 
 def with_tails(
