@@ -37,8 +37,8 @@ from condensity.training.linear import fit_linear_gaussian
 WIDTHS = (1.0, 2.0, 4.0)
 
 
-#: Rows as which each tail counts beforehand, for each far row that a sample of all rows lets expect among the held-out ones: these
-#: are few, and none of them need be far. At most for this share of the rows: more than that, the model itself must learn.
+#: Rows as which each tail counts beforehand, for each far row that a sample of all rows lets expect among the held-out ones:
+#: these are few, and none of them need be far. At most for this share of the rows: more than that, the model itself must learn.
 TAIL_PRIOR, MAX_FAR_SHARE = 0.25, 0.01
 
 #: Residuals of rows that a cross-fit was fitted to, at most, among which far values are looked for.
