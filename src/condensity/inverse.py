@@ -178,9 +178,9 @@ class InverseModel:
     def log_joint(self, X: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Log p(x, y) at points X (n, g, d) in data units, for standardised y (n, q), per unit of both: (n, g)."""
         n, g, d = X.shape
-        scaler, columns = self.encoder.scaler, self.density.columns
-        x = scaler.transform(X.reshape(n * g, d)).reshape(n, g, d)
-        units = np.log(scaler.scale[columns]).sum() + self.target.log_units(y)[:, None]
+        columns, flat = self.density.columns, self.encoder.standardize(X.reshape(n * g, d))
+        x = flat.reshape(n, g, d)
+        units = self.encoder.log_units(flat, columns).reshape(n, g) + self.target.log_units(y)[:, None]
         return np.stack([self._log_joint_at(x[i][:, columns], y[i]) for i in range(n)]) - units
 
     @cached_property
@@ -214,12 +214,10 @@ class InverseModel:
     ) -> WeightedDraws:
         """`WeightedDraws` in data units, from standardised draws z (n, s, c)."""
         n, s, _ = z.shape
-        scaler, columns = self.encoder.scaler, self.density.columns
-        draws = np.empty((n, s, self.encoder.n_inputs))
-        draws[:] = scaler.center
-        draws[:, :, columns] += z * scaler.scale[columns]
+        x = np.zeros((n, s, self.encoder.n_inputs))
+        x[:, :, self.density.columns] = z
         return WeightedDraws(
-            draws=draws,
+            draws=self.encoder.decode(x),
             log_weights=log_weights,
             effective_size=1.0 / np.exp(2.0 * log_weights).sum(axis=1),
             pareto_k=shapes,

@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from condensity import JointGMMRegressor, MDNRegressor, load
+from condensity.data.decades import SignedLogs, limits_of_decades
 from condensity.data.noise import MIN_NOISE, noise_at_most
 from condensity.data.scaling import log_reach
 from condensity.models.stacking import convex_weights
@@ -343,3 +344,85 @@ def test_covariances_that_change_with_x_are_learned(q):
     x, y, best = turning_noise(q, 1, 4000)
     # Ignoring how the axes turn costs .6 nats a pair.
     assert -model.score(x, y) - best < 0.15 * q
+
+
+# ------------------------------------------------------------------------------------------- inputs that span decades
+def lognormal_inputs(n, seed):
+    """Inputs over six decades, and a wave along their logarithm: (X, y, log p(y | x))."""
+    rng = np.random.default_rng(seed)
+    log_x = 2.3 * rng.standard_normal(n)
+    mean = np.sin(2 * log_x / 2.3)
+    y = mean + 0.3 * rng.standard_normal(n)
+    return np.exp(log_x)[:, None], y, norm.logpdf(y, mean, 0.3)
+
+
+@pytest.mark.parametrize(("name", "most"), [("MDN", 0.05), ("GMM", 0.16)])
+def test_inputs_over_six_decades_cost_little(name, most):
+    X, y, _ = lognormal_inputs(2000, 0)
+    fresh, outcome, truth = lognormal_inputs(20_000, 1)
+    model = ESTIMATORS[name](random_state=0, support_model=None).fit(X, y)
+    loss = truth - model.predict_dist(fresh).logpdf(outcome)
+    # Three draws: .016 to .031 (network), .10 to .12 (mixture). On a linear scale .10 and .5 to 9; single rows up to 20 000.
+    assert loss.mean() < most
+    assert loss.max() < 50
+    beyond = model.predict_dist([[1e9], [0.0], [-1e6]])
+    assert (np.abs(beyond.mean()) < 3).all()
+    assert (beyond.std() < 3).all()
+
+
+def test_densities_of_inputs_over_six_decades_are_per_unit_of_them():
+    X, y, _ = lognormal_inputs(500, 0)
+    model = MDNRegressor(4, max_iter=20, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X, y)
+    log_x = np.linspace(-14, 14, 4001)
+    density = np.exp(model.score_inputs(np.exp(log_x)[:, None]))
+    below = np.exp(model.score_inputs(-np.exp(log_x)[:, None]))
+    # The rectangle rule in log x, dx = x d log x, over both signs: a smooth density, so it is exact to far more than this.
+    np.testing.assert_allclose(((density + below) * np.exp(log_x)).sum() * (log_x[1] - log_x[0]), 1.0, atol=1e-4)
+    # A lognormal's own density, to a tenth of a nat on average: sampling error of 500 rows.
+    truth = norm.logpdf(np.log(X[:, 0]), 0, 2.3) - np.log(X[:, 0])
+    assert abs((model.score_inputs(X) - truth).mean()) < 0.1
+    drawn, _ = model.sample_joint(2000, random_state=0)
+    np.testing.assert_allclose(
+        np.quantile(np.log(np.maximum(drawn, 1e-9)), [0.25, 0.5, 0.75]), [-1.55, 0, 1.55], atol=0.4
+    )
+    inputs = model.predict_inputs([0.5])
+    at = np.exp(log_x)[None]
+    mass = (inputs.pdf(at) + inputs.pdf(-at)) @ np.exp(log_x) * (log_x[1] - log_x[0])
+    np.testing.assert_allclose(mass, 1.0, atol=1e-3)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        assert np.nanmedian(np.log(inputs.draws)) == pytest.approx(
+            np.interp(0.5, np.cumsum(inputs.pdf(at)[0] * np.exp(log_x)) * (log_x[1] - log_x[0]), log_x), abs=0.3
+        )
+
+
+def test_signed_logs_are_undone_and_have_their_slope():
+    rng = np.random.default_rng(0)
+    values = np.column_stack(
+        [np.exp(2.5 * rng.standard_normal(400)), rng.standard_normal(400), rng.standard_normal(400) ** 5]
+    )
+    logs = SignedLogs.fit(values, np.ones(400))
+    np.testing.assert_array_equal(logs.columns, [0, 2])
+    u = logs.transform(values)
+    np.testing.assert_allclose(logs.inverse(u), values, rtol=1e-12, atol=1e-14)
+    h = 1e-6
+    slope = np.prod((logs.inverse(u + h) - logs.inverse(u - h))[:, [0, 2]] / (2 * h), axis=1)
+    np.testing.assert_allclose(logs.log_units(u, np.array([0, 1, 2])), np.log(slope), atol=1e-6)
+    np.testing.assert_allclose(logs.log_units(u, np.array([1])), 0.0)
+
+
+def test_ordinary_columns_stay_linear():
+    rng = np.random.default_rng(0)
+    columns = [rng.uniform(size=500), rng.standard_normal(500), rng.exponential(size=500), rng.lognormal(size=500)]
+    columns += [
+        rng.chisquare(1, 500),
+        np.append(rng.standard_normal(499), 1e9),
+        rng.integers(0, 2, 500),
+        np.full(500, np.nan),
+    ]
+    columns += [rng.choice([0.0, 1.0, 1000.0], 500, p=[0.3, 0.6, 0.1]), np.ones(500)]
+    values = np.column_stack(columns)
+    assert SignedLogs.fit(values, np.ones(500)) is None
+    assert limits_of_decades(values, np.ones(500)) is None

@@ -21,6 +21,7 @@ RNG = np.random.default_rng(0)
 N = 250
 WAVE = make_noisy_wave(N, random_state=0)
 PLAIN = np.column_stack([WAVE.X[:, 0], RNG.normal(1e6, 1.0, N)])
+DECADES = np.column_stack([np.exp(4 * WAVE.X[:, 0]), np.sinh(6 * np.random.default_rng(1).normal(size=N))])
 BOTH = np.column_stack([WAVE.y, 1e3 * WAVE.y + RNG.normal(size=N)])
 TABLE = pd.DataFrame({
     "x": WAVE.X[:, 0],
@@ -45,12 +46,14 @@ FITS = {
     "MDN logit full": (MDNRegressor(3, y_transform="logit"), PLAIN, expit(BOTH / [1.0, 1e3])),
     "MDN auto": (MDNRegressor(3, y_transform="auto"), PLAIN, np.exp(3 * WAVE.y)),
     "MDN tiny": (MDNRegressor(), PLAIN[:15], BOTH[:15]),
+    "MDN decades": (MDNRegressor(3), DECADES, WAVE.y),
     "MDN table": (MDNRegressor(3), TABLE, WAVE.y),
     "GMM": (JointGMMRegressor(4), PLAIN, WAVE.y),
     "GMM full": (JointGMMRegressor(4, y_transform="log"), PLAIN, np.exp(BOTH / 100)),
     "GMM logit": (JointGMMRegressor(4, y_transform="logit"), PLAIN, expit(WAVE.y)),
     "GMM auto": (JointGMMRegressor(4, y_transform="auto"), PLAIN, BOTH),
     "GMM diag": (JointGMMRegressor(4, covariance_type="diag"), PLAIN, BOTH),
+    "GMM decades": (JointGMMRegressor(3), DECADES, WAVE.y),
     "GMM table": (JointGMMRegressor(3), COMPLETE, WAVE.y),
 }  # fmt: skip
 

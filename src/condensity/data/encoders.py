@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from condensity.data.columns import RawTable
+from condensity.data.decades import SignedLogs
 from condensity.data.scaling import Standardizer
 from condensity.data.schema import Schema
 from condensity.distributions import Distribution, Mixture, MonotoneMap, TransformedMixture
@@ -22,19 +23,29 @@ class InputEncoder:
     schema : Schema
         Columns of X, and the model inputs that each becomes.
     scaler : Standardizer
-        Of the model inputs.
+        Of the model inputs, in the coordinates of `decades`.
+    decades : SignedLogs or None
+        Coordinates of model inputs that span decades.
     """
 
     schema: Schema
     scaler: Standardizer
+    decades: SignedLogs | None = None
 
     @classmethod
-    def fit(cls, schema: Schema, inputs: np.ndarray, weight: np.ndarray) -> "InputEncoder":
-        """Encoder by a `schema`, with units learned from its model inputs (n, e) in rows of positive weight (n,)."""
-        return cls(schema, Standardizer.fit(inputs, weight))
+    def fit(cls, schema: Schema, inputs: np.ndarray, weight: np.ndarray, *, linear: bool = False) -> "InputEncoder":
+        """Encoder by a `schema`, with units learned from its model inputs (n, e) in rows of positive weight (n,).
+
+        It is `linear` or else has logarithmic coordinates where a model input spans decades.
+        """
+        decades = None if linear else SignedLogs.fit(inputs, weight)
+        coordinates = inputs if decades is None else decades.transform(inputs)
+        return cls(schema, Standardizer.fit(coordinates, weight), decades)
 
     def check_loaded(self) -> None:
         """Refuse parts that do not belong together."""
+        if self.decades is not None:
+            self.decades.check_loaded(self.n_inputs)
         if self.n_inputs != len(self.schema.encoded_names):
             raise ValueError("the columns of X and their scales differ in number")
 
@@ -55,7 +66,8 @@ class InputEncoder:
 
     def standardize(self, inputs: np.ndarray, dtype: npt.DTypeLike = np.float64) -> np.ndarray:
         """Standardised copy, of this `dtype`, of model inputs (n, e); column means are imputed unless NaN is handled."""
-        x = self.scaler.transform(inputs, dtype)
+        coordinates = inputs if self.decades is None else self.decades.transform(inputs)
+        x = self.scaler.transform(coordinates, dtype)
         if not self.handles_missing:
             x[np.isnan(x)] = 0.0
         return x
@@ -66,7 +78,8 @@ class InputEncoder:
 
     def decode(self, x: np.ndarray) -> np.ndarray:
         """Model inputs (…, e) in data units from standardised x (…, e)."""
-        return x * self.scaler.scale + self.scaler.center
+        coordinates = x * self.scaler.scale + self.scaler.center
+        return coordinates if self.decades is None else self.decades.inverse(coordinates)
 
     @property
     def varying(self) -> np.ndarray:
@@ -78,11 +91,14 @@ class InputEncoder:
         return self.scaler.departs(inputs)
 
     def log_units(self, x: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Log of the scale of every row of standardised x (n, e), over the observed ones of some columns: (n,).
+        """Log of dx/dz of every row of standardised x (n, e), over the observed ones of some columns: (n,).
 
         A log density per data unit is one per standardised unit less this.
         """
-        return (~np.isnan(x[:, columns])) @ np.log(self.scaler.scale[columns])
+        units = (~np.isnan(x[:, columns])) @ np.log(self.scaler.scale[columns])
+        if self.decades is None:
+            return units
+        return units + self.decades.log_units(x * self.scaler.scale + self.scaler.center, columns)
 
     def require_numbers(self, verb: str) -> None:
         """Refuse categories and missing-value indicators, over which the density that `verb` needs does not exist.

@@ -204,7 +204,7 @@ class AbstractDensityRegressor(FittedJoint, CallbackSupportMixin, RegressorMixin
         if earlier is None:
             transform = make_transform(self.y_transform, values, weights.values)
             u = transformed(transform, values)
-            encoder = InputEncoder.fit(schema, inputs, weights.values)
+            encoder = InputEncoder.fit(schema, inputs, weights.values, linear=self.handles_missing)
             target = TargetEncoder(Standardizer.fit(u, weights.values), transform, targets.names, targets.shape)
         else:
             encoder = earlier["encoder"]

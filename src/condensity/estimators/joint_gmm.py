@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from condensity import em, engines
 from condensity._sklearn_compat import Interval, StrOptions, validate_params
+from condensity.data.decades import limits_of_decades
 from condensity.data.encoders import InputEncoder
 from condensity.data.splitting import RowSplit, held_out_splits
 from condensity.distributions import Mixture, arguments
@@ -333,7 +334,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
         report = FitReport(
             fit.converged, fit.outcome, fit.n_iter, fit.history, choice.candidates, validation_log_density=choice.log_density
         )  # fmt: skip
-        model = JointModel(fit.parameters, d, choice.settings.spec)
+        model = JointModel(fit.parameters, d, choice.settings.spec, limits_of_decades(rows.x, rows.weight))
         if self.fallback is None or not em.can_repeat(choice.n_components, z.shape[1]):
             return model, report
         if choice.partial_fits is None or self.criterion == "bic":

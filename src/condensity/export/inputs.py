@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from condensity.data.decades import SignedLogs
 from condensity.data.encoders import InputEncoder
 from condensity.data.schema import MISSING, Category
 from condensity.export.graph import Graph
@@ -40,9 +41,22 @@ def _category(graph: Graph, category: Category, text: str, average: np.ndarray) 
     return graph.add("Gather", np.vstack([category.codes, average]), index, axis=0)
 
 
+def _signed_logs(graph: Graph, inputs: str, decades: SignedLogs, n_inputs: int) -> str:
+    """Model inputs (n, e) in coordinates that are logarithms far out: arsinh u = sign(u) log(|u| + √(u² + 1))."""
+    spans, origin, unit = np.zeros(n_inputs, dtype=bool), np.zeros(n_inputs), np.ones(n_inputs)
+    spans[decades.columns], origin[decades.columns], unit[decades.columns] = True, decades.origin, decades.unit
+    u = graph.add("Div", graph.add("Sub", inputs, origin), unit)
+    size = graph.add("Abs", u)
+    root = graph.add("Sqrt", graph.add("Add", graph.add("Mul", u, u), 1.0))
+    logs = graph.add("Mul", graph.add("Sign", u), graph.add("Log", graph.add("Add", size, root)))
+    return graph.add("Where", spans, logs, inputs)
+
+
 def standardised(graph: Graph, inputs: str, encoder: InputEncoder) -> str:
     """Add to a graph the standardised inputs (n, e) of an encoder; column means are imputed unless it handles missing values."""
     scaler = encoder.scaler
+    if encoder.decades is not None:
+        inputs = _signed_logs(graph, inputs, encoder.decades, scaler.scale.size)
     z = graph.add("Div", graph.add("Sub", inputs, scaler.center), scaler.scale)
     if scaler.constant.any():
         z = graph.add("Where", scaler.constant, np.zeros(scaler.scale.size), z)

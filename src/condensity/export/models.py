@@ -187,6 +187,8 @@ def _marginal(graph: Graph, parameters: em.GaussianMixtureParameters, z: str) ->
 # ------------------------------------------------------------------------------------------------- Gaussian mixtures
 @components.register
 def _(model: JointModel, graph: Graph, z: str) -> Components:
+    if model.limits is not None:
+        z = graph.add("Min", graph.add("Max", z, model.limits[0]), model.limits[1])
     return conditional(graph, model.parameters, model.n_inputs, z)
 
 

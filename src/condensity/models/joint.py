@@ -26,11 +26,14 @@ class JointModel:
         Over d + q columns, the inputs first.
     n_inputs : int
     spec : em.CovarianceSpec
+    limits : ndarray (2, d) or None
+        Within which `predict` holds the inputs: straight lines through the few far rows of a heavy tail lead anywhere.
     """
 
     parameters: em.GaussianMixtureParameters
     n_inputs: int
     spec: em.CovarianceSpec
+    limits: np.ndarray | None = None
 
     @property
     def n_outputs(self) -> int:
@@ -50,6 +53,8 @@ class JointModel:
     def predict(self, x: np.ndarray, *, compute: Compute) -> Mixture:
         """Mixture of y for each row of standardised x (n, d), NaN where a value is missing, predicted on `compute`."""
         d = self.n_inputs
+        if self.limits is not None:
+            x = np.clip(x, *self.limits)
         return self.condition(range(d), x, range(d, d + self.n_outputs), compute=compute)
 
     def condition(self, given: Sequence[int], z: np.ndarray, target: Sequence[int], *, compute: Compute) -> Mixture:
@@ -130,3 +135,7 @@ class JointModel:
         """Refuse a mixture that is not over inputs and outputs."""
         if type(self.n_inputs) is not int or not 1 <= self.n_inputs < self.parameters.means.shape[1]:
             raise ValueError("a joint mixture must be over inputs and outputs")
+        if self.limits is not None and (
+            np.shape(self.limits) != (2, self.n_inputs) or not (self.limits[0] <= self.limits[1]).all()
+        ):
+            raise ValueError("the limits of the inputs must be a lower and an upper one each")
