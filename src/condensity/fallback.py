@@ -28,7 +28,7 @@ from condensity.engines.types import TrainingRows
 from condensity.evaluation.diagnostics import Finding
 from condensity.models import ConditionalModel, CrossFit, MDNModel
 from condensity.models.inputs import mixture_of
-from condensity.models.marginal import EXPONENTS, Tails, fit_marginal, share_of_far_rows, with_tails
+from condensity.models.marginal import EXPONENTS, Tails, are_far, fit_marginal, with_tails
 from condensity.models.stacking import convex_weights, gain_of
 from condensity.persistence import saveable
 from condensity.training.linear import fit_linear_gaussian
@@ -41,8 +41,8 @@ WIDTHS = (1.0, 2.0, 4.0)
 #: these are few, and none of them need be far. At most for this share of the rows: more than that, the model itself must learn.
 TAIL_PRIOR, MAX_FAR_SHARE = 0.25, 0.01
 
-#: Residuals of rows that a cross-fit was fitted to, at most, among which far values are looked for.
-MAX_RESIDUALS = 1000
+#: Rows that a cross-fit was fitted to, at most, among which far ones are looked for.
+MAX_FITTED_ROWS = 1000
 
 
 @saveable("Fallback")
@@ -177,7 +177,7 @@ def fit_fallback(
     """
     tails = Tails.around(rows.y)
     table = np.concatenate([_log_densities(rows, each, tails, rng, compute) for each in cross_fits])
-    share = share_of_far_rows(np.concatenate([_residuals(rows, each, compute) for each in cross_fits]))
+    share = float(np.mean(np.concatenate([_far_rows(rows, each, compute) for each in cross_fits])))
     weight = np.concatenate([each.held_out.weight for each in cross_fits])
     weights = convex_weights(table, weight, _prior(table.shape[1], len(table) * TAIL_PRIOR * min(share, MAX_FAR_SHARE)))
     if weights is None:
@@ -231,12 +231,14 @@ def _log_densities(
     return np.maximum(np.nan_to_num(table, nan=-np.inf), np.finfo(float).min / 1e3)
 
 
-def _residuals(rows: TrainingRows, cross_fit: CrossFit, compute: Compute) -> np.ndarray:
-    """Residuals (r, q) of a cross-fit: of its held-out rows, and of a sample of the others."""
-    kept = rows.take(cross_fit.kept[:: -(-len(cross_fit.kept) // MAX_RESIDUALS)])
+def _far_rows(rows: TrainingRows, cross_fit: CrossFit, compute: Compute) -> np.ndarray:
+    """Whether rows are far from what a cross-fit predicts for them: those held out of it, and a sample of the others."""
+    kept = rows.take(cross_fit.kept[:: -(-len(cross_fit.kept) // MAX_FITTED_ROWS)])
+    complete = kept.take(np.isfinite(kept.y).all(axis=1))
     return np.concatenate(
         [
-            y - cross_fit.model.predict(x, compute=compute).mean().reshape(y.shape)
-            for x, y, *_ in (kept, cross_fit.held_out)
+            are_far(cross_fit.model.predict(x, compute=compute), y)
+            for x, y, *_ in (complete, cross_fit.held_out)
+            if len(y)
         ]
     )

@@ -6,13 +6,14 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import fields
 
 import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from condensity import MDNRegressor, engines, monitor
+from condensity import MDNRegressor, engines, monitor, training
 from condensity.datasets.synthetic import make_cross
 from condensity.engines import driver
 from condensity.engines.types import TrainingRows
@@ -156,14 +157,18 @@ def test_checkpoints_of_other_fits_and_damaged_ones_are_refused(tmp_path, monkey
 
 
 @needs_native
-def test_offsets_are_part_of_what_makes_a_fit_the_same(tmp_path):
-    fitting, offset = model(checkpoint=tmp_path / "x"), np.zeros((5, 12))
+def test_offsets_are_part_of_what_makes_a_fit_the_same():
+    offset = np.zeros((5, 12))
     bare = TrainingRows(np.ones((5, 1)), np.ones((5, 1)), np.ones(5))
     tables = [bare, bare._replace(offset=offset), bare._replace(offset=offset + 1.0)]
-    prints = [fitting._fingerprint(rows, validation, None) for rows in tables for validation in (None, rows)]
-    prints.append(fitting._fingerprint(tables[1], tables[2], None))
+    engine, settings = (
+        engines.resolve("train", "native"),
+        training.Settings(**{field.name: getattr(model(), field.name) for field in fields(training.Settings)}),
+    )
+    pairs = [(rows, *others) for rows in tables for others in ((), (rows,))] + [(tables[1], tables[2])]
+    prints = [training.fingerprint(engine, settings, pair, None) for pair in pairs]
     assert len(set(prints)) == len(prints)
-    assert fitting._fingerprint(bare, None, None) == prints[0]
+    assert training.fingerprint(engine, settings, (bare,), None) == prints[0]
 
 
 def test_the_reference_engine_has_no_checkpoint(tmp_path):

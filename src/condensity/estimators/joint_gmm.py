@@ -351,8 +351,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
             again = fit_again(z[kept], rows.weight[kept], model.parameters, model.spec, compute=task.compute.one_thread)
             return JointModel(again, model.n_inputs, model.spec).input_density(encoder.varying)
 
-        density = model.input_density(encoder.varying)
-        held_out = None if task.validation is None else task.validation.x
+        density, held_out = model.input_density(encoder.varying), None if task.validation is None else task.validation.x
         scores, weight = calibration_scores(density, refit, rows, task.rng, held_out=held_out, compute=task.compute)
         return calibrated(density, scores, weight, model.output_marginal())
 

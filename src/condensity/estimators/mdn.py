@@ -296,6 +296,8 @@ class MDNRegressor(AbstractDensityRegressor):
         """
         x = self.encoder_.standardize(self._inputs_of(X))
         members = self.model_.predict_members(x, compute=self._compute)
+        if self.fallback_ is not None:
+            members = [self.fallback_.apply(member, x, compute=self._compute) for member in members]
         parts = [self.target_.restore(member) for member in members]
         means, variances = (np.array([getattr(part, verb)() for part in parts]) for verb in ("mean", "var"))
         return variances.mean(axis=0), means.var(axis=0)

@@ -8,6 +8,7 @@ from scipy.special import logsumexp
 from condensity import em
 from condensity.compute import Compute
 from condensity.data.scaling import resolution
+from condensity.distributions import Mixture
 from condensity.em.sweep import ROWS_PER_COMPONENT
 from condensity.engines.types import HALF_LOG_2PI, TrainingRows
 
@@ -21,8 +22,8 @@ ROWS_PER_OUTPUT = 5
 #: the farthest of twenty times as many rows is twenty times as far for α = 1.
 EXPONENTS, WIDENING, REACH = (1.0, 2.0, 3.0), 4.0, 100.0
 
-#: Interquartile ranges from the median beyond which a value is far: of 5000 rows from an exponential, the farthest has 8; of 1000
-#: from Student's t with 1.5 degrees of freedom, 30 to 200.
+#: Interquartile ranges from the median of its distribution beyond which a value is far: of 5000 rows from an exponential, the
+#: farthest has 8; of 1000 from Student's t with 1.5 degrees of freedom, 30 to 200.
 FAR = 12.0
 
 
@@ -71,11 +72,13 @@ class Tails(NamedTuple):
         return logsumexp(normals[:, None] + np.log(self.shares), axis=2)
 
 
-def share_of_far_rows(residuals: np.ndarray) -> float:
-    """Share of rows whose residuals (n, q) lie so far from the others that rows much farther still must be expected."""
-    low, center, high = np.nanquantile(residuals, [0.25, 0.5, 0.75], axis=0)
-    unit = np.where(high > low, high - low, np.inf)
-    return float((np.abs(residuals - center) > FAR * unit).any(axis=1).mean())
+def are_far(dist: Mixture, y: np.ndarray) -> np.ndarray:
+    """Rows (n,) of y (n, q) so far from their own distribution `dist` that rows much farther still must be expected."""
+    far = np.zeros(len(y), dtype=bool)
+    for j, column in enumerate(y.T):
+        low, center, high = dist.marginal(j).ppf([0.25, 0.5, 0.75]).T
+        far |= np.abs(column - center) > FAR * (high - low)
+    return far
 
 
 def with_tails(

@@ -51,7 +51,7 @@ def regressions_of_members(table: TrainingRows, splits: Sequence[Split]) -> list
 
 
 def tie(theta: np.ndarray, network: Network, regressions: np.ndarray) -> np.ndarray:
-    """θ of a network of full covariances that gives y the density which `theta`, of independent outputs, gives y′ = (I + C) y.
+    """Parameters (n_parameters,) of a coupled network that gives y the density which one of independent outputs gives y′.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def tie(theta: np.ndarray, network: Network, regressions: np.ndarray) -> np.ndar
 
 
 def untie(theta: np.ndarray, network: Network) -> tuple[np.ndarray, np.ndarray] | None:
-    """Parameters (n_parameters,) and C (q, q) of which `tie` makes the `theta` of a coupled `network`; None if there are none."""
+    """Parameters (n_parameters,) and C (q, q) of which `tie` makes `theta` (n_parameters,) of a coupled `network`; or None."""
     k, q, pairs = network.n_components, network.n_outputs, network.n_regression_coefficients
     weight, bias = unpack_layers(theta, network)[-1]
     first = k + 2 * k * q
@@ -78,7 +78,7 @@ def untie(theta: np.ndarray, network: Network) -> tuple[np.ndarray, np.ndarray] 
 
 
 def tie_members(parameters: np.ndarray, network: Network, regressions: Sequence[np.ndarray]) -> np.ndarray:
-    """As `tie`, of every member of `parameters` (m, n_parameters) of a `network`, by its matrix (q, q) of the `regressions`."""
+    """As `tie`, of all members of `parameters` (m, n_parameters) of a `network`, by their `regressions`, m of (q, q)."""
     return np.array([tie(theta, network, each) for theta, each in zip(parameters, regressions, strict=True)])
 
 
