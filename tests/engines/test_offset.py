@@ -248,7 +248,7 @@ def test_a_saved_run_goes_on_to_the_same_bits(splits, noise):
 def test_rows_take_their_offsets_along():
     table = hidden_cause_rows()
     taken = table.take(np.array([3, 1])).followed_by(table.take(slice(7, 8)))
-    for part, every_row in zip(taken, table, strict=True):
+    for part, every_row in zip(taken[:4], table[:4], strict=True):
         np.testing.assert_array_equal(part, every_row[[3, 1, 7]])
     bare = table._replace(offset=None)
     assert bare.take(slice(3)).offset is None
@@ -265,7 +265,7 @@ def test_offsets_of_another_shape_are_refused(shape):
     words = rf"offset must have shape \(n, 9\) for n = {N_ROWS} rows; got \({shape[0]}, {shape[1]}\)"
     with pytest.raises(ValueError, match=words):
         run("native", table=table)
-    theta, (x, y, weight, offset) = starts(1)[0], table
+    theta, (x, y, weight, offset) = starts(1)[0], table[:4]
     with pytest.raises(ValueError, match=words):
         native.loss_and_gradient(theta, NETWORK, x, y, weight, PENALTY, offset)
     with pytest.raises(ValueError, match=words):

@@ -37,6 +37,7 @@ def test_a_registered_engine_trains_predicts_draws_and_its_models_are_saved(toy,
         "hidden_layer_sizes": (8,),
         "max_iter": 5,
         "early_stopping": False,
+        "fallback": None,
         "random_state": 0,
     }
     model, plain = (MDNRegressor(engine=engine, **settings) for engine in ("toy", "reference"))

@@ -239,9 +239,9 @@ def test_gaps_are_judged_by_what_is_known():
 @pytest.mark.parametrize("name", ODD_SETS)
 @pytest.mark.parametrize("kind", DEFAULTS)
 def test_joint_density_integrates_to_one(kind, name):
-    """By the trapezoid's rule on smooth functions that fade at both ends, to 1e-6."""
+    """By the trapezoid's rule on smooth functions that fade at both ends, to 1e-6: without tails, which reach far beyond a grid."""
     problem = ODD_SETS[name](500, random_state=0)
-    model = clone(DEFAULTS[kind]).fit(problem.X, problem.y)
+    model = clone(DEFAULTS[kind]).set_params(fallback=None).fit(problem.X, problem.y)
     x = np.linspace(problem.X.mean() - 12 * problem.X.std(), problem.X.mean() + 12 * problem.X.std(), 2001)
     dist = model.predict_dist(x[:, None])
     low, high = (dist.means - 9 * dist.scales).min(axis=1), (dist.means + 9 * dist.scales).max(axis=1)
@@ -286,8 +286,8 @@ def test_several_outputs():
     assert drawn.shape == (7, 2)
     assert outputs.shape == (7, 2)
     assert model.predict_dist(X[:3], outside="prior").n_outputs == 2
-    dist = model.predict_inputs(Y[:2], n_draws=1000)
-    assert dist.draws.shape == (2, 1000, 2)
+    dist = model.predict_inputs(Y[:2], n_draws=4096)
+    assert dist.draws.shape == (2, 4096, 2)
     assert dist.logpdf(X[:2]).shape == (2,)
 
 

@@ -94,7 +94,7 @@ class FittedDensity:
         >>> from condensity import JointGMMRegressor
         >>> model = JointGMMRegressor(2, random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.2, 2.9])
         >>> model.predict([[1.0], [2.0]]).round(1)
-        array([1.1, 2. ])
+        array([1., 2.])
         """
         mean = self.predict_dist(X).mean()
         return self.target_.in_shape(mean)
@@ -144,7 +144,7 @@ class FittedDensity:
         >>> from condensity import JointGMMRegressor
         >>> model = JointGMMRegressor(2, random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.2, 2.9])
         >>> model.score_samples([[1.0], [2.0]], [1.0, 2.5]).round(1)
-        array([ 0.5, -2.7])
+        array([ 0.7, -2.7])
         """
         dist = self.predict_dist(X)
         if y is None:

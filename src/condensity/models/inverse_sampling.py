@@ -145,7 +145,7 @@ def fit_generalized_pareto(excess: np.ndarray) -> tuple[float, float]:
     n_points = 30 + int(np.sqrt(m))
     grid = 1.0 - np.sqrt(n_points / (np.arange(n_points) + 0.5))
     quarter = excess[max(int(m / 4 + 0.5) - 1, 0)]
-    theta = 1.0 / excess[-1] + grid / (3.0 * max(quarter, np.finfo(float).tiny * excess[-1]))
+    theta = 1.0 / excess[-1] + grid / (3.0 * max(quarter, np.finfo(float).eps * excess[-1]))
     shapes = np.log1p(-theta[:, None] * excess).mean(axis=1)
     profile = m * (np.log(-theta / shapes) - shapes - 1.0)
     weights = np.exp(profile - logsumexp(profile))

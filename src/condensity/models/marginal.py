@@ -73,11 +73,17 @@ class Tails(NamedTuple):
 
 
 def are_far(dist: Mixture, y: np.ndarray) -> np.ndarray:
-    """Rows (n,) of y (n, q) so far from their own distribution `dist` that rows much farther still must be expected."""
+    """Rows (n,) of y (n, q) so far from their own distribution `dist` that rows much farther still must be expected.
+
+    Far is what lies `FAR` interquartile ranges from the median: those of the row, so that a region of wide noise is not far, and
+    those of all residuals, so that another branch beside a narrow one is not.
+    """
     far = np.zeros(len(y), dtype=bool)
     for j, column in enumerate(y.T):
         low, center, high = dist.marginal(j).ppf([0.25, 0.5, 0.75]).T
-        far |= np.abs(column - center) > FAR * (high - low)
+        residual = column - center
+        of_all = np.subtract(*np.quantile(residual, [0.75, 0.25]))
+        far |= np.abs(residual) > FAR * np.maximum(high - low, of_all)
     return far
 
 
