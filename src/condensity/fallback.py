@@ -99,6 +99,11 @@ class Fallback:
         return float(self.width_weights[0])
 
     @property
+    def sentence(self) -> str:
+        """Weight of the simple members, as a sentence of a warning."""
+        return f"So simple distributions have {1.0 - self.model_weight:.0%} of the weight in predictions (fallback='auto')."
+
+    @property
     def finding(self) -> Finding:
         """Weights in words with numbers; serious where the model has less than half."""
         text = (

@@ -239,7 +239,7 @@ def test_gaps_are_judged_by_what_is_known():
 @pytest.mark.parametrize("name", ODD_SETS)
 @pytest.mark.parametrize("kind", DEFAULTS)
 def test_joint_density_integrates_to_one(kind, name):
-    """By the trapezoid's rule on smooth functions that fade at both ends, to 1e-6: without tails, which reach far beyond a grid."""
+    """By the trapezoid's rule on smooth functions that fade at both ends, to 1e-6; tails reach far beyond any grid."""
     problem = ODD_SETS[name](500, random_state=0)
     model = clone(DEFAULTS[kind]).set_params(fallback=None).fit(problem.X, problem.y)
     x = np.linspace(problem.X.mean() - 12 * problem.X.std(), problem.X.mean() + 12 * problem.X.std(), 2001)

@@ -426,3 +426,15 @@ def test_ordinary_columns_stay_linear():
     values = np.column_stack(columns)
     assert SignedLogs.fit(values, np.ones(500)) is None
     assert limits_of_decades(values, np.ones(500)) is None
+
+
+@pytest.mark.filterwarnings("ignore:The model is no better than one normal")
+def test_many_outputs_without_signal_fall_back():
+    """Twenty outputs that X says nothing of, tied covariances: held-out rows are those of the network that is judged."""
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(2100, 5)), rng.normal(size=(2100, 20))
+    model = MDNRegressor(random_state=0).fit(X[:100], Y[:100])
+    truth = norm.logpdf(Y[100:]).sum(axis=1).mean()
+    # A normal without X loses 20 variances and 20 means of 100 rows, about 40 / (2 · 100) nats, and some of the correlations.
+    assert truth - model.score(X[100:], Y[100:]) < 0.6
+    assert abs(model.oof_score_samples_.mean() - model.score(X[100:], Y[100:])) < 4 * np.sqrt(10 / 100) + 0.1

@@ -181,7 +181,9 @@ class AbstractDensityRegressor(FittedJoint, CallbackSupportMixin, RegressorMixin
         self._learn(encoder, target, model, fallback, support, report.with_training_rows(evidence, log_density))
         serious = [each for each in evidence.findings if each.serious and each.name != "held-out rows"]
         if serious:
-            warn_user(" ".join(finding.sentence for finding in serious), ConvergenceWarning)
+            said = [finding.sentence for finding in serious]
+            said += [fallback.sentence] if fallback is not None and fallback.finding.serious else []
+            warn_user(" ".join(said), ConvergenceWarning)
         if context is not None:
             context.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self

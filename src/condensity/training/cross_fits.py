@@ -17,7 +17,7 @@ from condensity.training.settings import Recipe
 def of_candidate(race: CandidateRace, candidate: Candidate) -> list[NetworkCrossFit]:
     """Networks of the `candidate` of a `race` and their validation rows; none where nothing was held out."""
     inits: Sequence[GaussianInit | None] = race.gaussian_inits or [None] * len(candidate.splits)
-    n, network = len(race.table.y) // race.n_copies, candidate.network
+    n, network = len(race.table.y) // race.n_copies, candidate.fitted
     return [
         NetworkCrossFit(kept % n, out % n, race.table.take(out % n)._replace(offset=None), network, *rest)
         for (kept, out), *rest in zip(candidate.splits, candidate.training.parameters, inits, strict=True)
@@ -39,7 +39,7 @@ def _full_run(race: CandidateRace, recipe: Recipe, kept: np.ndarray, out: np.nda
     (candidate,) = part.train_candidates([recipe], [all_rows(len(kept))])
     init = None if part.gaussian_inits is None else part.gaussian_inits[0]
     parameters = candidate.training.parameters[0]
-    return NetworkCrossFit(kept, out, race.rows.take(out), candidate.network, parameters, init)
+    return NetworkCrossFit(kept, out, race.rows.take(out), candidate.fitted, parameters, init)
 
 
 def of_linear(rows: TrainingRows, rng: np.random.Generator) -> list[NetworkCrossFit]:
