@@ -45,10 +45,6 @@ TAIL_PRIOR, MAX_FAR_SHARE = 0.25, 0.01
 MAX_FITTED_ROWS = 1000
 
 
-#: Rows, of all, as which the lightest tail counts at least, where there is a fallback at all: rows beyond all others will come.
-MIN_TAIL = 0.1
-
-
 @saveable("Fallback")
 @dataclass(frozen=True, eq=False)
 class Fallback:
@@ -189,11 +185,9 @@ def fit_fallback(
     share = float(np.mean(np.concatenate([_far_rows(rows, each, compute) for each in cross_fits])))
     weight = np.concatenate([each.held_out.weight for each in cross_fits])
     prior = _prior(table.shape[1], len(table) * TAIL_PRIOR * min(share, MAX_FAR_SHARE))
-    if convex_weights(table, weight, prior) is None:
-        return None, table[:, 0]
-    prior[-1] = max(prior[-1], MIN_TAIL * len(table) / len(rows.y))
     weights = convex_weights(table, weight, prior)
-    assert weights is not None  # some count beforehand
+    if weights is None:
+        return None, table[:, 0]
     gain = gain_of(table, weight, weights) / weight.sum()
     fallback = _fallback(rows, weights, tails, gain, len(table), rng, compute)
     return fallback, logsumexp(table, axis=1, b=weights)
