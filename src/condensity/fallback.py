@@ -27,7 +27,7 @@ from condensity.distributions import Mixture
 from condensity.engines.types import TrainingRows
 from condensity.evaluation.diagnostics import Finding
 from condensity.models import ConditionalModel, CrossFit, MDNModel
-from condensity.models.inputs import mixture_of
+from condensity.models.inputs import mixture_of, widened
 from condensity.models.marginal import EXPONENTS, Tails, are_far, fit_marginal, with_tails
 from condensity.models.stacking import convex_weights, gain_of
 from condensity.persistence import saveable
@@ -152,13 +152,6 @@ def guarded(model: ConditionalModel, fallback: Fallback | None) -> ConditionalMo
     return model if fallback is None else GuardedModel(model, fallback)
 
 
-def widened(dist: Mixture, factor: float) -> Mixture:
-    """The mixture `dist` with its components' standard deviations multiplied by `factor`."""
-    if factor == 1.0:
-        return dist
-    return Mixture.from_parameters(dist.parameters._replace(factors=factor * dist.parameters.factors))
-
-
 def fit_fallback(
     rows: TrainingRows, cross_fits: Sequence[CrossFit], rng: np.random.Generator, *, compute: Compute = AUTO
 ) -> tuple[Fallback | None, np.ndarray]:
@@ -181,8 +174,9 @@ def fit_fallback(
         Log density of the held-out rows, those of all cross-fits after one another, under the mixture.
     """
     tails = Tails.around(rows.y)
-    table = np.concatenate([_log_densities(rows, each, tails, rng, compute) for each in cross_fits])
-    share = float(np.mean(np.concatenate([_far_rows(rows, each, compute) for each in cross_fits])))
+    judged = [(each, each.model.predict(each.held_out.x, compute=compute)) for each in cross_fits]
+    table = np.concatenate([_log_densities(rows, *pair, tails, rng, compute) for pair in judged])
+    share = float(np.mean(np.concatenate([_far_rows(rows, *pair, compute) for pair in judged])))
     weight = np.concatenate([each.held_out.weight for each in cross_fits])
     prior = _prior(table.shape[1], len(table) * TAIL_PRIOR * min(share, MAX_FAR_SHARE))
     weights = convex_weights(table, weight, prior)
@@ -212,39 +206,38 @@ def _fallback(
     """Simple members fitted to all rows, with the weights (m,) of all members."""
     a = len(WIDTHS)
     used = [j for j in range(a) if j == 0 or weights[j] > 0]
-    theta, network = fit_linear_gaussian(rows)
     of_marginal = weights[a + 1 :]
     marginal = with_tails(fit_marginal(rows, rng, compute), tails, of_marginal)
     return Fallback(
-        np.array(WIDTHS)[used], weights[used], MDNModel(theta[None], network), float(weights[a]),
+        np.array(WIDTHS)[used], weights[used], _linear_model(rows), float(weights[a]),
         marginal, float(of_marginal.sum()), gain, n_rows,
     )  # fmt: skip
 
 
+def _linear_model(rows: TrainingRows) -> MDNModel:
+    """A normal with a linear mean."""
+    theta, network = fit_linear_gaussian(rows)
+    return MDNModel(theta[None], network)
+
+
 def _log_densities(
-    rows: TrainingRows, cross_fit: CrossFit, tails: Tails, rng: np.random.Generator, compute: Compute
+    rows: TrainingRows, cross_fit: CrossFit, dist: Mixture, tails: Tails, rng: np.random.Generator, compute: Compute
 ) -> np.ndarray:
-    """Log densities (h, m) of the held-out rows of a cross-fit under all members, these fitted to the other rows."""
+    """Log densities (h, m) of the held-out rows of a cross-fit, which predicts `dist`, under all members without them."""
     kept, (x, y, *_) = rows.take(cross_fit.kept), cross_fit.held_out
     at = y if y.shape[1] > 1 else y[:, 0]
-    theta, network = fit_linear_gaussian(kept)
-    marginal = fit_marginal(kept, rng, compute)
-    dist = cross_fit.model.predict(x, compute=compute)
     members = [widened(dist, factor) for factor in WIDTHS]
-    members.append(MDNModel(theta[None], network).predict(np.nan_to_num(x), compute=compute))
-    members.append(mixture_of(marginal, len(y)))
+    members.append(_linear_model(kept).predict(np.nan_to_num(x), compute=compute))
+    members.append(mixture_of(fit_marginal(kept, rng, compute), len(y)))
     table = np.column_stack([*(member.logpdf(at) for member in members), tails.logpdf(y)])
     return np.maximum(np.nan_to_num(table, nan=-np.inf), np.finfo(float).min / 1e3)
 
 
-def _far_rows(rows: TrainingRows, cross_fit: CrossFit, compute: Compute) -> np.ndarray:
-    """Whether rows are far from what a cross-fit predicts for them: those held out of it, and a sample of the others."""
+def _far_rows(rows: TrainingRows, cross_fit: CrossFit, dist: Mixture, compute: Compute) -> np.ndarray:
+    """Whether rows are far from what a cross-fit predicts: held-out ones from `dist`, and a sample of the others."""
+    far = are_far(dist, cross_fit.held_out.y)
     kept = rows.take(cross_fit.kept[:: -(-len(cross_fit.kept) // MAX_FITTED_ROWS)])
     complete = kept.take(np.isfinite(kept.y).all(axis=1))
-    return np.concatenate(
-        [
-            are_far(cross_fit.model.predict(x, compute=compute), y)
-            for x, y, *_ in (complete, cross_fit.held_out)
-            if len(y)
-        ]
-    )
+    if not len(complete.y):
+        return far
+    return np.concatenate([are_far(cross_fit.model.predict(complete.x, compute=compute), complete.y), far])

@@ -31,7 +31,7 @@ from condensity.compute import AUTO, Compute
 from condensity.data.splitting import N_FOLDS, RowSplitter, fold_splits, held_out_splits
 from condensity.distributions import Mixture
 from condensity.engines.types import TrainingRows
-from condensity.models.inputs import HELD_OUT_SHARE, InputDensity, fit_density, mixture_of
+from condensity.models.inputs import HELD_OUT_SHARE, InputDensity, fit_density, mixture_of, widened
 from condensity.models.marginal import fit_marginal
 from condensity.monitor import Monitor
 from condensity.persistence import saveable
@@ -139,7 +139,7 @@ class SupportModel:
         if outside == "deficient":
             return dist.gated(log_gate)
         gate = np.exp(log_gate)
-        prior = mixture_of(self.prior, len(dist), PRIOR_WIDENING)
+        prior = widened(mixture_of(self.prior, len(dist)), PRIOR_WIDENING)
         return Mixture.mix([dist, prior], np.column_stack([gate, 1.0 - gate]))
 
     def _complain(self, p_values: np.ndarray, outside: str) -> None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from condensity.data.columns import RawTable
 from condensity.data.decades import SignedLogs
 from condensity.data.scaling import Standardizer
 from condensity.data.schema import Schema
@@ -71,10 +70,6 @@ class InputEncoder:
         if not self.handles_missing:
             x[np.isnan(x)] = 0.0
         return x
-
-    def encode(self, table: RawTable, dtype: npt.DTypeLike = np.float64) -> np.ndarray:
-        """Standardised model inputs (n, e) of a table, as numbers of this `dtype`."""
-        return self.standardize(self.schema.encode(table), dtype)
 
     def decode(self, x: np.ndarray) -> np.ndarray:
         """Model inputs (…, e) in data units from standardised x (…, e)."""

@@ -79,6 +79,13 @@ class ComponentSearch:
         self.fits: dict[int, tuple[Any, ...]] = {}  # size → score, parameters, log densities of validation rows
         self.cross_fits: dict[int, list[PartialFit]] = {}  # by size
 
+    def with_settings(self, settings: Settings) -> "ComponentSearch":
+        """A search over the same rows with other `settings`."""
+        return ComponentSearch(
+            settings, self.z, self.weight, self.n_inputs,
+            criterion=self.criterion, compute=self.compute, monitor=self.monitor,
+        )  # fmt: skip
+
     def best_size(
         self,
         splits: Sequence[tuple[np.ndarray, np.ndarray]],

@@ -83,7 +83,6 @@ class HeldOutRows(NamedTuple):
     held_out: np.ndarray | None
 
 
-Search = Callable[[Settings], ComponentSearch]
 Choices = Iterator[Choice]
 
 
@@ -143,48 +142,40 @@ def choose(
     if not few and not isinstance(n_components, str):
         return Choice(settings, n_components)
 
-    def search(settings: Settings) -> ComponentSearch:
-        return ComponentSearch(settings, z, weight, n_inputs, criterion=criterion, compute=compute, monitor=monitor)
-
+    search = ComponentSearch(settings, z, weight, n_inputs, criterion=criterion, compute=compute, monitor=monitor)
     if not few:
-        of_sizes = search(settings)
-        best = of_sizes.best_size(splits(), held_out, rng)
-        return Choice(settings, *best, of_sizes.cross_fits[best[0]])
+        best = search.best_size(splits(), held_out, rng)
+        return Choice(settings, *best, search.cross_fits[best[0]])
     rows = HeldOutRows(splits(), held_out)
     fewest = min(len(kept) for kept, _ in rows.splits)
     sizes = candidate_sizes(fewest) if isinstance(n_components, str) else [n_components]
-    return _best_of([*_of_one(settings, search, sizes, rows, rng), *_of_several(settings, search, sizes, rows, rng)])
+    return _best_of([*_of_one(search, sizes, rows, rng), *_of_several(search, sizes, rows, rng)])
 
 
-def _of_one(
-    settings: Settings, search: Search, sizes: list[int], rows: HeldOutRows, rng: np.random.Generator
-) -> Choices:
+def _of_one(search: ComponentSearch, sizes: list[int], rows: HeldOutRows, rng: np.random.Generator) -> Choices:
     """Choices of one component, where that is among the `sizes`."""
     if 1 not in sizes:
         return
-    one = search(settings)
-    if one.criterion == "conditional" and _has_ridge(one.z):
-        yield _by_ridge(one, rows)
+    if search.criterion == "conditional" and _has_ridge(search.z):
+        yield _by_ridge(search, rows)
         return
-    for shrinkage in SHRINKAGES if one.criterion != "bic" else (0.0, 1.0):
-        yield _sweep(search(_shrunk(settings, "full", shrinkage)), [1], rows, rng)
+    for shrinkage in SHRINKAGES if search.criterion != "bic" else (0.0, 1.0):
+        yield _sweep(search.with_settings(_shrunk(search.settings, "full", shrinkage)), [1], rows, rng)
 
 
-def _of_several(
-    settings: Settings, search: Search, sizes: list[int], rows: HeldOutRows, rng: np.random.Generator
-) -> Choices:
+def _of_several(search: ComponentSearch, sizes: list[int], rows: HeldOutRows, rng: np.random.Generator) -> Choices:
     """The best choice of several components for every type of covariance; sizes must fit the memory, or be the only one."""
-    n, n_columns = search(settings).z.shape
+    n, n_columns = search.z.shape
     fitting = [size for size in sizes if size > 1 and covariance_bytes(size, n_columns) <= MAX_SWEPT_BYTES]
     several = fitting if len(sizes) > 1 else [size for size in sizes if size > 1]
     if not several:
         return
-    if search(settings).criterion == "bic":
+    if search.criterion == "bic":
         candidates: Sequence[tuple[str, float]] = (("full", 0.0), ("tied", 0.0), ("full", 1.0))
     else:
         candidates = OF_SEVERAL if n > FEWEST_ROWS_PER_COLUMN * n_columns else (("full", 1.0),)
     for kind, shrinkage in candidates:
-        yield _sweep(search(_shrunk(settings, kind, shrinkage)), several, rows, rng)
+        yield _sweep(search.with_settings(_shrunk(search.settings, kind, shrinkage)), several, rows, rng)
 
 
 def _shrunk(settings: Settings, kind: str, shrinkage: float) -> Settings:

@@ -60,12 +60,6 @@ class AbstractDensityRegressor(FittedJoint, CallbackSupportMixin, RegressorMixin
     #: missing-value indicator.
     handles_missing: ClassVar[bool] = False
 
-    encoder_: InputEncoder
-    target_: TargetEncoder
-    model_: ConditionalModel
-    fallback_: Fallback | None
-    support_: SupportModel | NoSupport
-    report_: FitReport
     cv: Any = None
     callback: Callable[[Progress], object] | None
     categorical_features: Any

@@ -101,10 +101,17 @@ class InputDensity:
         return em.log_density(self.parameters, z, self.spec, compute=compute)
 
 
-def mixture_of(parameters: em.GaussianMixtureParameters, n: int = 1, widening: float = 1.0) -> Mixture:
-    """The mixture of `parameters` in each of n rows, its components' standard deviations multiplied by `widening`."""
-    parts = (np.log(parameters.weights), parameters.means, widening * em.factors_of(parameters))
+def mixture_of(parameters: em.GaussianMixtureParameters, n: int = 1) -> Mixture:
+    """The mixture of `parameters` in each of n rows."""
+    parts = (np.log(parameters.weights), parameters.means, em.factors_of(parameters))
     return Mixture.from_factors(*(np.broadcast_to(part, (n, *part.shape)) for part in parts))
+
+
+def widened(dist: Mixture, factor: float) -> Mixture:
+    """The mixture `dist` with its components' standard deviations multiplied by `factor`."""
+    if factor == 1.0:
+        return dist
+    return Mixture.from_parameters(dist.parameters._replace(factors=factor * dist.parameters.factors))
 
 
 def fit_density(
