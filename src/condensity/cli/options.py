@@ -1,10 +1,13 @@
 """Options that several commands share."""
 
+import codecs
 import csv
+import functools
 from collections.abc import Callable
 from typing import Any
 
 from condensity.cli.shell import click
+from condensity.io.options import ReadingOptions
 
 #: A decorator that adds an option to a command.
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -66,3 +69,59 @@ random_state_option = click.option(
     show_default=True,
     help="Seed of everything random.",
 )
+
+
+def _one_character(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    r"""Callback of click (`_`, `parameter`): one character, or tab, blank or \t by name, in `value`."""
+    named = {"tab": "\t", r"\t": "\t", "blank": " ", "space": " "}
+    character = named.get(value or "", value)
+    if character is not None and (len(character) != 1 or character in '"\r\n'):
+        raise click.BadParameter(f"{value!r} is not one character; write for example ';' or tab.")
+    return character
+
+
+def _known_encoding(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Callback of click (`_`, `parameter`): an encoding that Python has, in `value`."""
+    try:
+        return None if value is None else codecs.lookup(value).name
+    except LookupError:
+        raise click.BadParameter(f"{value!r} is not an encoding; write for example utf-8, cp1252 or latin-1.") from None
+
+
+_READING_OPTIONS = (
+    click.option(
+        "--sep", callback=_one_character, metavar="CHAR", help="Between the cells of a text file.  [default: found]"
+    ),
+    click.option("--decimal", type=click.Choice([".", ","]), help="Decimal mark of a text file.  [default: found]"),
+    click.option(
+        "--thousands", callback=_one_character, metavar="CHAR", help="Between groups of three digits.  [default: found]"
+    ),
+    click.option(
+        "--encoding", callback=_known_encoding, metavar="NAME", help="Of a text file, such as cp1252.  [default: UTF-8]"
+    ),
+    click.option(
+        "--na",
+        callback=split_names,
+        metavar="MARKS",
+        help="Cells that are missing values, by commas, besides ?, NA, - and their kind.",
+    ),
+)
+
+
+def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --sep, --decimal, --thousands, --encoding and --na to a `command`, which gets them as one argument `reading`."""
+
+    @functools.wraps(command)
+    def with_reading(
+        sep: str | None,
+        decimal: str | None,
+        thousands: str | None,
+        encoding: str | None,
+        na: list[str] | None,
+        **others: Any,
+    ) -> Any:
+        return command(reading=ReadingOptions(sep, decimal, thousands, encoding, tuple(na or ())), **others)
+
+    for option in reversed(_READING_OPTIONS):
+        with_reading = option(with_reading)
+    return with_reading
