@@ -30,7 +30,7 @@ from condensity.models import ConditionalModel, CrossFit, MDNModel
 from condensity.models.inputs import mixture_of, widened
 from condensity.models.marginal import EXPONENTS, Tails, are_far, fit_marginal, with_tails
 from condensity.models.stacking import convex_weights, gain_of
-from condensity.persistence import saveable
+from condensity.persistence import require_numbers, saveable
 from condensity.training.linear import fit_linear_gaussian
 
 #: Factors on σ of the model's own components.
@@ -111,9 +111,11 @@ class Fallback:
 
     def check_loaded(self) -> None:
         """Refuse weights that are not those of a mixture."""
+        for name, part in (("widths", self.widths), ("weights of widths", self.width_weights)):
+            require_numbers(name, part, (self.widths.size,))
         weights = np.array([*self.width_weights, self.linear_weight, self.marginal_weight])
-        if self.widths.shape != self.width_weights.shape or self.widths.ndim != 1 or not (self.widths > 0).all():
-            raise ValueError("a fallback must have a weight for each of its widths")
+        if not self.widths.size or not (self.widths > 0).all() or not np.isfinite(self.gain):
+            raise ValueError("a fallback must have widths and a gain")
         if not (weights >= 0).all() or not np.isclose(weights.sum(), 1.0):
             raise ValueError("weights of a fallback must sum to one")
         if self.linear.n_outputs != self.marginal.means.shape[1]:

@@ -34,7 +34,7 @@ from condensity.engines.types import TrainingRows
 from condensity.models.inputs import HELD_OUT_SHARE, InputDensity, fit_density, mixture_of, widened
 from condensity.models.marginal import fit_marginal
 from condensity.monitor import Monitor
-from condensity.persistence import saveable
+from condensity.persistence import require_numbers, saveable
 from condensity.warning import warn_user
 
 #: What `predict_dist` can do with rows that are out of distribution.
@@ -158,10 +158,13 @@ class SupportModel:
     def check_loaded(self) -> None:
         """Refuse a calibration that no rows can have given."""
         scores, weights = self.scores, self.weights
-        if scores.ndim != 1 or not len(scores) or not np.isfinite(scores).all() or (np.diff(scores) < 0).any():
-            raise ValueError("scores of calibration rows must be finite and ascending")
-        if weights is not None and (weights.shape != scores.shape or not (weights >= 0).all() or not weights.any()):
-            raise ValueError("calibration rows must have weights")
+        require_numbers("scores of calibration rows", scores, (scores.size,))
+        if not len(scores) or (np.diff(scores) < 0).any():
+            raise ValueError("scores of calibration rows must ascend")
+        if weights is not None:
+            require_numbers("weights of calibration rows", weights, scores.shape)
+            if not (weights >= 0).all() or not 0 < weights.sum() < np.inf:
+                raise ValueError("calibration rows must have weights")
         if not np.isfinite(self.log_threshold):
             raise ValueError("the gate must have a threshold")
 
@@ -189,11 +192,6 @@ class NoSupport:
         ValueError
         """
         raise ValueError(f"{verb} needs a support model: {self.reason}.")
-
-    def check_loaded(self) -> None:
-        """Refuse a reason that is none."""
-        if not isinstance(self.reason, str):
-            raise ValueError("the reason for the absence of a support model is none")
 
 
 def density_of(support: SupportModel | NoSupport, verb: str) -> InputDensity:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from condensity.data.scaling import QUANTILE_ROWS, weighted_quantiles
-from condensity.persistence import saveable
+from condensity.persistence import require_numbers, require_positions, saveable
 
 #: Levels of a column's quantiles: the middle half, and 98 %.
 CENTRAL = np.array([0.01, 0.25, 0.5, 0.75, 0.99])
@@ -48,14 +48,13 @@ class SignedLogs:
         origin, unit = np.array([found[j] for j in columns], dtype=float).T
         return cls(np.array(columns), origin, unit)
 
-    def check_loaded(self, n_columns: int) -> None:
-        """Refuse what `fit` cannot have learned on `n_columns` columns."""
-        sizes = {np.shape(part) for part in (self.columns, self.origin, self.unit)}
-        if len(sizes) > 1 or self.columns.ndim != 1 or self.columns.dtype.kind not in "iu":
-            raise ValueError("columns that span decades must have an origin and a unit each")
-        inside = ((self.columns >= 0) & (self.columns < n_columns)).all()
-        if not (inside and ((self.unit > 0) & np.isfinite(self.unit + self.origin)).all()):
-            raise ValueError("coordinates of columns that span decades must be finite and their units positive")
+    def check_loaded(self) -> None:
+        """Refuse what `fit` cannot have learned."""
+        require_positions("columns that span decades", self.columns)
+        for name, part in (("origin", self.origin), ("unit", self.unit)):
+            require_numbers(f"the {name} of columns that span decades", part, self.columns.shape)
+        if not (self.unit > 0).all():
+            raise ValueError("the units of columns that span decades must be positive")
 
     def transform(self, values: np.ndarray) -> np.ndarray:
         """A copy of `values` (…, c) in these coordinates."""

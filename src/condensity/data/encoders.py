@@ -9,7 +9,7 @@ from condensity.data.decades import SignedLogs
 from condensity.data.scaling import Standardizer
 from condensity.data.schema import Schema
 from condensity.distributions import Distribution, Mixture, MonotoneMap, TransformedMixture
-from condensity.persistence import saveable
+from condensity.persistence import require_positions, saveable
 
 
 @saveable("InputEncoder")
@@ -43,10 +43,10 @@ class InputEncoder:
 
     def check_loaded(self) -> None:
         """Refuse parts that do not belong together."""
-        if self.decades is not None:
-            self.decades.check_loaded(self.n_inputs)
-        if self.n_inputs != len(self.schema.encoded_names):
+        if self.n_inputs != self.schema.n_encoded:
             raise ValueError("the columns of X and their scales differ in number")
+        if self.decades is not None:
+            require_positions("columns that span decades", self.decades.columns, self.n_inputs)
 
     @property
     def n_inputs(self) -> int:

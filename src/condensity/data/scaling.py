@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from condensity.distributions import Mixture
-from condensity.persistence import saveable
+from condensity.persistence import require_numbers, saveable
 
 #: Above this ratio of standard deviation to IQR/1.349 (both are the sd for a normal) outliers own the standard deviation,
 #: and the IQR takes over: one value at 10⁶ σ must not squeeze the bulk.
@@ -71,12 +71,12 @@ class Standardizer:
 
     def check_loaded(self) -> None:
         """Refuse what `fit` cannot have learned."""
-        sizes = {np.shape(part) for part in (self.center, self.scale, self.constant, self.unknown)}
-        if (
-            len(sizes) > 1
-            or self.scale.ndim != 1
-            or not ((self.scale > 0) & np.isfinite(self.scale + self.center)).all()
-        ):
+        shape = (self.scale.size,)
+        for name, part in (("centers", self.center), ("scales", self.scale)):
+            require_numbers(name, part, shape)
+        for name, part in (("constant columns", self.constant), ("unknown columns", self.unknown)):
+            require_numbers(name, part, shape, dtype=bool)
+        if not (self.scale > 0).all():
             raise ValueError("scales must be positive, one for each column")
 
     def transform(self, values: np.ndarray, dtype: npt.DTypeLike = np.float64) -> np.ndarray:

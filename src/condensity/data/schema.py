@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from condensity.data.columns import Levels, RawTable, label_of, text_of
-from condensity.persistence import saveable
+from condensity.persistence import require_positions, saveable
 from condensity.warning import warn_user
 
 #: Categories without order of at most this many levels get a column for each; those of more get codes. See docs/decisions.md.
@@ -43,6 +43,25 @@ class Category:
     levels: tuple[str, ...]
     ordered: bool
     hashed: bool = False
+
+    def check_loaded(self) -> None:
+        """Refuse what no fit learns; a column for each of very many levels among it, whose codes are their square."""
+        if self.column < 0 or not self.levels or len(set(self.levels)) < len(self.levels):
+            raise ValueError("a category must have a column, and levels that differ")
+        if self.hashed and self.ordered:
+            raise ValueError("a category must be shown by ranks or by signs, not by both")
+        if not (self.ordered or self.hashed) and len(self.levels) > MAX_ONE_HOT:
+            raise ValueError(f"a category must have a column for each of at most {MAX_ONE_HOT} levels")
+
+    @property
+    def width(self) -> int:
+        """Number of columns of `codes`."""
+        m = len(self.levels)
+        if self.ordered:
+            return 2 if self.levels[-1:] == (MISSING,) else 1
+        if m <= 2:
+            return 1
+        return HASH_BITS if self.hashed else m
 
     @cached_property
     def codes(self) -> np.ndarray:
@@ -139,6 +158,23 @@ class Schema:
         own = () if handles_missing else tuple(sorted(patterns.values()))
         return cls(d, names, categories, own, handles_missing, seen)
 
+    def check_loaded(self) -> None:
+        """Refuse what no fit learns; that there are scales for each column is a matter of the `InputEncoder`."""
+        d, categories = self.n_features, [category.column for category in self.categories]
+        if d < 1 or (self.names is not None and len(self.names) != d):
+            raise ValueError("the columns of X and their names differ in number")
+        for name, positions in (("categories", categories), ("indicated", self.indicated), ("gaps", self.had_missing)):
+            require_positions(name, positions, d)
+        if set(categories) & set(self.had_missing) or not set(self.indicated) <= set(self.had_missing):
+            raise ValueError("columns with missing values must be columns of numbers")
+        if self.handles_missing and self.indicated:
+            raise ValueError("missing values must be integrated out or have indicators, not both")
+
+    @property
+    def n_encoded(self) -> int:
+        """Number of the model's inputs, e."""
+        return self.n_features + len(self.indicated) + sum(category.width - 1 for category in self.categories)
+
     @property
     def is_identity(self) -> bool:
         """Whether the model's inputs are the columns of X as they are."""
@@ -173,7 +209,7 @@ class Schema:
         widths = np.ones(self.n_features, dtype=int)
         widths[list(self.indicated)] = 2
         for category in self.categories:
-            widths[category.column] = category.codes.shape[1]
+            widths[category.column] = category.width
         ends = np.cumsum(widths)
         return {c.column: slice(int(ends[c.column] - widths[c.column]), int(ends[c.column])) for c in self.categories}
 

@@ -47,6 +47,7 @@ import numpy.typing as npt
 from condensity import engines
 from condensity.compute import AUTO, Compute
 from condensity.engines.types import GaussianComponents, SufficientStatistics
+from condensity.persistence import require_numbers
 
 #: Smallest N_k, in rows. A component without responsibility keeps its mean, has the prior's covariance (without
 #: prior: the ridge) and a weight of 1e-12 / n: positive, so that its log is finite, and negligible.
@@ -59,6 +60,9 @@ PRIOR_DEGREES = 0.1
 
 #: Operation `gaussian_sums` of an engine.
 GaussianSums = Callable[..., SufficientStatistics]
+
+#: Asymmetry of a loaded covariance that is rounding, in units of the product of its standard deviations.
+SYMMETRY = 1e-9
 
 COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
 
@@ -87,10 +91,14 @@ class GaussianMixtureParameters(NamedTuple):
         ValueError, numpy.linalg.LinAlgError
         """
         k, d = np.shape(self.means)
-        if np.shape(self.weights) != (k,) or np.shape(self.covariances) != (k, d, d) or k < 1:
-            raise ValueError("weights, means and covariances must be of as many components and columns")
-        if not all(np.isfinite(part).all() for part in self) or (self.weights < 0).any():
-            raise ValueError("weights, means and covariances must be finite")
+        for name, part, shape in zip(self._fields, self, ((k,), (k, d), (k, d, d)), strict=True):
+            require_numbers(name, part, shape)
+        if k < 1 or not (self.weights >= 0).all() or not np.isclose(self.weights.sum(), 1.0):
+            raise ValueError("weights must not be negative and sum to one")
+        deviations = np.sqrt(np.maximum(np.diagonal(self.covariances, axis1=1, axis2=2), 0.0))
+        skew = np.abs(self.covariances - self.covariances.transpose(0, 2, 1))
+        if not (skew <= SYMMETRY * deviations[:, :, None] * deviations[:, None]).all():
+            raise ValueError("covariances must be symmetric")
         np.linalg.cholesky(self.covariances)
 
     def over(self, columns: Sequence[int] | np.ndarray) -> "GaussianMixtureParameters":
@@ -107,6 +115,13 @@ class CovarianceSpec(NamedTuple):
     prior: float = 0.01
     ridge: float = 1e-6
     shrinkage: float = 0.0
+
+    def check_loaded(self) -> None:
+        """Refuse constraints that no fit has."""
+        if self.covariance_type not in COVARIANCE_TYPES:
+            raise ValueError("the covariance type must be one that there is")
+        if not (0 <= self.prior < np.inf and 0 <= self.ridge < np.inf and 0 <= self.shrinkage <= 1):
+            raise ValueError("prior and ridge must not be negative, and the shrinkage must be a share")
 
     @property
     def independent(self) -> bool:

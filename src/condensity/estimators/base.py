@@ -25,12 +25,16 @@ from condensity.evaluation.diagnostics import gather_evidence
 from condensity.fallback import Fallback, fit_fallback
 from condensity.models import ConditionalModel, FitReport, FitTask
 from condensity.monitor import Monitor, Progress
+from condensity.persistence import matches, require_annotated
 from condensity.random import RandomState, as_generator
 from condensity.support import NoSupport, SupportModel, fit_support, rows_for_support, why_unavailable
 from condensity.warning import warn_user
 
 #: Hyper-parameters that belong to a session and not to a model; a loaded model has their defaults.
 OF_THE_SESSION = ("callback", "checkpoint", "cv")
+
+#: Threads that a file may ask for, at most.
+MAX_JOBS = 1024
 
 #: Learned parts of a model, as files hold them → attributes of the estimator.
 PARTS = {part: f"{part}_" for part in ("encoder", "target", "model", "fallback", "support", "report")}
@@ -344,17 +348,22 @@ class AbstractDensityRegressor(FittedJoint, CallbackSupportMixin, RegressorMixin
         ValueError, TypeError
             For parts that are missing or do not belong together.
         """
+        if smuggled := set(params) & set(OF_THE_SESSION):  # a checkpoint is a path that the next fit would write
+            raise ValueError(f"{min(smuggled)} is a matter of the session and not of a file")
         estimator = cls(**params)
         check_parameters(estimator)
+        if abs(params.get("n_jobs") or 1) > MAX_JOBS:
+            raise ValueError(f"n_jobs must be at most {MAX_JOBS}")
         if not learned:
             return estimator
         if set(learned) != set(PARTS):
             raise ValueError("parts are missing")
+        require_annotated(cls, {PARTS[part]: value for part, value in learned.items()})
         estimator._learn(**learned)
         estimator._require_matching_parts()
         estimator.n_features_in_ = estimator.encoder_.schema.n_features
         if feature_names is not None:
-            if len(feature_names) != estimator.n_features_in_:
+            if not matches(feature_names, tuple[str, ...]) or len(feature_names) != estimator.n_features_in_:
                 raise ValueError("the columns of X and their names differ in number")
             estimator.feature_names_in_ = np.asarray(feature_names, dtype=object)
         return estimator
@@ -366,6 +375,10 @@ class AbstractDensityRegressor(FittedJoint, CallbackSupportMixin, RegressorMixin
             raise ValueError("the model has other inputs or outputs than its encoders")
         if self.encoder_.handles_missing != self.handles_missing:
             raise ValueError("the encoder is that of another estimator")
+        if q > reading.MAX_OUTPUTS:
+            raise ValueError(f"there must be at most {reading.MAX_OUTPUTS} outputs")
+        if self.fallback_ is not None and (self.fallback_.linear.n_inputs, self.fallback_.linear.n_outputs) != (d, q):
+            raise ValueError("the fallback has other inputs or outputs")
         if density is not None and len(density.columns) and density.columns[-1] >= d:
             raise ValueError("the density of the inputs is over other columns")
         if isinstance(self.support_, SupportModel) and self.support_.prior.means.shape[1] != q:

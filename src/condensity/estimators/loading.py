@@ -4,7 +4,8 @@ from os import PathLike
 from typing import Any
 
 from condensity.estimators import joint_gmm, mdn  # noqa: F401  (registers the classes that files hold)
-from condensity.persistence import load_model
+from condensity.estimators.fitted import FittedDensity
+from condensity.persistence import ModelFileError, load_model
 
 
 def load(path: str | PathLike[str]) -> Any:
@@ -40,4 +41,7 @@ def load(path: str | PathLike[str]) -> Any:
     ...     load(path).score(problem.X, problem.y) == model.score(problem.X, problem.y)
     True
     """
-    return load_model(path)
+    model = load_model(path)
+    if not isinstance(model, FittedDensity) or not hasattr(model, "report_"):
+        raise ModelFileError(f"{str(path)!r}: it holds a {type(model).__name__} that is no fitted model.")
+    return model

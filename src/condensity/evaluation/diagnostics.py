@@ -13,7 +13,8 @@ from condensity.data import OUTLIER_DISTANCE
 from condensity.data.scaling import QUANTILE_ROWS, TIED_SHARE, resolution
 from condensity.distributions import Mixture
 from condensity.engines.types import HALF_LOG_2PI, ROW_LOSS_CAP, TrainingRows
-from condensity.persistence import saveable
+from condensity.persistence import require_numbers, saveable
+from condensity.printable import printable
 
 #: Training rows in the sample, points along each input, and inputs at most; later ones are left out.
 SAMPLE_ROWS, GRID_POINTS, MAX_INPUTS = 256, 65, 20
@@ -58,7 +59,7 @@ class Finding(NamedTuple):
         return self.text if self.name == "stopping" else f"The model is {self.text}"
 
     def __str__(self) -> str:
-        return f"{'! ' if self.serious else '  '}{self.name}: {self.text}"
+        return f"{'! ' if self.serious else '  '}{printable(f'{self.name}: {self.text}')}"
 
 
 @saveable("Evidence")
@@ -75,6 +76,12 @@ class Evidence(NamedTuple):
 
     x: np.ndarray
     findings: list[Finding]
+
+    def check_loaded(self) -> None:
+        """Refuse what no fit keeps."""
+        require_numbers("the evidence of a fit", self.x, (None, None), dtype=np.float32)
+        if not 1 <= len(self.x) <= SAMPLE_ROWS:
+            raise ValueError(f"the evidence of a fit must have 1 to {SAMPLE_ROWS} rows")
 
 
 def gather_evidence(rows: TrainingRows, outcome: str, *, converged: bool, held_out_log_density: np.ndarray) -> Evidence:

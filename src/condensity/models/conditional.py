@@ -125,10 +125,12 @@ class FitReport:
 
     def check_loaded(self) -> None:
         """Refuse what no fit reports."""
-        kinds: dict[str, Any] = {"converged": bool, "outcome": str, "n_iter": int, "history": dict, "candidates": list}
-        for name, kind in {**kinds, "evidence": (Evidence, type(None))}.items():
-            if not isinstance(getattr(self, name), kind):
-                raise ValueError(f"the report of the fit has a {name} that is none")
+        numbers = [value for values in self.history.values() for value in values]
+        if self.n_iter < 0 or not all(type(value) in (int, float) for value in numbers):
+            raise ValueError("the history of a fit must be of numbers")
+        settings = [value for candidate in self.candidates for value in candidate.values()]
+        if not all(value is None or isinstance(value, (str, int, float)) for value in settings):
+            raise ValueError("the candidates of a fit must be described by words and numbers")
 
     def saved_state(self) -> dict[str, Any]:
         """Everything but the densities of the training rows, which take as much room as the table."""

@@ -13,7 +13,7 @@ from condensity.data.splitting import RowSplitter, held_out_splits
 from condensity.distributions import Mixture
 from condensity.em.sweep import candidate_sizes, sweep
 from condensity.monitor import Monitor
-from condensity.persistence import saveable
+from condensity.persistence import require_positions, saveable
 
 # Classes of the parameters, under the names that files use.
 saveable("GaussianMixtureParameters")(em.GaussianMixtureParameters)
@@ -58,10 +58,8 @@ class InputDensity:
 
     def check_loaded(self) -> None:
         """Refuse columns that are not those of the mixture."""
-        columns = self.columns
-        if columns.ndim != 1 or columns.dtype.kind not in "iu" or (np.diff(columns) <= 0).any():
-            raise ValueError("columns of a density must be ascending positions")
-        if len(columns) != self.parameters.means.shape[1] or (len(columns) and columns[0] < 0):
+        require_positions("columns of a density", self.columns)
+        if len(self.columns) != self.parameters.means.shape[1]:
             raise ValueError("a density must have a mean for each of its columns")
 
     def log_density(self, x: np.ndarray, *, compute: Compute = AUTO) -> np.ndarray:

@@ -133,9 +133,10 @@ class JointModel:
 
     def check_loaded(self) -> None:
         """Refuse a mixture that is not over inputs and outputs."""
-        if type(self.n_inputs) is not int or not 1 <= self.n_inputs < self.parameters.means.shape[1]:
+        if not 1 <= self.n_inputs < self.parameters.means.shape[1]:
             raise ValueError("a joint mixture must be over inputs and outputs")
-        if self.limits is not None and (
-            np.shape(self.limits) != (2, self.n_inputs) or not (self.limits[0] <= self.limits[1]).all()
+        limits = self.limits
+        if limits is not None and (
+            limits.shape != (2, self.n_inputs) or limits.dtype != float or not (limits[0] <= limits[1]).all()
         ):
             raise ValueError("the limits of the inputs must be a lower and an upper one each")

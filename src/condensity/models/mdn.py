@@ -11,9 +11,15 @@ from condensity.data.splitting import held_out_splits
 from condensity.distributions import Mixture
 from condensity.engines.types import ACTIVATIONS, Network, TrainingRows
 from condensity.models.conditional import CrossFit, FitReport
-from condensity.persistence import saveable
+from condensity.persistence import require_numbers, saveable
 
 saveable("Network")(Network)
+
+#: Bounds of log σ, at most: exp of more is no number.
+MAX_LOG_SCALE = 700.0
+
+#: Networks of an ensemble, at most.
+MAX_MEMBERS = 1000
 
 #: Covariances of joint mixtures in files without them.
 PLAIN = em.CovarianceSpec()
@@ -65,10 +71,9 @@ class MDNModel:
         """Refuse networks whose layers and parameters differ in size, before anything is allocated for them."""
         network, shape = self.network, np.shape(self.parameters)
         _check_network(network)
-        if len(shape) != 2 or shape[0] < 1 or shape[1] != network.n_parameters:
+        if len(shape) != 2 or not 1 <= shape[0] <= MAX_MEMBERS or shape[1] != network.n_parameters:
             raise ValueError("a network must have as many numbers as its layers need")
-        if self.parameters.dtype.kind != "f" or not np.isfinite(self.parameters).all():
-            raise ValueError("the numbers of a network must be finite")
+        require_numbers("the numbers of a network", self.parameters, shape, dtype=(np.float64, np.float32))
         if self.gaussian_inits is None:
             return
         columns = network.n_inputs + network.n_outputs
@@ -84,8 +89,26 @@ def _check_network(network: Network) -> None:
     widths = (*network.hidden, network.n_components, network.n_outputs, network.n_inputs)
     if not all(type(width) is int and width > 0 for width in widths) or network.activation not in ACTIVATIONS:
         raise ValueError("widths must be positive numbers, and the activation one that there is")
-    if network.edges is not None and len(network.edges) != network.n_inputs:
+    _check_bounds(network)
+    if network.edges is None:
+        return
+    if len(network.edges) != network.n_inputs:
         raise ValueError("there must be bin edges for each input")
+    for edges in network.edges:
+        require_numbers("bin edges", edges, (None,), dtype=(np.float64, np.float32))
+        if (np.diff(edges) <= 0).any():
+            raise ValueError("bin edges must ascend")
+
+
+def _check_bounds(network: Network) -> None:
+    """Refuse bounds of log σ that are not a lower one, or one for each output, and an upper one."""
+    if network.log_scale_bounds is None:
+        return
+    low, high = (np.asarray(bound, dtype=float) for bound in network.log_scale_bounds)
+    if low.shape not in ((), (network.n_outputs,)) or high.shape != () or not (low < high).all():
+        raise ValueError("bounds of log σ must be a lower one for each output and an upper one")
+    if not (np.abs([*np.ravel(low), high]) <= MAX_LOG_SCALE).all():
+        raise ValueError("bounds of σ must be numbers")
 
 
 @saveable("GaussianInit")
@@ -103,6 +126,11 @@ class FittedGaussianInit:
     parameters: em.GaussianMixtureParameters
     n_inputs: int
     spec: em.CovarianceSpec = PLAIN
+
+    def check_loaded(self) -> None:
+        """Refuse a mixture that is not over inputs and outputs."""
+        if not 1 <= self.n_inputs < self.parameters.means.shape[1]:
+            raise ValueError("a joint mixture must be over inputs and outputs")
 
     @property
     def n_components(self) -> int:

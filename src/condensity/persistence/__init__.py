@@ -1,6 +1,8 @@
 """Files that are always whole and never code: atomic writing, and models as tensors with a manifest."""
 
+from condensity.persistence.annotations import matches, require_annotated
 from condensity.persistence.atomic import check_writable, write_atomically
+from condensity.persistence.checks import require_numbers, require_positions
 from condensity.persistence.codec import pack, unpack
 from condensity.persistence.container import FORMAT_VERSION, ModelFileError, is_model_file, parse, read, write
 from condensity.persistence.models import load_model, save_model
@@ -13,9 +15,13 @@ __all__ = [
     "check_writable",
     "is_model_file",
     "load_model",
+    "matches",
     "pack",
     "parse",
     "read",
+    "require_annotated",
+    "require_numbers",
+    "require_positions",
     "save_model",
     "saveable",
     "unpack",

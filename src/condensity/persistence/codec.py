@@ -2,12 +2,15 @@
 
     None, bool, int, float, str, list       as JSON has them
     dict of str                             a JSON object, if no key begins with $
+    long lists of numbers or of text        tensors, so that the JSON stays short: see `MIN_ITEMS_IN_TENSOR`
     everything else                         an object with one key that begins with $: see `pack`
 
-Classes are those of a registry, dataclasses and named tuples; unpacking calls their constructors with the fields by name, and
-then their `check_loaded()`, if they have one, which raises ValueError where the parts do not fit together.
+Classes are those of a registry, dataclasses and named tuples. Unpacking holds every field against its annotation, calls the
+constructor with the fields by name, and then `check_loaded()`, if there is one, which raises ValueError where the parts do not
+fit together. Nothing is allocated that the tensors do not warrant: their names may stand for `MAX_REFERENCES` times their bytes.
 """
 
+import json
 import math
 from dataclasses import fields, is_dataclass
 from pathlib import PurePath
@@ -15,10 +18,18 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from condensity.persistence.annotations import require_annotated
 from condensity.persistence.container import DTYPES, ModelFileError
 
 #: Values within values, at most.
 MAX_DEPTH = 64
+
+#: Lists of as many texts, integers or floats, or more, are tensors.
+MIN_ITEMS_IN_TENSOR = 64
+
+#: Bytes that all references to tensors may stand for, in those of the tensors, with this many to spare. A tensor that two parts
+#: share is named twice; a thousand names for one large tensor are an attack.
+MAX_REFERENCES, SPARE_BYTES = 8, 2**20
 
 _NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
@@ -67,13 +78,23 @@ class _Packer:
         if isinstance(value, np.ndarray):
             return self._array(value, what)
         if type(value) in (list, tuple):
-            items = [self.tree_of(item, f"{what}[{i}]") for i, item in enumerate(value)]
+            items = self._items(value, what)
             return items if isinstance(value, list) else {"$tuple": items}
         if type(value) is dict:
             return self._dict(value, what)
         raise TypeError(
             f"{what} is of type {type(value).__name__}, which cannot be saved; pickle the model, or set it to None."
         )
+
+    def _items(self, items: Any, what: str) -> Any:
+        """A list (n,), as a tensor if it is long and of one kind."""
+        kinds = set(map(type, items)) if len(items) >= MIN_ITEMS_IN_TENSOR else set()
+        if kinds == {str}:
+            texts = json.dumps([self._text(text, what) for text in items], ensure_ascii=False)
+            return {"$texts": self._tensor(np.frombuffer(texts.encode(), dtype=np.uint8))}
+        if kinds == {float} or (kinds == {int} and max(map(abs, items)) < 2**63):
+            return {"$numbers": self._tensor(np.array(items))}
+        return [self.tree_of(item, f"{what}[{i}]") for i, item in enumerate(items)]
 
     def _text(self, text: str, what: str) -> str:
         try:
@@ -90,8 +111,7 @@ class _Packer:
 
     def _array(self, array: np.ndarray, what: str) -> dict[str, Any]:
         if array.dtype.kind in "OU":
-            items = [self.tree_of(item, f"{what}[{i}]") for i, item in enumerate(array.ravel().tolist())]
-            return {"$objects": items, "shape": list(array.shape)}
+            return {"$objects": self._items(array.ravel().tolist(), what), "shape": list(array.shape)}
         if array.dtype.name not in DTYPES:
             raise TypeError(
                 f"{what} is an array of {array.dtype.name}, which cannot be saved; only {', '.join(DTYPES)}."
@@ -125,14 +145,23 @@ def unpack(tree: Any, tensors: dict[str, np.ndarray], registry: dict[str, type])
     Raises
     ------
     ModelFileError
-        For whatever `pack` cannot have made.
+        For whatever `pack` cannot have made, tensors that nothing refers to among it.
     """
-    return _Unpacker(tensors, registry).value_of(tree, 0)
+    unpacker = _Unpacker(tensors, registry)
+    try:
+        with np.errstate(all="ignore"):
+            value = unpacker.value_of(tree, 0)
+    except RecursionError:
+        _refuse("its values are nested too deeply")
+    if set(tensors) - unpacker.used:
+        _refuse("it holds numbers that no part of it refers to")
+    return value
 
 
 class _Unpacker:
     def __init__(self, tensors: dict[str, np.ndarray], registry: dict[str, type]) -> None:
-        self.tensors, self.registry = tensors, registry
+        self.tensors, self.registry, self.used = tensors, registry, set[str]()
+        self.bytes_left = MAX_REFERENCES * sum(array.nbytes for array in tensors.values()) + SPARE_BYTES
 
     def value_of(self, node: Any, depth: int) -> Any:
         """The value of a node."""
@@ -141,14 +170,24 @@ class _Unpacker:
         if isinstance(node, list):
             return [self.value_of(item, depth + 1) for item in node]
         if not isinstance(node, dict):
-            return node
+            return self._scalar(node)
         tags = [key for key in node if key.startswith("$")]
         if not tags:
+            for key in node:
+                _require_text(key)
             return {key: self.value_of(item, depth + 1) for key, item in node.items()}
         read = getattr(self, f"_{tags[0][1:]}", None) if tags[0] in _TAGS else None
         if read is None or set(node) != _TAGS[tags[0]]:
             _refuse(f"it holds something of an unknown kind, {tags[0][:20]!r}")
         return read(node, depth)
+
+    def _scalar(self, value: Any) -> Any:
+        """A leaf of the JSON, whose numbers are finite and whose text is Unicode."""
+        if isinstance(value, float) and not math.isfinite(value):
+            _refuse("it holds a number beyond the range of numbers")
+        if isinstance(value, str):
+            _require_text(value)
+        return value
 
     def _float(self, node: dict[str, Any], _: int) -> float:
         if node["$float"] not in ("nan", "inf", "-inf"):
@@ -171,18 +210,40 @@ class _Unpacker:
         if math.prod(shape) != len(items) or len(shape) > 2 or not all(_is_key(item) for item in items):
             _refuse("it holds an array that does not have its shape")
         array = np.empty(len(items), dtype=object)
-        array[:] = items
+        for i, item in enumerate(items):  # a tuple stays one item
+            array[i] = item
         return array.reshape(shape)
 
     def _tensor(self, node: dict[str, Any], _: int) -> np.ndarray:
         name = node["$tensor"]
         if not isinstance(name, str) or name not in self.tensors:
             _refuse("it lacks a tensor")
+        self.used.add(name)
+        self.bytes_left -= self.tensors[name].nbytes
+        if self.bytes_left < 0:
+            _refuse("it names its numbers too often")
         return self.tensors[name]
+
+    def _numbers(self, node: dict[str, Any], _: int) -> list[Any]:
+        array = self._tensor({"$tensor": node["$numbers"]}, 0)
+        if array.ndim != 1 or array.dtype not in (np.float64, np.int64):
+            _refuse("it holds a list of numbers that is none")
+        return array.tolist()
+
+    def _texts(self, node: dict[str, Any], _: int) -> list[str]:
+        try:
+            texts = json.loads(self._bytes({"$bytes": node["$texts"]}, 0))
+        except (ValueError, RecursionError):
+            texts = None
+        if not isinstance(texts, list) or not all(type(text) is str for text in texts):
+            _refuse("it holds a list of texts that is none")
+        for text in texts:
+            _require_text(text)
+        return texts
 
     def _bytes(self, node: dict[str, Any], _: int) -> bytes:
         array = self._tensor({"$tensor": node["$bytes"]}, 0)
-        if array.dtype != np.uint8:
+        if array.dtype != np.uint8 or array.ndim != 1:
             _refuse("it holds bytes that are none")
         return array.tobytes()
 
@@ -197,6 +258,8 @@ class _Unpacker:
             _refuse(f"its {name} has a field {min(unknown)[:40]!r}, which this version does not know")
         values = {key: self.value_of(item, depth + 1) for key, item in parts.items()}
         try:
+            if is_dataclass(cls) or hasattr(cls, "_fields"):  # the state of others is not their fields
+                require_annotated(cls, values)
             made = cls.from_saved_state(**values) if explicit else cls(**values)
             if hasattr(made, "check_loaded"):
                 made.check_loaded()
@@ -207,9 +270,10 @@ class _Unpacker:
         return made
 
     def _items(self, items: Any, depth: int) -> list[Any]:
-        if not isinstance(items, list):
+        value = self.value_of(items, depth + 1)
+        if not isinstance(value, list):
             _refuse("it holds a list that is none")
-        return [self.value_of(item, depth + 1) for item in items]
+        return value
 
 
 #: Errors that constructors and checks raise for numbers that no fit can have made.
@@ -222,9 +286,16 @@ _TAGS = {
     "$pairs": {"$pairs"},
     "$objects": {"$objects", "shape"},
     "$tensor": {"$tensor"},
+    "$numbers": {"$numbers"},
+    "$texts": {"$texts"},
     "$bytes": {"$bytes"},
     "$class": {"$class", "fields"},
 }
+
+
+def _require_text(text: str) -> None:
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        _refuse("it holds text with half a surrogate pair")
 
 
 def _is_key(value: Any) -> bool:

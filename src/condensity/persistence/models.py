@@ -67,7 +67,12 @@ def restore(manifest: dict[str, Any], tensors: dict[str, np.ndarray]) -> Any:
     name = str(manifest.get("class"))
     if name not in SAVEABLE:
         raise ModelFileError(f"it holds a {name[:40]!r}, which this version does not know.")
-    model = unpack(manifest.get("state"), tensors, SAVEABLE)
+    try:
+        model = unpack(manifest.get("state"), tensors, SAVEABLE)
+    except ModelFileError:
+        raise
+    except Exception as error:  # whatever a check has overlooked: the file is at fault, as all of this is made of it
+        raise ModelFileError(f"it is damaged or no model: {type(error).__name__} while it was unpacked.") from error
     if type(model) is not SAVEABLE[name]:
         raise ModelFileError("it is damaged or no model: its state is not one.")
     return model

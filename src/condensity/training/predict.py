@@ -17,8 +17,9 @@ INPUT_LIMIT = 6.0
 #: Bounds of log σ at prediction, so that an unbounded network cannot leave the range of float64.
 LOG_SCALE_RANGE = (-300.0, 300.0)
 
-#: Rows that go through the network at a time, so that its hidden layers take little memory.
-PREDICTION_ROWS = 4096
+#: Rows that go through the network at a time, so that its hidden layers take little memory: as many, and fewer where a layer of
+#: so many units would have more numbers than this.
+PREDICTION_ROWS, MAX_UNITS = 4096, 2**22
 
 
 def limit_inputs(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
@@ -83,8 +84,9 @@ def _predict_member(
     log_weights, means = np.empty((n, k)), np.empty((n, k, q))
     factors = np.empty((n, k, q, q) if network.n_regression_coefficients else (n, k, q))
     forward = engines.operation("predict_network", compute)
-    for start in range(0, n, PREDICTION_ROWS):
-        rows = slice(start, start + PREDICTION_ROWS)
+    step = max(1, min(PREDICTION_ROWS, MAX_UNITS // max(width for shape in network.layer_shapes for width in shape)))
+    for start in range(0, n, step):
+        rows = slice(start, start + step)
         inputs = limit_inputs(x[rows])
         offset = None if gaussian_init is None else head_offset(gaussian_init, network, inputs)
         head = forward(theta, network, inputs, offset)
