@@ -110,7 +110,7 @@ def test_report_of_a_table(run, csv, tmp_path):
 
 def test_report_takes_features_and_along(run, csv):
     path = csv(rows(header='"a, cm",b,y'))
-    result = run("report", path, "--target", "b", "--features", '"a, cm",y', "--along", "a, cm")
+    result = run("report", path, "--target", "b", "--features", '"a, cm",y', "--along", '"a, cm"')
     assert result.exit_code == 0, result.output
 
 
@@ -129,14 +129,14 @@ def test_report_takes_what_fit_takes(run, files):
 
 
 def test_report_of_a_saved_model(run, fitted):
-    result = run("report", "t.csv", "--model", "m.condensity", "--output", "saved.html")
+    result = run("report", "m.condensity", "t.csv", "--output", "saved.html")
     assert result.exit_code == 0, result.output
     model, table = load("m.condensity"), mixed_table()
     nll = -model.score(table[["size", "town", "gaps"]], table["price"])
     assert f"{nll:.3f} ± " in result.stdout.splitlines()[1]
     assert "300 rows, all of them scored" in (fitted / "saved.html").read_text(encoding="utf-8")
-    assert_one_line(run("report", "t.csv", "--model", "m.condensity", "--target", "price"), 2, "--target", "--model")
-    assert_one_line(run("report", "t.csv", "--model", "m.condensity", "--along", "z"), 1, "--along names 'z'")
+    assert_one_line(run("report", "m.condensity", "t.csv", "--target", "price"), 2, "--target", "saved model")
+    assert_one_line(run("report", "m.condensity", "t.csv", "--along", "z"), 1, "--along names 'z'")
 
 
 def test_a_piped_run_shows_no_progress_and_notes_are_single_lines(run):
@@ -221,7 +221,7 @@ def test_paths_that_are_no_tables(run, tmp_path):
     ("arguments", "part"),
     [
         (("report", "x.csv"), "--target"),
-        (("report", "--target", "y"), "FILE"),
+        (("report", "--target", "y"), "DATA is needed"),
         (("report", "x.csv", "--target", "y", "--features", '"a'), "unexpected end of data"),
         (("demo", "--n-samples", "many"), "many"),
         (("demo", "--n-samples", "5"), "5"),

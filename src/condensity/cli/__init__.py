@@ -2,7 +2,7 @@
 
     condensity demo                               four models on four odd data sets, one page
     condensity report DATA --target y             four models on your table, one page
-    condensity report DATA --model MODEL          a saved model on your table, one page
+    condensity report MODEL DATA                  a saved model on your table, one page
     condensity fit DATA --target y -o MODEL       a model of p(y | x), as a file
     condensity predict MODEL DATA -o OUT          its distributions, for tables of any length
     condensity score MODEL DATA                   their mean log density and CRPS

@@ -1,13 +1,20 @@
 """Commands about one model: `fit`, `predict`, `score`, `doctor`."""
 
+from typing import Any
+
 from condensity.cli.options import (
-    categories_option,
-    features_option,
-    groups_option,
+    Columns,
+    columns_options,
+    jobs_option,
     members_option,
     names_option,
+    output_option,
+    outside_option,
     random_state_option,
+    require_targets,
+    settled_by_model,
     split_levels,
+    transform_option,
     weights_option,
 )
 from condensity.cli.shell import click, count_rows, echo_notes, progress_line
@@ -18,12 +25,8 @@ ESTIMATORS = {"mdn": "MDNRegressor", "gmm": "JointGMMRegressor"}
 
 @click.command()
 @click.argument("data", metavar="DATA")
-@names_option("--target", "targets", required=True, help="The column y, or several.")
-@click.option("-o", "--output", required=True, metavar="PATH", help="The model file to write.")
-@features_option
-@categories_option
-@weights_option
-@groups_option
+@output_option("The model file to write.")
+@columns_options
 @click.option(
     "--model",
     "kind",
@@ -32,18 +35,14 @@ ESTIMATORS = {"mdn": "MDNRegressor", "gmm": "JointGMMRegressor"}
     show_default=True,
     help="Network or joint mixture.",
 )
-@click.option("--y-transform", type=click.Choice(["log", "logit", "auto"]), help="For a positive, bounded or skewed y.")
+@transform_option
 @members_option
-@click.option("--jobs", type=int, default=-1, show_default=True, help="Threads; -1 is all cores.")
+@jobs_option
 @random_state_option
 def fit(
     data: str,
-    targets: list[str],
     output: str,
-    features: list[str] | None,
-    categories: list[str] | None,
-    weights: str | None,
-    groups: str | None,
+    columns: Columns | None,
     kind: str,
     y_transform: str | None,
     members: int,
@@ -53,47 +52,50 @@ def fit(
     """Fit p(y | x) to a CSV, Parquet or Arrow table, or '-' for stdin, and save the model.
 
     \f
-    An estimator of `kind`, with `members` networks and `y_transform`, is fitted to the columns `features`, `categories` among
-    them, and `targets` of the table `data`, its rows weighted by the column `weights` and held out by that of `groups`, with
-    `jobs` threads and a `random_state`, and saved at `output`.
+    An estimator of `kind`, with `members` networks and `y_transform`, is fitted to the `columns` of the table `data` with `jobs`
+    threads and a `random_state`, and saved at `output`.
     """  # noqa: D301 (click ends the help at \f)
     import condensity
-    from condensity.cli.fitting import fit_file
+    from condensity.cli.training_table import read_training_table
     from condensity.persistence import check_writable
     from condensity.warning import collected_warnings
 
+    columns = require_targets(columns)
+    if kind == "gmm" and members > 1:
+        raise click.UsageError("--members is of networks; leave it out with --model gmm.")
     path = check_writable(output)
     with progress_line() as progress, collected_warnings() as notes:
         model = getattr(condensity, ESTIMATORS[kind])(
             random_state=random_state,
             n_jobs=jobs,
-            categorical_features=categories or "from_dtype",
+            categorical_features=columns.categories or "from_dtype",
             y_transform=y_transform,
             callback=lambda now: progress(f"{data}: {now.stage}, step {now.n_steps} of at most {now.max_steps}"),
             **({"n_members": members} if kind == "mdn" else {}),
         )
         progress(f"{data}: reading")
-        n_rows = fit_file(model, data, targets, features, weights, groups)
+        table = read_training_table(data, columns)
+        model.fit(table.X, table.y, table.weight, groups=table.groups)
         model.save(path)
     echo_notes(notes)
-    click.echo(f"{n_rows} rows, {model.n_features_in_} features. {model.outcome_}\nmodel: {path}")
+    click.echo(f"{len(table.y)} rows, {model.n_features_in_} features. {model.outcome_}\nmodel: {path}")
 
 
 @click.command()
 @click.argument("model", metavar="MODEL")
 @click.argument("data", metavar="DATA")
-@click.option(
-    "-o", "--output", required=True, metavar="PATH", help="A .parquet, .arrow or .csv file, or - for CSV on stdout."
-)
+@output_option("A .parquet, .arrow or .csv file, or - for CSV on stdout.")
 @click.option("--quantiles", callback=split_levels, metavar="LEVELS", help="Such as .05,.5,.95.")
 @click.option(
     "--interval", callback=split_levels, metavar="LEVELS", help="Central intervals, such as .9: lower and upper."
 )
-@click.option("--samples", type=click.IntRange(0, 10_000), default=0, help="Draws of every row.")
+@click.option("--samples", type=click.IntRange(0, 10_000), default=0, show_default=True, help="Draws of every row.")
 @click.option(
     "--support", is_flag=True, help="How usual a row is: p-values of the inputs, small where there was no such data."
 )
+@outside_option
 @names_option("--keep", help="Columns of DATA that come first, such as a key.")
+@jobs_option
 @random_state_option
 def predict(
     model: str,
@@ -103,7 +105,9 @@ def predict(
     interval: list[float] | None,
     samples: int,
     support: bool,
+    outside: str,
     keep: list[str] | None,
+    jobs: int,
     random_state: int,
 ) -> None:
     """Write mean, standard deviation and what else is asked for, for every row of a CSV, Parquet or Arrow table or '-' for stdin.
@@ -112,14 +116,17 @@ def predict(
 
     \f
     The `model` and the table `data` are paths. At `output` come the columns to `keep`, mean and standard deviation, then
-    `quantiles` and each `interval` by their levels in (0, 1), `samples` draws from `random_state`, and, with `support`, p-values.
+    `quantiles` and each `interval` by their levels in (0, 1), `samples` draws from `random_state`, and, with `support`, p-values;
+    rows `outside` the training data as the library treats them. It runs on `jobs` threads.
     """  # noqa: D301 (click ends the help at \f)
     from condensity.cli.predictions import Predictions, predict_file
-    from condensity.estimators.loading import load
     from condensity.warning import collected_warnings
 
     with progress_line() as progress, collected_warnings() as notes:
-        predictions = Predictions(load(model), quantiles or (), interval or (), samples, support, random_state)
+        progress(f"{data}: reading")
+        predictions = Predictions(
+            _loaded(model, jobs), quantiles or (), interval or (), samples, support, outside, random_state
+        )
         n_rows = predict_file(predictions, data, output, keep or [], count_rows(progress, data))
     echo_notes(notes)
     click.echo(f"{n_rows} rows: {output}", err=output == "-")
@@ -128,47 +135,54 @@ def predict(
 @click.command()
 @click.argument("model", metavar="MODEL")
 @click.argument("data", metavar="DATA")
-@click.option("--crps/--no-crps", default=False, help="The continuous ranked probability score as well.")
+@click.option("--crps", is_flag=True, help="The continuous ranked probability score as well.")
+@outside_option
 @weights_option
-def score(model: str, data: str, crps: bool, weights: str | None) -> None:
+@jobs_option
+def score(model: str, data: str, crps: bool, outside: str, weights: str | None, jobs: int) -> None:
     """Print the mean log density, in nats, of a CSV, Parquet or Arrow table of any length, or '-' for stdin, under a model.
 
     \f
-    The `model` and the table `data` are paths, `weights` names the column of sample weights, and `crps` adds the CRPS.
+    The `model` and the table `data` are paths, `weights` names the column of sample weights, and `crps` adds the CRPS; rows
+    `outside` the training data are treated as the library does. It runs on `jobs` threads.
     """  # noqa: D301 (click ends the help at \f)
-    from condensity.cli.scoring import score_file
-    from condensity.estimators.loading import load
+    from condensity.cli.scoring import ScoreAccumulator, score_file
     from condensity.warning import collected_warnings
 
     with progress_line() as progress, collected_warnings() as notes:
-        lines = score_file(load(model), data, weights, count_rows(progress, data), crps=crps)
+        progress(f"{data}: reading")
+        totals = ScoreAccumulator(_loaded(model, jobs), crps=crps, outside=outside)
+        lines = score_file(totals, data, weights, count_rows(progress, data))
     echo_notes(notes)
     for line in lines:
         click.echo(line)
 
 
+def _loaded(path: str, jobs: int) -> Any:
+    """The model saved at `path`, to run on `jobs` threads."""
+    from condensity.estimators.loading import load
+
+    model = load(path)
+    return model.set_params(n_jobs=jobs) if "n_jobs" in model.get_params() else model
+
+
 @click.command()
-@click.argument("file", metavar="FILE")
-@names_option("--target", "targets", help="The column y, where FILE is a table.")
-@features_option
-@categories_option
+@click.argument("file", metavar="MODEL|DATA")
+@columns_options
+@transform_option
 @members_option
+@jobs_option
 @random_state_option
 def doctor(
-    file: str,
-    targets: list[str] | None,
-    features: list[str] | None,
-    categories: list[str] | None,
-    members: int,
-    random_state: int,
+    file: str, columns: Columns | None, y_transform: str | None, members: int, jobs: int, random_state: int
 ) -> None:
     """List the findings about a saved model; or, for a table or '-' for stdin, about the default network fitted to it.
 
     One finding a line; those that ask for something to be done begin with an exclamation mark.
 
     \f
-    The path `file` is that of a model, or of a table whose columns `targets` and `features`, `categories` among them, an
-    ensemble of `members` networks is fitted to with a `random_state`.
+    The path `file` is that of a model, or of a table to whose `columns` an ensemble of `members` networks is fitted, with
+    `y_transform`, `jobs` threads and a `random_state`.
     """  # noqa: D301 (click ends the help at \f)
     from condensity.cli.diagnosis import diagnose_model, diagnose_table, is_saved_model
     from condensity.io.stream import on_disk
@@ -176,13 +190,11 @@ def doctor(
 
     with progress_line() as progress, collected_warnings() as notes, on_disk(file) as path:
         if is_saved_model(path):
+            settled_by_model(columns)
             findings = diagnose_model(path)
-        elif targets:
-            options = {"n_members": members, "random_state": random_state, "n_jobs": -1}
-            columns = {"features": features, "categories": categories}
-            findings = diagnose_table(path, targets, progress, options, **columns)
         else:
-            raise click.UsageError(f"{file!r} is a table, so --target is needed: the column y.")
+            options = {"n_members": members, "y_transform": y_transform, "random_state": random_state, "n_jobs": jobs}
+            findings = diagnose_table(str(path), require_targets(columns), progress, options)
     for finding in findings:
         click.echo(str(finding))
     echo_notes(note for note in notes if not note.startswith("ConvergenceWarning"))  # a finding has the same text

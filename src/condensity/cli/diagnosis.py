@@ -1,17 +1,19 @@
 """Findings about a saved model, or about the default network fitted to a table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from condensity.cli.options import Columns
+from condensity.cli.training_table import read_training_table
 from condensity.data import read_target
 from condensity.estimators.loading import load
 from condensity.estimators.mdn import MDNRegressor
 from condensity.evaluation.comparison import compare_held_out
 from condensity.evaluation.diagnostics import Finding
-from condensity.io.read import TableError, features_and_target, read_table
+from condensity.io.read import TableError
 from condensity.persistence import is_model_file
 
 #: Rows of a table below which a fit and a test mean nothing.
@@ -38,42 +40,32 @@ def diagnose_model(path: Path) -> list[Finding]:
 
 
 def diagnose_table(
-    path: Path,
-    targets: Sequence[str],
-    progress: Callable[[str], object],
-    options: dict[str, Any],
-    *,
-    features: Sequence[str] | None = None,
-    categories: Sequence[str] | None = None,
+    data: str, columns: Columns, progress: Callable[[str], object], options: dict[str, Any]
 ) -> list[Finding]:
     """Findings about a network fitted to a table, and its comparison with a joint Gaussian mixture on held-out rows.
 
     Parameters
     ----------
-    path : path-like
-    targets : sequence of str
-        Names of the columns y.
+    data : str
+        Path, or '-' for stdin.
+    columns : Columns
     progress : callable (str)
     options : dict
         Parameters of `MDNRegressor`.
-    features : sequence of str, optional
-        Names of the columns X; all but the targets by default.
-    categories : sequence of str, optional
-        Columns of numbers that are categories.
 
     Raises
     ------
     ValueError
         For whatever is wrong with the file, its columns or its values, and for fewer than `MIN_ROWS` rows.
     """
-    X, y = features_and_target(read_table(path), targets, features)
+    X, y, weight, groups = read_training_table(data, columns)
     if len(y) < MIN_ROWS:
-        raise TableError(f"{str(path)!r} has {len(y)} rows; fitting and testing need at least {MIN_ROWS}.")
+        raise TableError(f"{data!r} has {len(y)} rows; fitting and testing need at least {MIN_ROWS}.")
     y = np.asarray(read_target("y", y))
     y = y[:, 0] if y.shape[1] == 1 else y
-    model = MDNRegressor(categorical_features=categories or "from_dtype", **options)
-    progress(f"{path}: fitting")
-    model.fit(X, y)
-    progress(f"{path}: comparing with a joint Gaussian mixture")
-    comparison = compare_held_out(model, X, y, options["random_state"])
+    model = MDNRegressor(categorical_features=columns.categories or "from_dtype", **options)
+    progress(f"{data}: fitting")
+    model.fit(X, y, weight, groups=groups)
+    progress(f"{data}: comparing with a joint Gaussian mixture")
+    comparison = compare_held_out(model, X, y, options["random_state"], weight=weight, groups=groups)
     return [*model.health_, *([] if comparison is None else [comparison])]

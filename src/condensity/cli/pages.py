@@ -5,18 +5,20 @@ from pathlib import Path
 from typing import Any
 
 from condensity.cli.options import (
-    categories_option,
-    features_option,
-    names_option,
+    Columns,
+    columns_options,
+    jobs_option,
+    name_option,
     output_option,
     random_state_option,
-    weights_option,
+    require_targets,
+    settled_by_model,
 )
 from condensity.cli.shell import Progress, click, echo_notes, progress_line
 
 
 @click.command()
-@output_option("condensity-demo.html")
+@output_option("The page to write.", "condensity-demo.html")
 @click.option(
     "--n-samples",
     type=click.IntRange(100, 1_000_000),
@@ -24,21 +26,22 @@ from condensity.cli.shell import Progress, click, echo_notes, progress_line
     show_default=True,
     help="Rows to fit, per set.",
 )
+@jobs_option
 @random_state_option
-def demo(output: str, n_samples: int, random_state: int) -> None:
+def demo(output: str, n_samples: int, jobs: int, random_state: int) -> None:
     """Fit four models on four odd data sets and compare them with the truth.
 
     Prints one table and writes one self-contained HTML page with the charts of the founding blog post.
 
     \f
-    Each set has `n_samples` rows drawn with `random_state`, and the page is written at `output`.
+    Each set has `n_samples` rows drawn with `random_state`, fits run on `jobs` threads, and the page is written at `output`.
     """  # noqa: D301 (click ends the help at \f)
     from condensity.cli.demo import demo_studies
     from condensity.persistence import check_writable
 
     path = check_writable(output)
     with progress_line() as progress:
-        studies = demo_studies(n_samples, random_state, progress)
+        studies = demo_studies(n_samples, random_state, progress, jobs)
         title = "Four models on four odd data sets"
         lead = (
             "A mixture density network as the founding blog post trained it, its regularised variant, "
@@ -49,74 +52,53 @@ def demo(output: str, n_samples: int, random_state: int) -> None:
 
 
 @click.command()
-@click.argument("file", metavar="FILE")
-@names_option("--target", "targets", help="The column y, or several.  [required without --model]")
-@features_option
-@categories_option
-@weights_option
-@click.option("--model", metavar="MODEL", help="A saved model to score on all rows, in place of fitting four.")
-@click.option(
-    "--along",
-    metavar="NAME",
-    help="The feature on the x axis.  [default: largest rank correlation with the target]",
-)
-@output_option("condensity-report.html")
+@click.argument("files", metavar="[MODEL] DATA", nargs=-1)
+@output_option("The page to write.", "condensity-report.html")
+@columns_options
+@name_option("--along", help="The feature on the x axis.  [default: largest rank correlation with the target]")
+@jobs_option
 @random_state_option
 def report(
-    file: str,
-    targets: list[str] | None,
-    features: list[str] | None,
-    categories: list[str] | None,
-    weights: str | None,
-    model: str | None,
-    along: str | None,
-    output: str,
-    random_state: int,
+    files: tuple[str, ...], output: str, columns: Columns | None, along: str | None, jobs: int, random_state: int
 ) -> None:
-    """Fit four models to a CSV, Parquet or Arrow FILE, or '-' for stdin; or score a saved one on it.
+    """Fit four models to a CSV, Parquet or Arrow table, or '-' for stdin; or score a saved MODEL on it.
 
-    Text is a category, and values may be missing. Without --model a random fifth of the rows is kept for the test. Prints one
+    Text is a category, and values may be missing. Without MODEL a random fifth of the rows is kept for the test. Prints one
     table and writes one self-contained HTML page.
 
     \f
-    The table at `file` has the columns `features`, `categories` among them, `targets` and sample `weights`; a saved `model` is
-    a path, the feature `along` is drawn on the x axis, `random_state` chooses the test rows, and the page is `output`.
+    The `files` are a table, after a saved model or alone; four models are fitted to its `columns` on `jobs` threads. The feature
+    `along` is drawn on the x axis, `random_state` chooses the test rows, and the page is `output`.
     """  # noqa: D301 (click ends the help at \f)
     from condensity.cli.tables import saved_model_studies, table_studies
     from condensity.persistence import check_writable
 
-    _check_call(targets, features, categories, model)
+    if not 1 <= len(files) <= 2:
+        raise click.UsageError(f"DATA is needed, or MODEL and DATA; {len(files)} files are given.")
+    *model, data = files
+    if model:
+        settled_by_model(columns, but="weights")
+    else:
+        columns = require_targets(columns)
     path = check_writable(output)
     with progress_line() as progress:
-        if model is not None:
-            studies = saved_model_studies(model, file, weights, along)
-            data = studies[0].data
-            lead = f"{Path(model).name} on {len(data.y)} rows of {data.name}."
+        progress(f"{data}: reading")
+        if model or columns is None:
+            studies = saved_model_studies(model[0], data, columns and columns.weights, along)
+            rows = studies[0].data
+            lead = f"{Path(model[0]).name} on {len(rows.y)} rows of {rows.name}."
         else:
-            columns: dict[str, Any] = {"features": features, "categories": categories, "weights": weights}
-            studies = table_studies(file, targets or [], progress, **columns, along=along, random_state=random_state)
-            data = studies[0].data
-            lead = f"Four models of p({data.target} | x), fitted on {len(data.y)} rows of {data.name}."
-        title = f"The distribution of {data.target}"
-        _write_page(studies, path, title, lead, random_state, progress)
+            studies = table_studies(data, columns, progress, along=along, random_state=random_state, jobs=jobs)
+            rows = studies[0].data
+            lead = f"Four models of p({rows.target} | x), fitted on {len(rows.y)} rows of {rows.name}."
+        _write_page(studies, path, f"The distribution of {rows.target}", lead, random_state, progress)
     _announce(studies, path)
-
-
-def _check_call(
-    targets: list[str] | None, features: list[str] | None, categories: list[str] | None, model: str | None
-) -> None:
-    """Refuse options that a saved model has settled, and a table without target."""
-    if model is None and not targets:
-        raise click.UsageError("--target is needed: the column y; or --model, a saved model.")
-    given = {"--target": targets, "--features": features, "--categories": categories}
-    settled = [option for option, value in given.items() if value is not None]
-    if model is not None and settled:
-        raise click.UsageError(f"{settled[0]} cannot be combined with --model: the model has its columns already.")
 
 
 def _write_page(
     studies: Sequence[Any], path: Path, title: str, lead: str, random_state: int, progress: Progress
 ) -> None:
+    from condensity.cli.demo import unconverged_note
     from condensity.persistence import write_atomically
     from condensity.report.builder import build_page
     from condensity.report.study import all_notes
@@ -126,7 +108,7 @@ def _write_page(
         page = build_page(studies, title=title, lead=lead, random_state=random_state, progress=progress)
     write_atomically(path, page.encode("utf-8", errors="replace"))
     progress("")
-    echo_notes([*all_notes(studies), *notes])
+    echo_notes([*unconverged_note(studies), *all_notes(studies), *notes])
 
 
 def _announce(studies: Sequence[Any], path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from condensity.cli.batches import NUMBER_BYTES, distribution_bytes, parts, rows_within
 from condensity.cli.model_columns import ModelColumns
 from condensity.io.read import TableError
 from condensity.io.stream import RowProgress, TableReader, TableWriter, naming_rows, on_disk
@@ -22,22 +23,16 @@ class Predictions:
         Draws of every row.
     support : bool
         Whether p-values of the inputs come last.
+    outside : str
+        As `predict_dist` takes it.
     random_state : int
         Of the draws.
 
     Raises
     ------
     TableError
-        Where p-values are asked of a model without a support model.
+        Where p-values, or another treatment of rows outside, are asked of a model without a support model.
     """
-
-    model: Any
-    columns: ModelColumns
-    quantiles: list[float]
-    intervals: list[float]
-    n_samples: int
-    support: bool
-    random_state: int
 
     def __init__(
         self,
@@ -46,13 +41,16 @@ class Predictions:
         intervals: Sequence[float] = (),
         n_samples: int = 0,
         support: bool = False,
+        outside: str = "ignore",
         random_state: int = 0,
     ):
         self.model, self.columns = model, ModelColumns(model)
         self.quantiles, self.intervals = list(quantiles), list(intervals)
         self.n_samples, self.support, self.random_state = n_samples, support, random_state
-        if support and not model.has_support:
-            raise TableError("--support needs a model that was fitted with a support model; this one was not.")
+        self.outside, self._rows = outside, 1  # the first row tells how many are computed at once
+        for option, asked in (("--support", support), (f"--outside {outside}", outside != "ignore")):
+            if asked and not model.has_support:
+                raise TableError(f"{option} needs a model that was fitted with a support model; this one was not.")
 
     @property
     def names(self) -> list[str]:
@@ -63,10 +61,26 @@ class Predictions:
         names = [f"{target}_{part}" for target in self.columns.targets for part in parts]
         return names + (["support"] if self.support else [])
 
+    def rows_written(self) -> int:
+        """Rows whose columns are computed and written at once."""
+        return rows_within(NUMBER_BYTES * len(self.names))
+
     def compute(self, table: Any, first_row: int) -> np.ndarray:
-        """All columns, (n, len(names)), for a table of features (pyarrow.Table (n, d)) that begins at row `first_row`."""
+        """All columns, (n, len(names)), for a table of features (pyarrow.Table (n, d)) that begins at row `first_row`.
+
+        They are computed for as many rows at once as the widths of the model's distributions allow.
+        """
+        found, done = [np.empty((0, len(self.names)))], 0
+        while done < len(table):
+            part = table.slice(done, self._rows)
+            found.append(self._columns_of(part, first_row + done))
+            done += len(part)
+        return np.concatenate(found)
+
+    def _columns_of(self, table: Any, first_row: int) -> np.ndarray:
         X = self.columns.inputs(table)
-        dist = self.model.predict_dist(X)
+        dist = self.model.predict_dist(X, outside=self.outside)
+        self._rows = rows_within(distribution_bytes(dist))
         draws = self._draws(dist, first_row)
         columns: list[np.ndarray] = []
         for j in range(dist.n_outputs):
@@ -150,7 +164,8 @@ def predict_file(predictions: Predictions, data: str, output: str, keep: Sequenc
         types = reader.types_of(features, keep, predictions.columns.texts)
         with PredictionWriter(predictions, output, {name: types[name] for name in keep}) as writer:
             for table in reader.batches(types):
-                with naming_rows(writer.n_rows, len(table)):
-                    writer.write(table, features)
-                progress(writer.n_rows, reader.n_rows)
+                for part in parts(table, predictions.rows_written()):
+                    with naming_rows(writer.n_rows, len(part)):
+                        writer.write(part, features)
+                    progress(writer.n_rows, reader.n_rows)
     return writer.n_rows

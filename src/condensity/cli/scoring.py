@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from condensity import scores
+from condensity.cli.batches import distribution_bytes, rows_within
 from condensity.cli.model_columns import ModelColumns
 from condensity.distributions import Distribution
 from condensity.io.read import TableError, numeric_column
@@ -20,15 +21,20 @@ class ScoreAccumulator:
     model : fitted estimator
     crps : bool
         The CRPS, or with several outputs the energy score, besides the log density.
+    outside : str
+        As `predict_dist` takes it.
 
     Attributes
     ----------
     n_rows : int
         Rows scored so far.
+    rows_at_once : int
+        Rows that may be added at once, by the width of the model's distributions; 1 until there was one.
     """
 
-    def __init__(self, model: Any, *, crps: bool = False):
-        self.model, self.columns, self.n_rows = model, ModelColumns(model), 0
+    def __init__(self, model: Any, *, crps: bool = False, outside: str = "ignore"):
+        self.model, self.columns, self.outside = model, ModelColumns(model), outside
+        self.n_rows, self.rows_at_once = 0, 1
         self._losses: dict[str, Callable[[Distribution, np.ndarray], np.ndarray]] = {
             "log density": lambda dist, y: -scores.log_score(dist, y)
         }
@@ -53,7 +59,8 @@ class ScoreAccumulator:
         TableError
             For weights that are negative or not finite.
         """
-        dist = self.model.predict_dist(self.columns.inputs(table.select(features)))
+        dist = self.model.predict_dist(self.columns.inputs(table.select(features)), outside=self.outside)
+        self.rows_at_once = rows_within(distribution_bytes(dist))
         y = self.columns.outputs(table)
         weight = np.ones(len(y)) if weights is None else numeric_column(table, weights)
         if not (np.isfinite(weight) & (weight >= 0)).all():
@@ -83,35 +90,35 @@ def _mean(total: float, squares: float, first: float, second: float) -> str:
     return f"{mean:.6g} ± {np.sqrt(variance * squares) / total:.2g}"
 
 
-def score_file(model: Any, data: str, weights: str | None, progress: RowProgress, *, crps: bool = False) -> list[str]:
+def score_file(totals: ScoreAccumulator, data: str, weights: str | None, progress: RowProgress) -> list[str]:
     """Score a table of any length, and return one line for each score.
 
     Parameters
     ----------
-    model : fitted estimator
+    totals : ScoreAccumulator
     data : str
         Path, or '-' for stdin.
     weights : str or None
         The column of weights.
     progress : callable (int, int or None)
         Called with the rows done and, where the file tells, their number.
-    crps : bool
 
     Raises
     ------
     TableError
         For columns that are missing, files that cannot be read, and a table without rows.
     """
-    totals = ScoreAccumulator(model, crps=crps)
     columns = totals.columns
     with on_disk(data) as path:
         reader = TableReader(path)
         features = columns.features(reader.names)
         wanted = [*features, *columns.require_targets(reader.names), *([] if weights is None else [weights])]
         for table in reader.batches(reader.types_of(wanted, texts=columns.texts)):
-            with naming_rows(totals.n_rows, len(table)):
-                totals.add(table, features, weights)
-            progress(totals.n_rows, reader.n_rows)
+            while len(table):
+                part, table = table.slice(0, totals.rows_at_once), table.slice(totals.rows_at_once)
+                with naming_rows(totals.n_rows, len(part)):
+                    totals.add(part, features, weights)
+                progress(totals.n_rows, reader.n_rows)
     if not totals.n_rows:
         raise TableError(f"{data!r} has a header but no rows; there is nothing to score.")
     return totals.lines()

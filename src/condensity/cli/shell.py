@@ -1,5 +1,6 @@
 """Behaviour of every command: errors in one line, Ctrl-C, notes, progress on a terminal."""
 
+import re
 import signal
 import sys
 import threading
@@ -87,7 +88,7 @@ class OneLineErrors(click.Group):
         except (click.ClickException, click.Abort) as error:
             # click aborts when Ctrl-C comes before the command has begun.
             failure = Interrupted() if isinstance(error, click.Abort) else error
-            click.echo("condensity: error: " + " ".join(failure.format_message().split()), err=True)
+            click.echo("condensity: error: " + re.sub(r"\s*\n\s*", " ", failure.format_message().strip()), err=True)
             code = failure.exit_code
         sys.exit(code or 0)
 

@@ -9,13 +9,15 @@ import pyarrow
 
 from condensity.cli import demo
 from condensity.cli.model_columns import ModelColumns
+from condensity.cli.options import Columns
+from condensity.cli.training_table import read_training_table
 from condensity.data import take_rows
 from condensity.estimators.loading import load
-from condensity.io.read import TableError, features_and_target, read_table
+from condensity.io.read import TableError
 from condensity.io.stream import TableReader, on_disk
 from condensity.plots.along import find_column
 from condensity.report.axis import column_for_axis
-from condensity.report.study import DataSet, Fit, Study, fit_all, split_rows, studies_of
+from condensity.report.study import DataSet, Fit, Study, split_rows, studies_of
 from condensity.report.write import evaluation_set, read_targets, read_weights, with_targets
 
 #: Rows of a table below which a fit and a test mean nothing.
@@ -23,90 +25,71 @@ MIN_ROWS = 20
 
 
 def table_studies(
-    file: str,
-    targets: Sequence[str],
+    data: str,
+    columns: Columns,
     progress: Callable[[str], object],
     *,
-    features: Sequence[str] | None = None,
-    categories: Sequence[str] | None = None,
-    weights: str | None = None,
     along: str | None = None,
     random_state: int = 0,
+    jobs: int | None = None,
 ) -> list[Study]:
     """Four models, fitted to four fifths of a table and measured on the rest.
 
     Parameters
     ----------
-    file : str
+    data : str
         Path of a CSV, Parquet or Arrow file, or '-' for stdin.
-    targets : sequence of str
-        Names of the columns y.
+    columns : Columns
     progress : callable (str)
-    features : sequence of str, optional
-        Names of the columns X; all but the targets and the weights by default.
-    categories : sequence of str, optional
-        Columns of numbers that are categories.
-    weights : str, optional
-        The column of sample weights.
     along : str, optional
         The column on the x axis; the one that the target follows most by default.
     random_state : int
+    jobs : int, optional
+        Threads.
 
     Raises
     ------
     ValueError
         For anything wrong with the file, the columns, the values or the number of rows.
     """
-    data = _table_data_set(file, targets, features, categories, weights, along, random_state)
-    models = demo.four_models("joint GMM", random_state, categories=data.categories)
-    return studies_of(data, fit_all(data, models, progress), along=along)
+    rows = _table_data_set(data, columns, along, random_state)
+    models = demo.four_models("joint GMM", random_state, categories=rows.categories, jobs=jobs)
+    return studies_of(rows, demo.fit_four(rows, models, progress), along=along)
 
 
-def _table_data_set(
-    file: str,
-    targets: Sequence[str],
-    features: Sequence[str] | None,
-    categories: Sequence[str] | None,
-    weights: str | None,
-    along: str | None,
-    random_state: int,
-) -> DataSet:
+def _table_data_set(data: str, columns: Columns, along: str | None, random_state: int) -> DataSet:
     """A user's table, with a random fifth of its rows kept for the test; parameters and errors as for `table_studies`."""
-    with on_disk(file) as path:
-        table = read_table(path)
-    column = None
-    if weights is not None:
-        table, column = features_and_target(table, [weights])
-    X, y = features_and_target(table, targets, features)
-    names, values = read_targets(y)
-    X, values, weight, notes = with_targets(X, values, read_weights(column, values))
+    table = read_training_table(data, columns)
+    names, values = read_targets(table.y)
+    X, values, weight, groups, notes = with_targets(table.X, values, read_weights(table.weight, values), table.groups)
     if len(values) < MIN_ROWS:
-        raise TableError(f"{file!r} has {len(values)} rows; fitting and testing need at least {MIN_ROWS}.")
-    train, test = split_rows(len(values), random_state)
-    chosen = categories or "from_dtype"
+        raise TableError(f"{data!r} has {len(values)} rows; fitting and testing need at least {MIN_ROWS}.")
+    train, test = split_rows(len(values), random_state, groups=groups)
+    chosen, kind = columns.categories or "from_dtype", "" if groups is None else "of the groups "
     first = values[train] if values.ndim == 1 else values[train, 0]
     return DataSet(
-        Path(file).name,
+        Path(data).name,
         X=take_rows(X, train), y=values[train], X_test=take_rows(X, test), y_test=values[test],
-        split=f"{len(train)} rows to fit and {len(test)} to test, a random fifth chosen with seed {random_state}.",
+        split=f"{len(train)} rows to fit and {len(test)} to test, a random fifth {kind}chosen with seed {random_state}.",
         targets=names,
         along=_column_along(take_rows(X, train), first, chosen, along),
         categories=chosen,
         notes=(*notes, *_constant(names, values)),
         weight=None if weight is None else weight[train],
         weight_test=None if weight is None else weight[test],
+        groups=None if groups is None else [groups[i] for i in train.tolist()],
     )  # fmt: skip
 
 
 def saved_model_studies(
-    model_file: str, file: str, weights: str | None = None, along: str | None = None
+    model_file: str, data: str, weights: str | None = None, along: str | None = None
 ) -> list[Study]:
     """A saved model, measured on all rows of a table; errors as for `table_studies`.
 
     Parameters
     ----------
     model_file : str
-    file : str
+    data : str
         Path of a CSV, Parquet or Arrow file, or '-' for stdin.
     weights : str, optional
         The column of sample weights.
@@ -115,19 +98,19 @@ def saved_model_studies(
     """
     model = load(model_file)
     columns = ModelColumns(model)
-    with on_disk(file) as path:
+    with on_disk(data) as path:
         reader = TableReader(path)
         features, targets = columns.features(reader.names), columns.require_targets(reader.names)
         wanted = [*features, *targets, *([] if weights is None else [weights])]
         batches = list(reader.batches(reader.types_of(wanted, texts=columns.texts)))
     if not batches:
-        raise TableError(f"{file!r} has a header but no rows; there is nothing to score.")
+        raise TableError(f"{data!r} has a header but no rows; there is nothing to score.")
     table = pyarrow.concat_tables(batches)
     weight = None if weights is None else table.column(weights)
     X, name = columns.inputs(table.select(features)), Path(model_file).name
     _require_along(X, along)
-    data = evaluation_set({name: model}, X, table.select(targets), weight, along, name=Path(file).name)
-    return studies_of(data, [Fit(name, model)], along=along)
+    rows = evaluation_set({name: model}, X, table.select(targets), weight, along, name=Path(data).name)
+    return studies_of(rows, [Fit(name, model)], along=along)
 
 
 def _column_along(X: Any, y: np.ndarray, categories: Any, along: str | None) -> int:

@@ -1,11 +1,12 @@
 """Paired comparisons of a fitted model with a joint Gaussian mixture, on rows that neither was trained on."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from condensity.data import take_rows
-from condensity.data.splitting import N_FOLDS, fold_splits
+from condensity.data.splitting import N_FOLDS, GroupSplitter, RowSplit, fold_splits
 from condensity.engines.types import ROW_LOSS_CAP
 from condensity.estimators.joint_gmm import JointGMMRegressor
 from condensity.evaluation.diagnostics import Finding
@@ -52,10 +53,19 @@ def compare_with_joint(
     return Finding("joint mixture", serious, f"worse than {rival}.{advice}")
 
 
-def compare_held_out(model: Any, X: Any, y: np.ndarray, random_state: int) -> Finding | None:
+def compare_held_out(
+    model: Any,
+    X: Any,
+    y: np.ndarray,
+    random_state: int,
+    *,
+    weight: np.ndarray | None = None,
+    groups: Sequence[Any] | None = None,
+) -> Finding | None:
     """Comparison of a fitted network with a joint Gaussian mixture, on the rows that the network held out.
 
-    The mixture is fitted to the rows that were not held out; where every row was held out once, in folds, so is it here.
+    The mixture, of the same categories and transform, is fitted to the rows that were not held out; where every row was held out
+    once, in folds, so is it here.
 
     Parameters
     ----------
@@ -65,6 +75,10 @@ def compare_held_out(model: Any, X: Any, y: np.ndarray, random_state: int) -> Fi
     y : ndarray (n,) or (n, q)
     random_state : int
         Of the mixture and its folds.
+    weight : ndarray (n,), optional
+        Sample weights of the fits.
+    groups : sequence (n,), optional
+        Labels of rows that are held out together.
 
     Returns
     -------
@@ -75,17 +89,23 @@ def compare_held_out(model: Any, X: Any, y: np.ndarray, random_state: int) -> Fi
     held_out = np.flatnonzero(np.isfinite(log_density))
     if not len(held_out):
         return None
-    splits = _splits(len(y), held_out, np.random.default_rng(random_state))
+    splits = _splits(len(y), held_out, np.random.default_rng(random_state), groups)
+    options = {name: getattr(model, name) for name in ("y_transform", "categorical_features")}
     joint_log_density, sizes = np.full(len(y), np.nan), []
     with collected_warnings():
         for kept, scored in splits:
-            joint = JointGMMRegressor(random_state=random_state).fit(take_rows(X, kept), y[kept])
+            joint = JointGMMRegressor(random_state=random_state, **options)
+            joint.fit(take_rows(X, kept), y[kept], None if weight is None else weight[kept])
             joint_log_density[scored] = joint.score_samples(take_rows(X, scored), y[scored])
             sizes.append(joint.joint_.n_components)
     return compare_with_joint(log_density[held_out], joint_log_density[held_out], int(np.median(sizes)), y[0].size)
 
 
-def _splits(n: int, held_out: np.ndarray, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
+def _splits(n: int, held_out: np.ndarray, rng: np.random.Generator, groups: Sequence[Any] | None) -> list[RowSplit]:
     """Pairs (kept, scored) of row indices: the model's own split, or folds where it held out every row."""
     kept = np.setdiff1d(np.arange(n), held_out)
-    return [(kept, held_out)] if len(kept) else fold_splits(n, min(N_FOLDS, n), rng)
+    if len(kept):
+        return [(kept, held_out)]
+    splitter = None if groups is None else GroupSplitter(np.unique(np.asarray(groups), return_inverse=True)[1])
+    n_folds = min(N_FOLDS, n if splitter is None else splitter.n_units)
+    return fold_splits(n, n_folds, rng, splitter)

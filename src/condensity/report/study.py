@@ -57,6 +57,8 @@ class DataSet:
         The exact log p(x, y), where it is given.
     weight, weight_test : ndarray (n,), (m,), optional
         Sample weights.
+    groups : sequence (n,), optional
+        Labels of rows that belong together.
     """
 
     name: str
@@ -75,6 +77,7 @@ class DataSet:
     log_joint_density: LogDensity | None = None
     weight: np.ndarray | None = None
     weight_test: np.ndarray | None = None
+    groups: Sequence[Any] | None = None
 
     @property
     def has_one_target(self) -> bool:
@@ -236,7 +239,14 @@ def studies_of(data: DataSet, fits: Sequence[Fit], *, along: int | str | None = 
     return studies
 
 
-def fit_model(name: str, model: Any, X: Any, y: np.ndarray, weight: np.ndarray | None = None) -> Fit:
+def fit_model(
+    name: str,
+    model: Any,
+    X: Any,
+    y: np.ndarray,
+    weight: np.ndarray | None = None,
+    groups: Sequence[Any] | None = None,
+) -> Fit:
     """Fit a model, take the time, and keep its warnings as notes.
 
     Parameters
@@ -247,6 +257,8 @@ def fit_model(name: str, model: Any, X: Any, y: np.ndarray, weight: np.ndarray |
     y : ndarray (n,) or (n, q)
     weight : ndarray (n,), optional
         Sample weights.
+    groups : sequence (n,), optional
+        Labels of rows that belong together.
 
     Returns
     -------
@@ -260,7 +272,8 @@ def fit_model(name: str, model: Any, X: Any, y: np.ndarray, weight: np.ndarray |
     start = time.perf_counter()
     with collected_warnings() as notes:
         try:
-            model.fit(X, y) if weight is None else model.fit(X, y, weight)
+            given = {"sample_weight": weight, "groups": groups}
+            model.fit(X, y, **{name: values for name, values in given.items() if values is not None})
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
     return Fit(name, model, time.perf_counter() - start, tuple(notes))
@@ -279,7 +292,7 @@ def fit_all(data: DataSet, models: Mapping[str, Any], progress: Callable[[str], 
     fits = []
     for position, (name, model) in enumerate(models.items(), start=1):
         progress(f"{data.name}: fitting {name} ({position} of {len(models)})")
-        fits.append(fit_model(name, model, data.X, data.y, data.weight))
+        fits.append(fit_model(name, model, data.X, data.y, data.weight, data.groups))
     return fits
 
 
@@ -328,7 +341,9 @@ def _largest_scale(model: Any, data: DataSet) -> float:
     return float(max(on_line.widths.max(), on_rows.widths.max()))
 
 
-def split_rows(n_rows: int, random_state: int, *, test_share: float = 0.2) -> tuple[np.ndarray, np.ndarray]:
+def split_rows(
+    n_rows: int, random_state: int, *, test_share: float = 0.2, groups: Sequence[Any] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Random positions (n_train,) and (n_test,) of the rows to fit and to test, both in increasing order.
 
     Parameters
@@ -336,16 +351,20 @@ def split_rows(n_rows: int, random_state: int, *, test_share: float = 0.2) -> tu
     n_rows : int
     random_state : int
     test_share : float
-        Of all rows, in (0, 1).
+        Of all rows or, with groups, of the groups; in (0, 1).
+    groups : sequence (n_rows,), optional
+        Labels of rows that stay together.
 
     Examples
     --------
     >>> [len(rows) for rows in split_rows(50, 0)]
     [40, 10]
     """
-    order = np.random.default_rng(random_state).permutation(n_rows)
-    n_test = max(1, round(test_share * n_rows))
-    return np.sort(order[n_test:]), np.sort(order[:n_test])
+    units = np.arange(n_rows) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    n_units = int(units.max()) + 1
+    order = np.random.default_rng(random_state).permutation(n_units)
+    tested = np.isin(units, order[: max(1, round(test_share * n_units))])
+    return np.flatnonzero(~tested), np.flatnonzero(tested)
 
 
 def all_notes(studies: Sequence[Study]) -> list[str]:

@@ -125,7 +125,7 @@ def evaluation_set(
     targets, values = read_targets(y)
     if len(X) != len(values):
         raise ValueError(f"X and y must have the same number of rows; got {len(X)} and {len(values)}.")
-    X, values, weight, notes = with_targets(X, values, read_weights(sample_weight, values))
+    X, values, weight, _, notes = with_targets(X, values, read_weights(sample_weight, values))
     for label, model in models.items():
         _require_outputs(label, predict_dist(model, take_rows(X, [0])), len(targets))
     categories = next((c for c in map(categories_of, models.values()) if not isinstance(c, str)), "from_dtype")
@@ -189,8 +189,8 @@ def read_weights(sample_weight: Any, y: np.ndarray) -> np.ndarray | None:
 
 
 def with_targets(
-    X: Any, y: np.ndarray, weight: np.ndarray | None
-) -> tuple[Any, np.ndarray, np.ndarray | None, tuple[str, ...]]:
+    X: Any, y: np.ndarray, weight: np.ndarray | None, groups: Sequence[Any] | None = None
+) -> tuple[Any, np.ndarray, np.ndarray | None, Sequence[Any] | None, tuple[str, ...]]:
     """Rows that have all values of y (n,) or (n, q), and a note on the others.
 
     Parameters
@@ -199,6 +199,8 @@ def with_targets(
     y : ndarray (n,) or (n, q)
         NaN where a value is missing.
     weight : ndarray (n,) or None
+    groups : sequence (n,) or None
+        Labels of rows that belong together.
 
     Raises
     ------
@@ -209,10 +211,11 @@ def with_targets(
     if missing.all():
         raise ValueError(f"y has no value in any of {len(y)} rows; there is nothing to score.")
     if not missing.any():
-        return X, y, weight, ()
+        return X, y, weight, groups, ()
     rows = np.flatnonzero(~missing)
     note = f"{int(missing.sum())} of {len(y)} rows have no value of y, and are left out."
-    return take_rows(X, rows), y[rows], None if weight is None else weight[rows], (note,)
+    labels = None if groups is None else [groups[i] for i in rows.tolist()]
+    return take_rows(X, rows), y[rows], None if weight is None else weight[rows], labels, (note,)
 
 
 def _require_outputs(name: str, dist: Any, q: int) -> None:
