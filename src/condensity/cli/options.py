@@ -56,9 +56,8 @@ def name_option(*flags: str, help: str) -> Decorator:
 
 def output_option(help: str, default: str | None = None) -> Decorator:
     """Option with this `help` for the file that a command writes, at the path `default`; without one it must be given."""
-    return click.option(
-        "-o", "--output", default=default, required=default is None, show_default=True, metavar="PATH", help=help
-    )
+    needed: dict[str, Any] = {"required": True} if default is None else {"default": default, "show_default": True}
+    return click.option("-o", "--output", metavar="PATH", help=help, **needed)
 
 
 class Columns(NamedTuple):

@@ -5,6 +5,7 @@ Everything wrong with a file or its columns is a `TableError`, a ValueError.
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Sequence
 from os import PathLike
 from typing import Any, NoReturn
@@ -177,13 +178,29 @@ def require_column(names: Sequence[str], name: str) -> None:
     if name in names:
         return
     message = f"there is no column {name!r}; the columns are {_listed(names)}."
-    close = difflib.get_close_matches(name, names, n=3)
+    close = _alike(name, names)
     if close:
-        message += f" Did you mean {' or '.join(map(repr, close))}?"
+        message += f" Did you mean {' or '.join(_told_apart(other, name) for other in close)}?"
     only = names[0] if len(names) == 1 else ""
     if re.search(r"[;\t]", only):
         message += " The values seem to be separated by semicolons or tabs; separate them by commas."
     raise TableError(message)
+
+
+def _alike(name: str, names: Sequence[str]) -> list[str]:
+    """Names that differ from one in case, blanks or the coding of letters alone; else those that are spelled alike."""
+    same = [other for other in names if _plain(other) == _plain(name)]
+    return same or difflib.get_close_matches(name, names, n=3)
+
+
+def _plain(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def _told_apart(name: str, other: str) -> str:
+    """A name in quotes, by the numbers of its letters where it looks like the other."""
+    looks_same = unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", other)
+    return f"{name!r}, which is {name!a} and not {other!a}" if looks_same else repr(name)
 
 
 def _check_features(table: Any, names: list[str], target: str) -> None:
