@@ -19,10 +19,9 @@ def distribution_bytes(dist: Any) -> int:
 
     Examples
     --------
-    >>> import numpy as np
     >>> from condensity import Mixture
     >>> from condensity.cli.batches import distribution_bytes
-    >>> distribution_bytes(Mixture(np.ones((1, 1)), np.zeros((1, 1)), np.ones((1, 1))))
+    >>> distribution_bytes(Mixture(weights=[[1.0]], means=[[0.0]], scales=[[1.0]]))
     96
     """
     return int(NUMBER_BYTES * dist.n_components * (1 + dist.n_outputs + dist.n_outputs**2))
