@@ -36,9 +36,14 @@ class RowSplitter(Protocol):
 
 
 def held_out_splits(
-    n: int, fraction: float, rng: np.random.Generator, splitter: RowSplitter | None = None
+    n: int,
+    fraction: float,
+    rng: np.random.Generator,
+    splitter: RowSplitter | None = None,
+    *,
+    min_rows: int = MIN_ROWS_FOR_ONE_SPLIT,
 ) -> list[RowSplit]:
-    """Pairs (kept, held-out) of row indices: one random split, or `N_FOLDS` folds below `MIN_ROWS_FOR_ONE_SPLIT` rows.
+    """Pairs (kept, held-out) of row indices: one random split, or `N_FOLDS` folds below `min_rows` rows.
 
     Parameters
     ----------
@@ -49,6 +54,8 @@ def held_out_splits(
     rng : numpy Generator
     splitter : RowSplitter, optional
         Of these rows, where they are not independent.
+    min_rows : int
+        Rows from which on one split is enough.
 
     Examples
     --------
@@ -61,7 +68,7 @@ def held_out_splits(
     """
     if splitter is not None:
         return splitter.held_out(fraction, rng)
-    if n < MIN_ROWS_FOR_ONE_SPLIT:
+    if n < min_rows:
         return fold_splits(n, min(N_FOLDS, n), rng)
     order = _permutation(n, rng)
     n_held_out = min(max(MIN_HELD_OUT_ROWS, round(fraction * n)), n - 1)

@@ -35,6 +35,11 @@ MAX_SWEEP_ROWS = 50_000
 MORE_STARTS = 3
 
 
+#: Rows below which sizes are scored on five folds. One held-out part of 15 % chooses worse: six known problems at 300, 600 and
+#: 900 rows .089 → .074 nats above the truth; 90 % intervals of 331 patients with ten columns cover .87 (worst .71) → .91 (.88).
+FOLDS_BELOW = 1000
+
+
 #: Rows kept and held out, and the parameters of a fit to the kept ones.
 PartialFit = tuple[np.ndarray, np.ndarray, GaussianMixtureParameters]
 

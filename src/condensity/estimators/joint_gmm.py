@@ -57,7 +57,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
     n_init : int
         Starts; the best objective is kept.
     validation_fraction : float
-        Share of the rows held out in the sweep (50 at least; five folds below 300 rows). The final fit uses all rows.
+        Share of the rows held out in the sweep (50 at least; five folds below 1000 rows). The final fit uses all rows.
     cv : int, splitter of scikit-learn, iterable of (train, test), or None
         Splits in place of the built-in ones, such as `TimeSeriesSplit()` for rows in order of time; an int is a number of folds
         in row order, or of the `groups` of `fit`.
@@ -339,7 +339,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
             return model, report
         if choice.partial_fits is None or self.criterion == "bic":
             rng = as_generator(self.random_state, "fallback")
-            splits = held_out_splits(len(z), self.validation_fraction, rng, rows.splitter)
+            splits = held_out_splits(len(z), self.validation_fraction, rng, rows.splitter, min_rows=em.FOLDS_BELOW)
             return model, replace(report, cross_fits=model.cross_fits(rows, splits, task))
         return model, replace(report, cross_fits=[model.cross_fit(rows, *each, task) for each in choice.partial_fits])
 
@@ -391,7 +391,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
         def splits() -> list[RowSplit]:
             if held_out is not None or self.criterion == "bic":
                 return [all_rows(len(z))]
-            return held_out_splits(len(z), self.validation_fraction, task.rng, rows.splitter)
+            return held_out_splits(len(z), self.validation_fraction, task.rng, rows.splitter, min_rows=em.FOLDS_BELOW)
 
         return em.choose(
             settings, z, rows.weight, rows.x.shape[1], self.n_components, task.rng,
