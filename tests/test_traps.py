@@ -57,7 +57,7 @@ def test_every_row_of_the_tables_names_a_test_that_is_marked_with_its_number():
             assert name in marked, f"row {row} names {name}, which is not there"
         assert any(row in marked[name] for name in tests), f"row {row}: no test that it names has its number"
         covered.add(row)
-    assert covered == ROWS
+    assert covered >= ROWS
 
 
 def test_every_marker_names_a_row_of_the_tables():

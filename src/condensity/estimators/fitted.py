@@ -1,5 +1,6 @@
 """Verbs of fitted conditional density estimators: each is a few calls of encoder, model, support and target."""
 
+from collections.abc import Callable
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -48,6 +49,7 @@ class FittedDensity:
     report_: FitReport
     engine: str
     n_jobs: int | None
+    get_params: Callable[..., dict[str, Any]]
 
     # -------------------------------------------------------------------------------------------------- distributions
     def predict_dist(self, X: Any, *, outside: str = "ignore") -> Distribution:
@@ -179,6 +181,7 @@ class FittedDensity:
             lambda x: self.model_.predict(x, compute=self._compute),
             log_scale_bounds=self.model_.log_scale_bounds,
             columns=self.encoder_.names,
+            parameters=self.get_params(deep=False),
         )
         return findings if self.fallback_ is None else [*findings, self.fallback_.finding]
 

@@ -49,7 +49,7 @@ def compare_with_joint(
     if mean > 0:
         return Finding("joint mixture", False, f"better than {rival}.")
     serious = mean < -2.0 * error
-    advice = " Use JointGMMRegressor, or init='gmm'." if serious else " That is within chance."
+    advice = " Use JointGMMRegressor, or MDNRegressor(init='gmm')." if serious else " That is within chance."
     return Finding("joint mixture", serious, f"worse than {rival}.{advice}")
 
 

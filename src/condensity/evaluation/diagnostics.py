@@ -3,8 +3,8 @@
 They are computed in standardised units on a sample of the training rows, at about the cost of a prediction.
 """
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -121,6 +121,7 @@ def examine(
     *,
     log_scale_bounds: tuple[npt.ArrayLike, float] | None = None,
     columns: Sequence[str] | None = None,
+    parameters: Mapping[str, Any] | None = None,
 ) -> list[Finding]:
     """All findings about a fitted model.
 
@@ -133,6 +134,8 @@ def examine(
         Bounds on log σ.
     columns : sequence of str, optional
         Names of the inputs.
+    parameters : mapping of str to anything, optional
+        Of the estimator, which advice is about.
     """
     x = evidence.x.astype(float)
     names = [f"column {j}" for j in range(x.shape[1])] if columns is None else [repr(str(name)) for name in columns]
@@ -140,7 +143,7 @@ def examine(
     findings = [*evidence.findings, *_components(dist)]
     if log_scale_bounds is not None:
         findings += _bounds(dist, x, log_scale_bounds, names)
-    return findings + _steps(predict, x, names)
+    return findings + _steps(predict, x, names, against_steps(parameters or {}, dist.n_components))
 
 
 def baseline_log_density(y: np.ndarray, weight: np.ndarray, at: np.ndarray) -> np.ndarray:
@@ -228,8 +231,36 @@ def _bounds(dist: Mixture, x: np.ndarray, bounds: tuple[npt.ArrayLike, float], n
     return findings or [Finding("bounds of sigma", False, "σ of used components is nowhere at its floor or ceiling.")]
 
 
-def _steps(predict: Predict, sample: np.ndarray, names: list[str]) -> list[Finding]:
-    """Steps of mean, spread and weights along each input, the others at their medians."""
+def against_steps(parameters: Mapping[str, Any], n_components: int) -> str:
+    """What makes the distributions of an estimator smoother in x: more networks or, without networks, fewer components.
+
+    Parameters
+    ----------
+    parameters : mapping of str to anything
+        Of the estimator.
+    n_components : int
+        Of the fitted model.
+
+    Returns
+    -------
+    str
+        A sentence, or nothing where neither is left to be changed.
+
+    Examples
+    --------
+    >>> against_steps({"n_members": 1}, 10)
+    ' If the truth is smooth, use n_members=10.'
+    >>> against_steps({"n_components": "auto"}, 10)
+    ' If the truth is smooth, use n_components below 10.'
+    """
+    if "n_members" in parameters:
+        return " If the truth is smooth, use n_members=10." if parameters["n_members"] < 10 else ""
+    fewer = "n_components" in parameters and n_components > 1
+    return f" If the truth is smooth, use n_components below {n_components}." if fewer else ""
+
+
+def _steps(predict: Predict, sample: np.ndarray, names: list[str], advice: str) -> list[Finding]:
+    """Steps of mean, spread and weights along each input, the others at their medians, and `advice` where they are serious."""
     d = sample.shape[1]
     shown = range(min(d, MAX_INPUTS))
     x = np.tile(np.median(sample, axis=0), (len(shown), GRID_POINTS, 1))
@@ -248,9 +279,7 @@ def _steps(predict: Predict, sample: np.ndarray, names: list[str]) -> list[Findi
         f"between neighbours on a grid of {GRID_POINTS} points along each input, the largest are along {names[worst]}: mean "
         f"{mean[worst]:.2g} sd(y), log of the standard deviation {spread[worst]:.2g}, a weight {weight[worst]:.2g}."
     )
-    if serious:
-        text += " If the truth is smooth, use n_members=10."
-    return [Finding("steps", serious, text)]
+    return [Finding("steps", serious, text + advice if serious else text)]
 
 
 def _ties(y: np.ndarray) -> list[Finding]:
@@ -261,10 +290,11 @@ def _ties(y: np.ndarray) -> list[Finding]:
         repeated = 1.0 - len(np.unique(column)) / len(column)
         if repeated < TIED_SHARE:
             continue
-        label = "y" if y.shape[1] == 1 else f"column {j} of y"
+        label, marginal = ("y", "") if y.shape[1] == 1 else (f"column {j} of y", f" of marginal({j})")
         text = (
             f"{repeated:.0%} of the values of {label} repeat another; it seems rounded to steps of {resolution(column):.2g} "
-            "standard deviations. A density can gain by narrow peaks on such a grid: judge it by scores.grid_proof_score too."
+            "standard deviations. A density can gain by narrow peaks on such a grid: judge it by "
+            f"scores.grid_proof_score{marginal} too."
         )
         findings.append(Finding("ties", False, text))
     return findings or [Finding("ties", False, "y has hardly any.")]

@@ -13,6 +13,7 @@ from condensity.estimators.unwrap import predict_dist
 from condensity.plots.along import Along, find_column, look_along, rows_along
 from condensity.plots.answers import components_of, pick_output
 from condensity.plots.style import INK, annotate_corner, current_axes, label_axes, model_colours, padded_range
+from condensity.plots.weighted_density import weighted_density
 
 GRID_POINTS = 801
 
@@ -240,12 +241,7 @@ def _inputs_density(dist: Any, line: Along) -> np.ndarray:
         return _marginal_input(dist, line).pdf(line.grid[None])[0]
     if dist.draws.shape[2] == 1:
         return dist.pdf(line.grid[None])[0]
-    from scipy.stats import gaussian_kde
-
-    drawn = dist.draws[0, :, line.column]
-    if drawn.min() == drawn.max():
-        return np.zeros(len(line.grid))
-    return gaussian_kde(drawn, weights=np.exp(dist.log_weights[0]))(line.grid)
+    return weighted_density(dist.draws[0, :, line.column], np.exp(dist.log_weights[0]), line.grid)
 
 
 def _marginal_input(dist: Any, line: Along) -> Any:

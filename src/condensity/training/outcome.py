@@ -85,4 +85,4 @@ def _levelled_off(plan: TrainingPlan, run: TrainingResult) -> bool:
 def _clipping(run: TrainingResult) -> str:
     if not run.n_clipped:
         return ""
-    return f" {run.n_clipped} of {run.n_steps} gradients were longer than {MAX_GRADIENT_NORM:g} and were cut: look for outliers."
+    return f" {run.n_clipped} gradients were longer than {MAX_GRADIENT_NORM:g} and were cut: look for outliers."
