@@ -16,7 +16,7 @@ BINS, MARGIN, LEVELS = 2**10, 0.1, 7
 
 
 def weighted_density(draws: np.ndarray, weights: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """Kernel density estimate (g,) at `grid` (g,); 0 where all draws are equal.
+    """Kernel density estimate (g,); 0 where all are equal.
 
     Parameters
     ----------
@@ -24,6 +24,7 @@ def weighted_density(draws: np.ndarray, weights: np.ndarray, grid: np.ndarray) -
     weights : ndarray (s,)
         Summing to one.
     grid : ndarray (g,)
+        Where it is wanted.
 
     Examples
     --------
