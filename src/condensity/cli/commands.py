@@ -17,7 +17,7 @@ from condensity.cli.options import (
     transform_option,
     weights_option,
 )
-from condensity.cli.shell import click, count_rows, echo_notes, progress_line
+from condensity.cli.shell import click, count_rows, echo, echo_notes, progress_line
 
 #: Names of the estimators on the command line.
 ESTIMATORS = {"mdn": "MDNRegressor", "gmm": "JointGMMRegressor"}
@@ -63,7 +63,7 @@ def fit(
     columns = require_targets(columns)
     if kind == "gmm" and members > 1:
         raise click.UsageError("--members is of networks; leave it out with --model gmm.")
-    path = check_writable(output)
+    path = check_writable(output, [data])
     with progress_line() as progress, collected_warnings() as notes:
         model = getattr(condensity, ESTIMATORS[kind])(
             random_state=random_state,
@@ -78,7 +78,8 @@ def fit(
         model.fit(table.X, table.y, table.weight, groups=table.groups)
         model.save(path)
     echo_notes(notes)
-    click.echo(f"{len(table.y)} rows, {model.n_features_in_} features. {model.outcome_}\nmodel: {path}")
+    echo(f"{len(table.y)} rows, {model.n_features_in_} features. {model.outcome_}")
+    echo(f"model: {path}")
 
 
 @click.command()
@@ -120,8 +121,11 @@ def predict(
     rows `outside` the training data as the library treats them. It runs on `jobs` threads.
     """  # noqa: D301 (click ends the help at \f)
     from condensity.cli.predictions import Predictions, predict_file
+    from condensity.persistence import check_writable
     from condensity.warning import collected_warnings
 
+    if output != "-":
+        check_writable(output, [model, data])
     with progress_line() as progress, collected_warnings() as notes:
         progress(f"{data}: reading")
         predictions = Predictions(
@@ -129,7 +133,7 @@ def predict(
         )
         n_rows = predict_file(predictions, data, output, keep or [], count_rows(progress, data))
     echo_notes(notes)
-    click.echo(f"{n_rows} rows: {output}", err=output == "-")
+    echo(f"{n_rows} rows: {output}", err=output == "-")
 
 
 @click.command()
@@ -155,7 +159,7 @@ def score(model: str, data: str, crps: bool, outside: str, weights: str | None, 
         lines = score_file(totals, data, weights, count_rows(progress, data))
     echo_notes(notes)
     for line in lines:
-        click.echo(line)
+        echo(line)
 
 
 def _loaded(path: str, jobs: int) -> Any:
@@ -196,5 +200,5 @@ def doctor(
             options = {"n_members": members, "y_transform": y_transform, "random_state": random_state, "n_jobs": jobs}
             findings = diagnose_table(str(path), require_targets(columns), progress, options)
     for finding in findings:
-        click.echo(str(finding))
+        echo(str(finding))
     echo_notes(note for note in notes if not note.startswith("ConvergenceWarning"))  # a finding has the same text

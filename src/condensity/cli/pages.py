@@ -14,7 +14,7 @@ from condensity.cli.options import (
     require_targets,
     settled_by_model,
 )
-from condensity.cli.shell import Progress, click, echo_notes, progress_line
+from condensity.cli.shell import Progress, click, echo, echo_notes, progress_line
 
 
 @click.command()
@@ -80,7 +80,7 @@ def report(
         settled_by_model(columns, but="weights")
     else:
         columns = require_targets(columns)
-    path = check_writable(output)
+    path = check_writable(output, files)
     with progress_line() as progress:
         progress(f"{data}: reading")
         if model or columns is None:
@@ -124,5 +124,6 @@ def _announce(studies: Sequence[Any], path: Path) -> None:
     for line in lines:
         texts = [text.rjust(width) for text, width in zip(line, widths, strict=True)]
         texts[:2] = [text.ljust(width) for text, width in zip(line[:2], widths[:2], strict=True)]
-        click.echo("  ".join(texts).rstrip())
-    click.echo(f"\npage: {path}")
+        echo("  ".join(texts).rstrip())
+    echo("")
+    echo(f"page: {path}")

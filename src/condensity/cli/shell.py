@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from condensity.printable import printable
+
 try:
     import click
 except ModuleNotFoundError as error:
@@ -26,33 +28,53 @@ class CommandError(click.ClickException):
 
 
 class Interrupted(click.ClickException):
-    """Ctrl-C."""
+    """The end by a signal: Ctrl-C, or one of `ENDING_SIGNALS` by `number`."""
 
-    exit_code = 130
-
-    def __init__(self) -> None:
-        super().__init__("interrupted; nothing was written.")
+    def __init__(self, number: int = signal.SIGINT) -> None:
+        self.exit_code = 128 + number  # type: ignore[misc]
+        how = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
+        super().__init__(f"{how}; nothing was written.")
 
 
 class Stop(BaseException):
-    """Ctrl-C within a command: unlike at a KeyboardInterrupt, a fit does not keep its best model and go on."""
+    """The signal of this `number` within a command: unlike at a KeyboardInterrupt, a fit does not go on with its best model."""
+
+    def __init__(self, number: int = signal.SIGINT) -> None:
+        self.number = number
+        super().__init__(number)
+
+
+#: Signals that end a command, once what it has begun is cleaned up; those of them that this system has.
+ENDING_SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU", "SIGBREAK") if hasattr(signal, name)
+]
 
 
 @contextmanager
-def ctrl_c_stops_everything() -> Iterator[None]:
-    """Let SIGINT raise `Stop`; in other threads than the main one, which alone can set this, do nothing."""
+def signals_stop_everything() -> Iterator[None]:
+    """Let `ENDING_SIGNALS` raise `Stop`, but those that are ignored, as under nohup.
+
+    In other threads than the main one, which alone can set this, do nothing.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def stop(*_: object) -> None:
-        raise Stop
+    def stop(number: int, _: object) -> None:
+        for each in before:  # another one must not disturb the cleaning up
+            if each != signal.SIGINT:
+                signal.signal(each, signal.SIG_IGN)
+        raise Stop(number)
 
-    before = signal.signal(signal.SIGINT, stop)
+    before = {each: signal.getsignal(each) for each in ENDING_SIGNALS}
+    before = {each: handler for each, handler in before.items() if handler not in (signal.SIG_IGN, None)}
+    for each in before:
+        signal.signal(each, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 class OneLineErrors(click.Group):
@@ -61,10 +83,15 @@ class OneLineErrors(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command of a context `ctx`; errors of data, files and missing extras become a `CommandError`."""
         try:
-            with ctrl_c_stops_everything():
-                return super().invoke(ctx)
-        except (KeyboardInterrupt, Stop):
+            with signals_stop_everything():
+                result = super().invoke(ctx)
+                if sys.stdout is not None:
+                    sys.stdout.flush()  # a full disk is an error now, and none at the end of the process
+                return result
+        except KeyboardInterrupt:
             raise Interrupted() from None
+        except Stop as stop:
+            raise Interrupted(stop.number) from None
         except BrokenPipeError:
             raise
         except ModuleNotFoundError as error:
@@ -88,15 +115,20 @@ class OneLineErrors(click.Group):
         except (click.ClickException, click.Abort) as error:
             # click aborts when Ctrl-C comes before the command has begun.
             failure = Interrupted() if isinstance(error, click.Abort) else error
-            click.echo("condensity: error: " + re.sub(r"\s*\n\s*", " ", failure.format_message().strip()), err=True)
+            echo("condensity: error: " + re.sub(r"\s*\n\s*", " ", failure.format_message().strip()), err=True)
             code = failure.exit_code
         sys.exit(code or 0)
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Print one line of `text` on stdout or, with `err`, on stderr; what names and values could do to a terminal is escaped."""
+    click.echo(printable(text), err=err)
 
 
 def echo_notes(notes: Iterable[str]) -> None:
     """Print warnings, collected as `notes`, as lines on stderr."""
     for note in notes:
-        click.echo(f"condensity: note: {note}", err=True)
+        echo(f"condensity: note: {note}", err=True)
 
 
 @contextmanager
@@ -107,7 +139,7 @@ def progress_line() -> Iterator[Progress]:
         return
 
     def show(text: str) -> None:
-        click.echo(f"\r\x1b[2K{text}", nl=False, err=True)
+        click.echo(f"\r\x1b[2K{printable(text)}", nl=False, err=True)
 
     try:
         yield show

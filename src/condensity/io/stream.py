@@ -1,8 +1,6 @@
 """Tables that need not fit into memory: read and written in batches, as Parquet, Arrow or CSV. '-' is stdin or stdout."""
 
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
@@ -10,9 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from condensity.io.copies import on_disk
 from condensity.io.read import TableError, one_line, refuse_duplicates, require_column, sniff_format
-from condensity.persistence import check_writable
-from condensity.persistence.atomic import beside
+from condensity.persistence import Replacement, check_writable
+
+__all__ = ["RowProgress", "TableReader", "TableWriter", "naming_rows", "on_disk"]
 
 #: A function of the rows done and, where the file tells, their number.
 RowProgress = Callable[[int, int | None], object]
@@ -155,7 +155,7 @@ class TableReader:
     def _ipc(self) -> Any:
         import pyarrow
 
-        source = pyarrow.memory_map(str(self.path))
+        source = pyarrow.OSFile(str(self.path))  # not mapped: a file that others shorten would end the process
         return pyarrow.ipc.open_file(source) if self.kind == "Arrow" else pyarrow.ipc.open_stream(source)
 
 
@@ -190,10 +190,13 @@ class TableWriter:
         import pyarrow
 
         self.schema = pyarrow.schema([*kept.items(), *((name, pyarrow.float64()) for name in names)])
-        self.path = None if str(path) == "-" else check_writable(path)
-        self.temporary = None if self.path is None else beside(self.path)
-        self.stream = sys.stdout.buffer if self.temporary is None else open(self.temporary, "xb")  # noqa: SIM115
-        self.writer = self._writer("" if self.path is None else self.path.suffix.lower())
+        self.replacement = None if str(path) == "-" else Replacement(check_writable(path))
+        self.stream = _stdout() if self.replacement is None else self.replacement.stream
+        try:
+            self.writer = self._writer("" if self.replacement is None else self.replacement.path.suffix.lower())
+        except BaseException:
+            self._discard()
+            raise
 
     def _writer(self, ending: str) -> Any:
         from pyarrow import csv, ipc, parquet
@@ -216,28 +219,22 @@ class TableWriter:
     ) -> None:
         try:
             self.writer.close()
-            if self.temporary is None:
+            if self.replacement is None:
                 self.stream.flush()
-            else:
-                self.stream.close()
-                if failed is None and self.path is not None:
-                    self.temporary.replace(self.path)
+            elif failed is None:
+                self.replacement.commit()
         finally:
-            if self.temporary is not None:
-                self.temporary.unlink(missing_ok=True)
+            self._discard()
+
+    def _discard(self) -> None:
+        if self.replacement is not None:
+            self.replacement.discard()
 
 
-@contextmanager
-def on_disk(path: str | PathLike[str]) -> Iterator[Path]:
-    """The path of a table; stdin ('-') is copied into a temporary file, since not every format can be read from a pipe."""
-    if str(path) != "-":
-        yield Path(path)
-        return
-    with tempfile.TemporaryDirectory(prefix="condensity-") as folder:
-        copy = Path(folder) / "stdin"
-        with open(copy, "wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file, 2**20)
-        yield copy
+def _stdout() -> Any:
+    if sys.stdout is None:
+        raise OSError("stdout is closed; give a file in place of '-'.")
+    return sys.stdout.buffer
 
 
 @contextmanager

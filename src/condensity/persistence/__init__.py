@@ -1,7 +1,7 @@
 """Files that are always whole and never code: atomic writing, and models as tensors with a manifest."""
 
 from condensity.persistence.annotations import matches, require_annotated
-from condensity.persistence.atomic import check_writable, write_atomically
+from condensity.persistence.atomic import Replacement, check_writable, write_atomically
 from condensity.persistence.checks import require_numbers, require_positions
 from condensity.persistence.codec import pack, unpack
 from condensity.persistence.container import FORMAT_VERSION, ModelFileError, is_model_file, parse, read, write
@@ -12,6 +12,7 @@ __all__ = [
     "FORMAT_VERSION",
     "SAVEABLE",
     "ModelFileError",
+    "Replacement",
     "check_writable",
     "is_model_file",
     "load_model",

@@ -13,7 +13,7 @@ import numpy as np
 from condensity.engines.api import Engine, ResumableRun
 from condensity.engines.types import TrainingRows
 from condensity.monitor import CheckpointSink
-from condensity.persistence import write_atomically
+from condensity.persistence import check_writable, write_atomically
 from condensity.training.settings import Settings
 
 DIGEST_SIZE = hashlib.sha256().digest_size
@@ -63,7 +63,7 @@ class Checkpoint(CheckpointSink):
     """
 
     def __init__(self, path: str | PathLike[str], fingerprint: str):
-        self._path, self._fingerprint = Path(path), fingerprint
+        self._path, self._fingerprint = check_writable(path), fingerprint
         self._seed: int | None = None
         self._states: list[bytes] = []
         self._runs: list[ResumableRun] = []
