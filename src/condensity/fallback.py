@@ -4,9 +4,10 @@
 
 with p̂_a the model, its components' σ multiplied by a = 1, 2, 4; a linear normal; the marginal p̂(y); and tails
 t_α = Σ_j c 4^(−α j) N(y | median, 16^j I), j = 1, 2, …, which fall like |y|^(−1 − α). The convex weights maximise the likelihood
-of rows under members fitted without them, by EM. So a prediction is not worse than the simple ones, and a row far from all others
-costs tens of nats, not thousands. Where the mixture does not gain a few nats in all (`stacking.MIN_GAIN`), there is no fallback,
-and predictions are the model's to the bit.
+of rows under members fitted without them, by EM, and each simple member counts as a tenth of a row (or group of rows) beforehand. So a
+prediction is not worse than the simple ones, and a row far from all others costs tens of nats, not thousands. Where the mixture
+does not gain a few nats in all (`stacking.MIN_GAIN`), there is no fallback, and predictions are the model's to the bit; unless
+held-out rows are so few (`MIN_EVIDENCE`) that they cannot tell.
 
 References
 ----------
@@ -14,7 +15,7 @@ Wolpert (1992), "Stacked generalization".
 Smyth & Wolpert (1999), "Linearly combining density estimators via stacking".
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +29,7 @@ from condensity.engines.types import TrainingRows
 from condensity.evaluation.diagnostics import Finding
 from condensity.models import ConditionalModel, CrossFit, MDNModel
 from condensity.models.inputs import mixture_of, widened
-from condensity.models.marginal import EXPONENTS, Tails, are_far, fit_marginal, with_tails
+from condensity.models.marginal import Form, Tails, are_far, fit_marginal, with_tails
 from condensity.models.stacking import convex_weights, gain_of
 from condensity.persistence import require_numbers, saveable
 from condensity.training.linear import fit_linear_gaussian
@@ -36,6 +37,11 @@ from condensity.training.linear import fit_linear_gaussian
 #: Factors on σ of the model's own components.
 WIDTHS = (1.0, 2.0, 4.0)
 
+#: Rows, or groups of rows, as which the linear normal, the marginal and the light tail count beforehand; the model counts as one.
+SIMPLE_PRIOR = 0.1
+
+#: Held-out rows, or groups of rows, below which there is always a fallback: what one in fifty does, fewer do not show.
+MIN_EVIDENCE = 50
 
 #: Rows as which each tail counts beforehand, for each far row that a sample of all rows lets expect among the held-out ones:
 #: these are few, and none of them need be far. At most for this share of the rows: more than that, the model itself must learn.
@@ -155,7 +161,12 @@ def guarded(model: ConditionalModel, fallback: Fallback | None) -> ConditionalMo
 
 
 def fit_fallback(
-    rows: TrainingRows, cross_fits: Sequence[CrossFit], rng: np.random.Generator, *, compute: Compute = AUTO
+    rows: TrainingRows,
+    cross_fits: Sequence[CrossFit],
+    rng: np.random.Generator,
+    *,
+    decode: Callable[[np.ndarray], np.ndarray] | None = None,
+    compute: Compute = AUTO,
 ) -> tuple[Fallback | None, np.ndarray]:
     """Weigh a model against simple members on rows that neither was fitted to.
 
@@ -166,6 +177,8 @@ def fit_fallback(
     cross_fits : sequence of CrossFit
         The model fitted to some of the rows each time, and rows held out of that fit.
     rng : numpy Generator
+    decode : callable (m, q) -> (m, q), optional
+        Targets in data units, where they have a transform: tails end where their means would be far from all rows.
     compute : Compute
 
     Returns
@@ -175,30 +188,55 @@ def fit_fallback(
     log_density : ndarray (h,)
         Log density of the held-out rows, those of all cross-fits after one another, under the mixture.
     """
-    tails = Tails.around(rows.y)
+    tails = Tails.around(rows.y, decode)
     judged = [(each, each.model.predict(each.held_out.x, compute=compute)) for each in cross_fits]
-    table = np.concatenate([_log_densities(rows, *pair, tails, rng, compute) for pair in judged])
-    share = float(np.mean(np.concatenate([_far_rows(rows, *pair, compute) for pair in judged])))
     weight = np.concatenate([each.held_out.weight for each in cross_fits])
-    prior = _prior(table.shape[1], len(table) * TAIL_PRIOR * min(share, MAX_FAR_SHARE))
-    weights = convex_weights(table, weight, prior)
+    form, of_marginal = _best_marginal(rows, cross_fits, weight, rng, compute)
+    table = np.concatenate([_log_densities(rows, *pair, tails, compute) for pair in judged])
+    table = np.insert(table, len(WIDTHS) + 1, of_marginal, axis=1)
+    share = float(np.mean(np.concatenate([_far_rows(rows, *pair, compute) for pair in judged])))
+    per_unit = 1.0 if rows.splitter is None else len(rows.y) / rows.splitter.n_units
+    prior = _prior(tails, per_unit, len(table) * TAIL_PRIOR * min(share, MAX_FAR_SHARE))
+    weights = convex_weights(table, weight, prior, required=share > 0 or len(table) < MIN_EVIDENCE * per_unit)
     if weights is None:
         return None, table[:, 0]
-    gain = gain_of(table, weight, weights) / weight.sum()
-    fallback = _fallback(rows, weights, tails, gain, len(table), rng, compute)
+    gain = gain_of(table, weight, weights) / float(weight.sum())
+    fallback = _fallback(rows, weights, form, tails, gain, len(table), rng, compute)
     return fallback, logsumexp(table, axis=1, b=weights)
 
 
-def _prior(m: int, of_tails: float) -> np.ndarray:
-    """Rows as which the m members count beforehand: one for the model, and some for each of the tails."""
-    prior = np.zeros(m)
-    prior[0], prior[-len(EXPONENTS) :] = 1.0, of_tails
-    return prior
+def _best_marginal(
+    rows: TrainingRows, cross_fits: Sequence[CrossFit], weight: np.ndarray, rng: np.random.Generator, compute: Compute
+) -> tuple[Form, np.ndarray]:
+    """Form of the marginal that is likeliest on the held-out rows (h,) of `weight`, and their log densities under it."""
+    forms = Form.compared(rows.y.shape[1])
+    table = np.column_stack([
+        _without_infinities(
+            np.concatenate([
+                mixture_of(fit_marginal(rows.take(each.kept), rng, compute, form), len(each.held_out.y)).logpdf(
+                    _targets(each)
+                )
+                for each in cross_fits
+            ])
+        )
+        for form in forms
+    ])  # fmt: skip
+    best = int(np.argmax(weight @ table))
+    return forms[best], table[:, best]
+
+
+def _prior(tails: Tails, per_unit: float, of_tails: float) -> np.ndarray:
+    """Rows as which the members count beforehand, with so many rows `per_unit`, and `of_tails` for each of the heavy tails."""
+    simple = SIMPLE_PRIOR * per_unit
+    return np.array(
+        [per_unit, *[0.0] * (len(WIDTHS) - 1), simple, simple, *[of_tails] * (len(tails.shares) - 1), simple]
+    )
 
 
 def _fallback(
     rows: TrainingRows,
     weights: np.ndarray,
+    form: Form,
     tails: Tails,
     gain: float,
     n_rows: int,
@@ -209,7 +247,7 @@ def _fallback(
     a = len(WIDTHS)
     used = [j for j in range(a) if j == 0 or weights[j] > 0]
     of_marginal = weights[a + 1 :]
-    marginal = with_tails(fit_marginal(rows, rng, compute), tails, of_marginal)
+    marginal = with_tails(fit_marginal(rows, rng, compute, form), tails, of_marginal)
     return Fallback(
         np.array(WIDTHS)[used], weights[used], _linear_model(rows), float(weights[a]),
         marginal, float(of_marginal.sum()), gain, n_rows,
@@ -223,16 +261,27 @@ def _linear_model(rows: TrainingRows) -> MDNModel:
 
 
 def _log_densities(
-    rows: TrainingRows, cross_fit: CrossFit, dist: Mixture, tails: Tails, rng: np.random.Generator, compute: Compute
+    rows: TrainingRows, cross_fit: CrossFit, dist: Mixture, tails: Tails, compute: Compute
 ) -> np.ndarray:
-    """Log densities (h, m) of the held-out rows of a cross-fit, which predicts `dist`, under all members without them."""
-    kept, (x, y, *_) = rows.take(cross_fit.kept), cross_fit.held_out
-    at = y if y.shape[1] > 1 else y[:, 0]
+    """Log densities (h, m − 1) of the held-out rows of a cross-fit, which predicts `dist`, under all members but the marginal."""
+    at = _targets(cross_fit)
     members = [widened(dist, factor) for factor in WIDTHS]
-    members.append(_linear_model(kept).predict(np.nan_to_num(x), compute=compute))
-    members.append(mixture_of(fit_marginal(kept, rng, compute), len(y)))
-    table = np.column_stack([*(member.logpdf(at) for member in members), tails.logpdf(y)])
-    return np.maximum(np.nan_to_num(table, nan=-np.inf), np.finfo(float).min / 1e3)
+    linear = _linear_model(rows.take(cross_fit.kept))
+    members.append(linear.predict(np.nan_to_num(cross_fit.held_out.x), compute=compute))
+    return _without_infinities(
+        np.column_stack([*(each.logpdf(at) for each in members), tails.logpdf(cross_fit.held_out.y)])
+    )
+
+
+def _targets(cross_fit: CrossFit) -> np.ndarray:
+    """Held-out targets as verbs of distributions take them: (h, q), or (h,) of one output."""
+    y = cross_fit.held_out.y
+    return y if y.shape[1] > 1 else y[:, 0]
+
+
+def _without_infinities(log_densities: np.ndarray) -> np.ndarray:
+    """Log densities with a number far below all others in place of −∞ and NaN."""
+    return np.maximum(np.nan_to_num(log_densities, nan=-np.inf), np.finfo(float).min / 1e3)
 
 
 def _far_rows(rows: TrainingRows, cross_fit: CrossFit, dist: Mixture, compute: Compute) -> np.ndarray:

@@ -190,7 +190,7 @@ def test_small_tables_choose_their_steps_by_folds_and_tiny_ones_a_line(data):
     small = MDNRegressor(random_state=0).fit(X[:120], y[:120])
     assert "of 5 folds" in small.outcome_
     assert np.isfinite(small.score(X, y))
-    line = MDNRegressor(random_state=0).fit(np.arange(12.0)[:, None], 3.0 * np.arange(12) + 1)
+    line = MDNRegressor(random_state=0, fallback=None).fit(np.arange(12.0)[:, None], 3.0 * np.arange(12) + 1)
     assert "linear mean" in line.outcome_
     assert line.predict_dist([[5.0]]).n_components == 1
     # Ridge with a unit prior on 12 rows shrinks the slope by 1/13.

@@ -10,7 +10,10 @@ from condensity import JointGMMRegressor, MDNRegressor, load
 from condensity.data.decades import SignedLogs, limits_of_decades
 from condensity.data.noise import MIN_NOISE, noise_at_most
 from condensity.data.scaling import log_reach
+from condensity.data.splitting import GroupSplitter
+from condensity.engines.types import TrainingRows, unpack_layers
 from condensity.models.stacking import convex_weights
+from condensity.training.linear import fit_linear_gaussian
 
 ESTIMATORS = {"MDN": MDNRegressor, "GMM": JointGMMRegressor}
 
@@ -169,6 +172,61 @@ def test_weights_are_those_of_the_likeliest_mixture():
     np.testing.assert_allclose(weights, [0.7, 0.3, 0.0], atol=4 * np.sqrt(0.21 / 4000) + 0.01)
     assert weights[2] == 0.0
     assert convex_weights(table[y < 2][:, [0, 2]], np.ones((y < 2).sum())) is None
+
+
+@pytest.mark.parametrize("kind", ["line", "no signal", "grouped", "wide"])
+def test_what_few_rows_do_not_show_costs_tens_of_nats(estimator, kind):
+    """The light tail: 20 rows (or 8 groups) may lack what one row in fifty is. Without it such a row cost 10⁵ nats."""
+    X, y, fresh, truth = line(40 if kind == "grouped" else 20, 30 if kind == "wide" else 2, 5, rows=2000)
+    groups = np.arange(40) // 5 if kind == "grouped" else None
+    if kind == "no signal":
+        y, truth = y - X[:, 0], truth - fresh[:, 0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = estimator(random_state=0).fit(X, y, groups=groups)
+    assert model.score_samples(fresh[:1], [1000.0])[0] > -60
+    # What is always there costs little: a normal without X has 1.42 to 1.77.
+    assert -model.score(fresh, truth) < norm.fit(truth)[1] + 0.9
+    # Its variance is 1.3 times that of y, of a twentieth of the weight; heavy tails would have 21 times.
+    assert model.predict_dist(fresh).std().mean() < 1.5 * y.std()
+
+
+def test_a_fallback_under_a_logarithm_has_a_mean(estimator):
+    X, y, fresh, _ = line(20, 2, 5, rows=200)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = estimator(random_state=0, y_transform="log").fit(X, np.exp(y))
+    assert np.isfinite(model.predict(fresh)).all()
+    assert model.predict(fresh).max() < 100 * np.exp(y).max()
+
+
+@pytest.mark.parametrize(("n", "q", "per"), [(320, 12, 16), (200, 8, 10), (300, 20, 1)])
+def test_a_marginal_of_many_outputs_is_as_simple_as_held_out_rows_ask(n, q, per):
+    """Two branches and effects of groups: four components with full covariances fitted the groups (2 to 6 nats lost)."""
+    rng = np.random.default_rng(q)
+    group = np.arange(n + 2000) // per
+    signs = rng.choice([-2.0, 2.0], size=(n + 2000, 1)) * (-1.0) ** np.arange(q)
+    Y = signs + rng.normal(size=(group.max() + 1, q))[group]
+    X = rng.normal(size=(n + 2000, 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = JointGMMRegressor(1, random_state=0, support_model=None).fit(X[:n], Y[:n], groups=group[:n])
+    truth = np.logaddexp(*(norm.logpdf(Y[n:] - sign * 2 * (-1.0) ** np.arange(q)).sum(axis=1) for sign in (-1, 1)))
+    assert truth.mean() - np.log(2) - model.score(X[n:], Y[n:]) < 2.5 * np.sqrt(q / len(np.unique(group[:n])))
+
+
+@pytest.mark.parametrize(
+    ("n_groups", "per", "d", "q"), [(5, 2, 20, 5), (30, 4, 40, 1), (40, 10, 5, 2), (12, 3, 200, 1)]
+)
+def test_a_linear_normal_leaves_groups_out_together(n_groups, per, d, q):
+    """y is an effect of the group, with no noise: a row's mates give it away, and σ was .001 to .3."""
+    rng = np.random.default_rng(d)
+    group = np.repeat(np.arange(n_groups), per)
+    x, y = rng.normal(size=(n_groups, d))[group], rng.normal(size=(n_groups, q))[group]
+    theta, network = fit_linear_gaussian(TrainingRows(x, y, np.ones(len(y)), None, GroupSplitter(group)))
+    sigma = np.exp(unpack_layers(theta, network)[0][1][1 + q : 1 + 2 * q])
+    # Groups are too few for the columns, or X says nothing: what is left out keeps the spread of y.
+    assert (sigma > 0.6 * y.std(axis=0)).all()
 
 
 # ------------------------------------------------------------------------------------------------ rows that belong together

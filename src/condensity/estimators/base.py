@@ -173,7 +173,7 @@ class AbstractDensityRegressor(FittedJoint, CallbackSupportMixin, RegressorMixin
         model, report = self.fit_model(rows, task)
         standardised = report.log_density_of(rows)
         evidence = gather_evidence(rows, report.outcome, converged=report.converged, held_out_log_density=standardised)
-        fallback, standardised = self._fit_fallback(rows, report, standardised.astype(float), task)
+        fallback, standardised = self._fit_fallback(rows, target, report, standardised.astype(float), task)
         log_density = weights.scatter(standardised - target.log_units(rows.y))
         support = self._fit_support(model, encoder, rows_of_support, task)
         self._learn(encoder, target, model, fallback, support, report.with_training_rows(evidence, log_density))
@@ -237,14 +237,15 @@ class AbstractDensityRegressor(FittedJoint, CallbackSupportMixin, RegressorMixin
         return TrainingRows(x, target.encode(y), np.ones(len(y)))
 
     def _fit_fallback(
-        self, rows: TrainingRows, report: FitReport, log_density: np.ndarray, task: FitTask
+        self, rows: TrainingRows, target: TargetEncoder, report: FitReport, log_density: np.ndarray, task: FitTask
     ) -> tuple[Fallback | None, np.ndarray]:
         """The fallback, if held-out rows ask for one, and the log density (n,) of training rows under models without them."""
         cross_fits = [each for each in report.cross_fits if len(each.held_out.y)]
         if self.fallback is None or not cross_fits:
             return None, log_density
         rng = as_generator(self.random_state, "fallback")
-        fallback, guarded = fit_fallback(rows, cross_fits, rng, compute=task.compute.one_thread)
+        decode = None if target.transform is None else target.decode
+        fallback, guarded = fit_fallback(rows, cross_fits, rng, decode=decode, compute=task.compute.one_thread)
         if fallback is None or cross_fits[0].rows is None:
             return fallback, log_density
         result = np.full(len(rows.y), np.nan)

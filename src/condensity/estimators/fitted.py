@@ -146,7 +146,7 @@ class FittedDensity:
         >>> from condensity import JointGMMRegressor
         >>> model = JointGMMRegressor(2, random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.2, 2.9])
         >>> model.score_samples([[1.0], [2.0]], [1.0, 2.5]).round(1)
-        array([ 0.7, -2.8])
+        array([ 0.7, -2.6])
         """
         dist = self.predict_dist(X)
         if y is None:

@@ -1,5 +1,6 @@
 """Marginal mixture of the outputs, the distribution of y without X, and heavy tails for it."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -12,37 +13,60 @@ from condensity.distributions import Mixture
 from condensity.em.sweep import ROWS_PER_COMPONENT
 from condensity.engines.types import HALF_LOG_2PI, TrainingRows
 
-#: Components at most, iterations of EM (it is a fallback, not an estimate), and rows that it is fitted to.
+#: Components at most, numbers of them that are compared, iterations of EM (it is a fallback, not an estimate), and rows that it
+#: is fitted to.
 MAX_COMPONENTS, ITERATIONS, MAX_ROWS = 4, 5, 5000
+SIZES = (1, 2, MAX_COMPONENTS)
 
 #: With fewer rows per output, outputs are independent within a component.
 ROWS_PER_OUTPUT = 5
 
 #: Tail exponents α, factor from one wide normal to the next, and multiple of the farthest value that the widest one reaches:
-#: the farthest of twenty times as many rows is twenty times as far for α = 1.
-EXPONENTS, WIDENING, REACH = (1.0, 2.0, 3.0), 4.0, 100.0
+#: the farthest of twenty times as many rows is twenty times as far for α = 1. The light one begins with a normal of σ = 1, so
+#: that it hardly changes means and variances.
+EXPONENTS, LIGHT, WIDENING, REACH = (1.0, 2.0, 3.0), 3.0, 4.0, 100.0
 
 #: Interquartile ranges from the median of its distribution beyond which a value is far: of 5000 rows from an exponential, the
 #: farthest has 8; of 1000 from Student's t with 1.5 degrees of freedom, 30 to 200.
 FAR = 12.0
 
 
-def fit_marginal(rows: TrainingRows, rng: np.random.Generator, compute: Compute) -> em.GaussianMixtureParameters:
+class Form(NamedTuple):
+    """Number of components, at most, and kind of covariances of a marginal."""
+
+    size: int
+    covariance: str
+
+    @classmethod
+    def usual(cls, n: int, q: int) -> "Form":
+        """That of n rows of q outputs, where nothing is compared."""
+        return cls(MAX_COMPONENTS, "full" if n >= ROWS_PER_OUTPUT * q else "diag")
+
+    @classmethod
+    def compared(cls, q: int) -> list["Form"]:
+        """Those of which q outputs may have any."""
+        return [cls(size, covariance) for size in SIZES for covariance in (("full", "diag") if q > 1 else ("full",))]
+
+
+def fit_marginal(
+    rows: TrainingRows, rng: np.random.Generator, compute: Compute, form: Form | None = None
+) -> em.GaussianMixtureParameters:
     """A small mixture fitted to the standardised outputs of the training rows alone, seeded by `rng`, on `compute`.
 
-    Where values are tied, half of their resolution is added to σ: peaks on a grid are no gain.
+    It has the `form` that is given, or the usual one. Where values are tied, half of their resolution is added to σ: peaks on a
+    grid are no gain.
     """
     some = slice(None, None, -(-len(rows.y) // MAX_ROWS))
     y, weight = np.asarray(rows.y[some], dtype=float), rows.weight[some]
-    size = max(1, min(MAX_COMPONENTS, len(y) // ROWS_PER_COMPONENT))
-    spec = em.CovarianceSpec("full" if len(y) >= ROWS_PER_OUTPUT * y.shape[1] else "diag")
+    form = form or Form.usual(*y.shape)
+    size, spec = max(1, min(form.size, len(y) // ROWS_PER_COMPONENT)), em.CovarianceSpec(form.covariance)
     fit = em.fit_gmm(y, size, rng, sample_weight=weight, max_iter=ITERATIONS, spec=spec, compute=compute).parameters
     floor = np.diag([0.25 * resolution(column) ** 2 for column in y.T])
     return fit._replace(covariances=fit.covariances + floor)
 
 
 class Tails(NamedTuple):
-    """Mixtures of ever wider normals around one center, one for each of `EXPONENTS`.
+    """Mixtures of ever wider normals around one center: one for each of `EXPONENTS`, and a light one.
 
     Attributes
     ----------
@@ -58,18 +82,41 @@ class Tails(NamedTuple):
     shares: np.ndarray
 
     @classmethod
-    def around(cls, y: np.ndarray) -> "Tails":
-        """Tails around the median of standardised y (n, q), NaN left out."""
-        farthest = float(np.nanmax(np.abs(y), initial=1.0))
-        steps = np.arange(1.0, 1.0 + np.ceil(np.log(REACH * farthest) / np.log(WIDENING)))
-        shares = WIDENING ** -np.outer(EXPONENTS, steps)
-        return cls(np.nanmedian(y, axis=0), WIDENING**steps, shares / shares.sum(axis=1, keepdims=True))
+    def around(cls, y: np.ndarray, decode: Callable[[np.ndarray], np.ndarray] | None = None) -> "Tails":
+        """Tails around the median of standardised y (n, q), NaN left out, the light one last.
+
+        Where `decode` takes standardised values (m, q) to data units by a transform, they end where they would move the mean of
+        y by more than its range: e.g. a wide normal on the scale of a logarithm has a mean beyond all numbers.
+        """
+        farthest, center = float(np.nanmax(np.abs(y), initial=1.0)), np.nanmedian(y, axis=0)
+        steps = np.arange(1.0 + np.ceil(np.log(REACH * farthest) / np.log(WIDENING)))
+        if decode is not None:
+            steps = steps[: _n_with_mean(y, center, steps, decode)]
+        shares = WIDENING ** -np.outer((*(EXPONENTS if len(steps) > 1 else ()), LIGHT), steps)
+        shares[:-1, 0] = 0.0
+        return cls(center, WIDENING**steps, shares / shares.sum(axis=1, keepdims=True))
 
     def logpdf(self, y: np.ndarray) -> np.ndarray:
         """Log densities (n, α's) of y (n, q)."""
         square, q = ((y - self.center) ** 2).sum(axis=1)[:, None], y.shape[1]
         normals = -0.5 * square / self.factors**2 - q * (np.log(self.factors) + HALF_LOG_2PI)
-        return logsumexp(normals[:, None] + np.log(self.shares), axis=2)
+        return np.asarray(logsumexp(normals[:, None], axis=2, b=self.shares))
+
+
+def _n_with_mean(
+    y: np.ndarray, center: np.ndarray, steps: np.ndarray, decode: Callable[[np.ndarray], np.ndarray]
+) -> int:
+    """Number of `steps`, one at least, at which normals around the `center` (q,) have means near standardised y in data units."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(32)
+    decoded = decode(y[np.isfinite(y).all(axis=1)])
+    extent, middle = np.ptp(decoded, axis=0), decode(center[None])[0]
+    for number, step in enumerate(steps):
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = weights @ decode(center + WIDENING**step * nodes[:, None]) / weights.sum()
+            near = np.abs(mean - middle) * WIDENING ** (-LIGHT * step) <= extent
+        if not near.all():
+            return max(1, number)
+    return len(steps)
 
 
 def are_far(dist: Mixture, y: np.ndarray) -> np.ndarray:

@@ -18,7 +18,9 @@ MIN_WEIGHT_ROWS = 0.5
 MAX_ITERATIONS, TOLERANCE = 200, 1e-4
 
 
-def convex_weights(log_densities: np.ndarray, weight: np.ndarray, prior: np.ndarray | None = None) -> np.ndarray | None:
+def convex_weights(
+    log_densities: np.ndarray, weight: np.ndarray, prior: np.ndarray | None = None, *, required: bool = False
+) -> np.ndarray | None:
     """Weights (m,) of the mixture of m members that is likeliest on rows, by EM; None where it gains too little on the first.
 
     Parameters
@@ -28,12 +30,12 @@ def convex_weights(log_densities: np.ndarray, weight: np.ndarray, prior: np.ndar
     weight : ndarray (h,)
         Of the rows.
     prior : ndarray (m,), optional
-        Rows as which each member counts beforehand; one for the first, if not given. Members other than the first that have any
-        are kept, whatever the gain.
+        Rows as which each member counts beforehand; one for the first, if not given. Members that have any are kept.
+    required : bool
+        Whether the mixture is wanted whatever it gains.
     """
     m = log_densities.shape[1]
     prior = np.eye(m)[0] if prior is None else prior
-    required = bool(prior[1:].any())
     if not required and not _largest_gain(log_densities, weight) > MIN_GAIN:
         return None
     weights = _climb(log_densities, weight, prior, np.full(m, 1.0 / m))
