@@ -4,10 +4,10 @@
 
 with p̂_a the model, its components' σ multiplied by a = 1, 2, 4; a linear normal; the marginal p̂(y); and tails
 t_α = Σ_j c 4^(−α j) N(y | median, 16^j I), j = 1, 2, …, which fall like |y|^(−1 − α). The convex weights maximise the likelihood
-of rows under members fitted without them, by EM, and each simple member counts as a tenth of a row (or group of rows) beforehand. So a
-prediction is not worse than the simple ones, and a row far from all others costs tens of nats, not thousands. Where the mixture
-does not gain a few nats in all (`stacking.MIN_GAIN`), there is no fallback, and predictions are the model's to the bit; unless
-held-out rows are so few (`MIN_EVIDENCE`) that they cannot tell.
+of rows under members fitted without them, by EM, and each simple member counts as a tenth of a row (or of a group of rows)
+beforehand. So a prediction is not worse than the simple ones, and a row far from all others costs tens of nats, not thousands.
+Where the mixture does not gain a few nats in all (`stacking.MIN_GAIN`), there is no fallback, and predictions are the model's to
+the bit; unless held-out rows are so few (`MIN_EVIDENCE`) that they cannot tell.
 
 References
 ----------
