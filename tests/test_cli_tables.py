@@ -161,7 +161,7 @@ def test_unknown_levels_are_notes_and_missing_targets_are_named_by_their_row(run
 
 def test_weights_must_be_numbers(run):
     result = run("fit", "t.csv", "--target", "price", "--weights", "town", "-o", "no", exit_code=1)
-    assert "column 'town' is not numeric" in result.stderr
+    assert "column 'town', row 1 (from 0, after the header): 'Bé' is not a number" in result.stderr
     run("fit", "t.csv", "--target", "price", "--weights", "w", "--model", "gmm", "-o", "weighted")
     assert "w" not in load("weighted").feature_names_in_
     assert "column 'town' is not numeric" in run("score", "weighted", "t.csv", "--weights", "town", exit_code=1).stderr

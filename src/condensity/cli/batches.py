@@ -1,6 +1,5 @@
 """Rows that are worked on at once, by the bytes that they take."""
 
-from collections.abc import Iterator
 from typing import Any
 
 #: Bytes of a batch, about: enough rows of ordinary models for the kernels, and little beside the libraries themselves.
@@ -37,9 +36,3 @@ def rows_within(row_bytes: int) -> int:
     (64, 1)
     """
     return max(1, BATCH_BYTES // max(1, row_bytes))
-
-
-def parts(table: Any, n_rows: int) -> Iterator[Any]:
-    """Slices of a table (pyarrow.Table), of `n_rows` rows but for the last."""
-    for start in range(0, len(table), n_rows):
-        yield table.slice(start, n_rows)

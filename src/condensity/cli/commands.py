@@ -11,13 +11,15 @@ from condensity.cli.options import (
     output_option,
     outside_option,
     random_state_option,
+    reading_options,
     require_targets,
     settled_by_model,
     split_levels,
     transform_option,
     weights_option,
 )
-from condensity.cli.shell import click, count_rows, echo, echo_notes, progress_line
+from condensity.cli.shell import click, count_rows, echo, echo_decisions, echo_notes, progress_line
+from condensity.io.options import ReadingOptions
 
 #: Names of the estimators on the command line.
 ESTIMATORS = {"mdn": "MDNRegressor", "gmm": "JointGMMRegressor"}
@@ -39,6 +41,7 @@ ESTIMATORS = {"mdn": "MDNRegressor", "gmm": "JointGMMRegressor"}
 @members_option
 @jobs_option
 @random_state_option
+@reading_options
 def fit(
     data: str,
     output: str,
@@ -48,12 +51,16 @@ def fit(
     members: int,
     jobs: int,
     random_state: int,
+    reading: ReadingOptions,
 ) -> None:
-    """Fit p(y | x) to a CSV, Parquet or Arrow table, or '-' for stdin, and save the model.
+    """Fit p(y | x) to a table, and save the model.
+
+    DATA is a CSV, JSON lines, Excel, Parquet or Arrow file, a folder of Parquet files, or '-' for stdin.
+    How a text file is written and what its columns are is found out and said.
 
     \f
     An estimator of `kind`, with `members` networks and `y_transform`, is fitted to the `columns` of the table `data` with `jobs`
-    threads and a `random_state`, and saved at `output`.
+    threads and a `random_state`, and saved at `output`. A text file is read as `reading` says.
     """  # noqa: D301 (click ends the help at \f)
     import condensity
     from condensity.cli.training_table import read_training_table
@@ -74,9 +81,10 @@ def fit(
             **({"n_members": members} if kind == "mdn" else {}),
         )
         progress(f"{data}: reading")
-        table = read_training_table(data, columns)
+        table = read_training_table(data, columns, reading)
         model.fit(table.X, table.y, table.weight, groups=table.groups)
         model.save(path)
+    echo_decisions(table.decisions)
     echo_notes(notes)
     echo(f"{len(table.y)} rows, {model.n_features_in_} features. {model.outcome_}")
     echo(f"model: {path}")
@@ -85,7 +93,7 @@ def fit(
 @click.command()
 @click.argument("model", metavar="MODEL")
 @click.argument("data", metavar="DATA")
-@output_option("A .parquet, .arrow or .csv file, or - for CSV on stdout.")
+@output_option("A .csv, .csv.gz, .tsv, .parquet or .arrow file, or - for CSV on stdout.")
 @click.option("--quantiles", callback=split_levels, metavar="LEVELS", help="Such as .05,.5,.95.")
 @click.option(
     "--interval", callback=split_levels, metavar="LEVELS", help="Central intervals, such as .9: lower and upper."
@@ -98,6 +106,7 @@ def fit(
 @names_option("--keep", help="Columns of DATA that come first, such as a key.")
 @jobs_option
 @random_state_option
+@reading_options
 def predict(
     model: str,
     data: str,
@@ -110,15 +119,17 @@ def predict(
     keep: list[str] | None,
     jobs: int,
     random_state: int,
+    reading: ReadingOptions,
 ) -> None:
-    """Write mean, standard deviation and what else is asked for, for every row of a CSV, Parquet or Arrow table or '-' for stdin.
+    """Write mean, standard deviation and what else is asked for, for every row of a table.
 
+    DATA is a CSV, JSON lines, Excel, Parquet or Arrow file, a folder of Parquet files, or '-' for stdin.
     Rows are read and written in batches, so that memory does not grow with the table.
 
     \f
     The `model` and the table `data` are paths. At `output` come the columns to `keep`, mean and standard deviation, then
     `quantiles` and each `interval` by their levels in (0, 1), `samples` draws from `random_state`, and, with `support`, p-values;
-    rows `outside` the training data as the library treats them. It runs on `jobs` threads.
+    rows `outside` the training data as the library treats them. It runs on `jobs` threads and reads text files as `reading` says.
     """  # noqa: D301 (click ends the help at \f)
     from condensity.cli.predictions import Predictions, predict_file
     from condensity.persistence import check_writable
@@ -131,7 +142,9 @@ def predict(
         predictions = Predictions(
             _loaded(model, jobs), quantiles or (), interval or (), samples, support, outside, random_state
         )
-        n_rows = predict_file(predictions, data, output, keep or [], count_rows(progress, data))
+        count = count_rows(progress, data)
+        n_rows, surprises = predict_file(predictions, data, output, keep or [], count, reading)
+    echo_decisions(surprises)
     echo_notes(notes)
     echo(f"{n_rows} rows: {output}", err=output == "-")
 
@@ -143,12 +156,17 @@ def predict(
 @outside_option
 @weights_option
 @jobs_option
-def score(model: str, data: str, crps: bool, outside: str, weights: str | None, jobs: int) -> None:
-    """Print the mean log density, in nats, of a CSV, Parquet or Arrow table of any length, or '-' for stdin, under a model.
+@reading_options
+def score(
+    model: str, data: str, crps: bool, outside: str, weights: str | None, jobs: int, reading: ReadingOptions
+) -> None:
+    """Print the mean log density, in nats, of a table of any length under a model.
+
+    DATA is a CSV, JSON lines, Excel, Parquet or Arrow file, a folder of Parquet files, or '-' for stdin.
 
     \f
     The `model` and the table `data` are paths, `weights` names the column of sample weights, and `crps` adds the CRPS; rows
-    `outside` the training data are treated as the library does. It runs on `jobs` threads.
+    `outside` the training data are treated as the library does. It runs on `jobs` threads and reads text files as `reading` says.
     """  # noqa: D301 (click ends the help at \f)
     from condensity.cli.scoring import ScoreAccumulator, score_file
     from condensity.warning import collected_warnings
@@ -156,7 +174,8 @@ def score(model: str, data: str, crps: bool, outside: str, weights: str | None, 
     with progress_line() as progress, collected_warnings() as notes:
         progress(f"{data}: reading")
         totals = ScoreAccumulator(_loaded(model, jobs), crps=crps, outside=outside)
-        lines = score_file(totals, data, weights, count_rows(progress, data))
+        lines, surprises = score_file(totals, data, weights, count_rows(progress, data), reading)
+    echo_decisions(surprises)
     echo_notes(notes)
     for line in lines:
         echo(line)
@@ -177,8 +196,15 @@ def _loaded(path: str, jobs: int) -> Any:
 @members_option
 @jobs_option
 @random_state_option
+@reading_options
 def doctor(
-    file: str, columns: Columns | None, y_transform: str | None, members: int, jobs: int, random_state: int
+    file: str,
+    columns: Columns | None,
+    y_transform: str | None,
+    members: int,
+    jobs: int,
+    random_state: int,
+    reading: ReadingOptions,
 ) -> None:
     """List the findings about a saved model; or, for a table or '-' for stdin, about the default network fitted to it.
 
@@ -186,7 +212,7 @@ def doctor(
 
     \f
     The path `file` is that of a model, or of a table to whose `columns` an ensemble of `members` networks is fitted, with
-    `y_transform`, `jobs` threads and a `random_state`.
+    `y_transform`, `jobs` threads and a `random_state`. A text file is read as `reading` says.
     """  # noqa: D301 (click ends the help at \f)
     from condensity.cli.diagnosis import diagnose_model, diagnose_table, is_saved_model
     from condensity.io.stream import on_disk
@@ -198,7 +224,7 @@ def doctor(
             findings = diagnose_model(path)
         else:
             options = {"n_members": members, "y_transform": y_transform, "random_state": random_state, "n_jobs": jobs}
-            findings = diagnose_table(str(path), require_targets(columns), progress, options)
+            findings = diagnose_table(str(path), require_targets(columns), progress, options, reading)
     for finding in findings:
         echo(str(finding))
     echo_notes(note for note in notes if not note.startswith("ConvergenceWarning"))  # a finding has the same text

@@ -13,6 +13,7 @@ from condensity.estimators.loading import load
 from condensity.estimators.mdn import MDNRegressor
 from condensity.evaluation.comparison import compare_held_out
 from condensity.evaluation.diagnostics import Finding
+from condensity.io.options import NO_OPTIONS, ReadingOptions
 from condensity.io.read import TableError
 from condensity.persistence import is_model_file
 
@@ -40,7 +41,11 @@ def diagnose_model(path: Path) -> list[Finding]:
 
 
 def diagnose_table(
-    data: str, columns: Columns, progress: Callable[[str], object], options: dict[str, Any]
+    data: str,
+    columns: Columns,
+    progress: Callable[[str], object],
+    options: dict[str, Any],
+    reading: ReadingOptions = NO_OPTIONS,
 ) -> list[Finding]:
     """Findings about a network fitted to a table, and its comparison with a joint Gaussian mixture on held-out rows.
 
@@ -52,13 +57,15 @@ def diagnose_table(
     progress : callable (str)
     options : dict
         Parameters of `MDNRegressor`.
+    reading : ReadingOptions
+        How a text file is written.
 
     Raises
     ------
     ValueError
         For whatever is wrong with the file, its columns or its values, and for fewer than `MIN_ROWS` rows.
     """
-    X, y, weight, groups = read_training_table(data, columns)
+    X, y, weight, groups, _ = read_training_table(data, columns, reading)
     if len(y) < MIN_ROWS:
         raise TableError(f"{data!r} has {len(y)} rows; fitting and testing need at least {MIN_ROWS}.")
     y = np.asarray(read_target("y", y))

@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 
 from condensity.data import read_target, require_finite
-from condensity.data.columns import text_of
-from condensity.data.schema import MISSING
 from condensity.io.read import TableError, require_column
 
 
@@ -24,12 +22,11 @@ class ModelColumns:
         self.targets: list[str] = list(model.target_names_)
         names, schema = getattr(model, "feature_names_in_", None), model.encoder_.schema
         self.names: list[str] | None = None if names is None else list(names)
-        self._levels = {} if schema.names is None else {schema.names[c.column]: c.levels for c in schema.categories}
+        self._categories = [category.column for category in schema.categories]
 
-    @property
-    def texts(self) -> list[str]:
-        """Features that are read as text from a CSV file: the categories."""
-        return list(self._levels)
+    def texts(self, features: Sequence[str]) -> list[str]:
+        """Those of the model's `features`, in its order, that are read as text from a text file: the categories."""
+        return [features[column] for column in self._categories]
 
     def features(self, columns: Sequence[str]) -> list[str]:
         """Names of the model's inputs among the columns of a table; all but the targets for a model without names.
@@ -68,10 +65,6 @@ class ModelColumns:
         """Features, a table (pyarrow.Table (n, d)), as the model takes them: an array for a model without names."""
         if self.names is None:
             return np.column_stack([column.to_numpy() for column in table.columns])
-        for name, levels in self._levels.items():
-            if _all_numbers(levels):
-                position = table.column_names.index(name)
-                table = table.set_column(position, name, _without_spelling(table.column(name)))
         return table
 
     def outputs(self, table: Any) -> np.ndarray:
@@ -86,27 +79,3 @@ class ModelColumns:
         y = y[:, 0] if y.shape[1] == 1 else y
         require_finite("y", y, self.targets)
         return y
-
-
-def _all_numbers(levels: Sequence[str]) -> bool:
-    """Whether a category's levels are numbers as text."""
-    return all(_number_text(level) == level for level in levels if level != MISSING)
-
-
-def _without_spelling(column: Any) -> Any:
-    """A column of text (pyarrow.ChunkedArray) with numbers as levels are known: '1.0' and '01' as '1'."""
-    import pyarrow
-
-    if not pyarrow.types.is_string(column.type):
-        return column
-    encoded = column.combine_chunks().dictionary_encode()
-    levels = pyarrow.array([_number_text(text) for text in encoded.dictionary.to_pylist()], pyarrow.string())
-    return levels.take(encoded.indices)
-
-
-def _number_text(text: str) -> str:
-    """Text of the number that a text spells; the text itself where it spells none."""
-    try:
-        return text_of(float(text))
-    except ValueError:
-        return text

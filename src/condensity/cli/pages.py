@@ -11,10 +11,12 @@ from condensity.cli.options import (
     name_option,
     output_option,
     random_state_option,
+    reading_options,
     require_targets,
     settled_by_model,
 )
 from condensity.cli.shell import Progress, click, echo, echo_notes, progress_line
+from condensity.io.options import ReadingOptions
 
 
 @click.command()
@@ -58,17 +60,27 @@ def demo(output: str, n_samples: int, jobs: int, random_state: int) -> None:
 @name_option("--along", help="The feature on the x axis.  [default: largest rank correlation with the target]")
 @jobs_option
 @random_state_option
+@reading_options
 def report(
-    files: tuple[str, ...], output: str, columns: Columns | None, along: str | None, jobs: int, random_state: int
+    files: tuple[str, ...],
+    output: str,
+    columns: Columns | None,
+    along: str | None,
+    jobs: int,
+    random_state: int,
+    reading: ReadingOptions,
 ) -> None:
-    """Fit four models to a CSV, Parquet or Arrow table, or '-' for stdin; or score a saved MODEL on it.
+    """Fit four models to a table; or score a saved MODEL on it.
+
+    DATA is a CSV, JSON lines, Excel, Parquet or Arrow file, a folder of Parquet files, or '-' for stdin.
 
     Text is a category, and values may be missing. Without MODEL a random fifth of the rows is kept for the test. Prints one
     table and writes one self-contained HTML page.
 
     \f
     The `files` are a table, after a saved model or alone; four models are fitted to its `columns` on `jobs` threads. The feature
-    `along` is drawn on the x axis, `random_state` chooses the test rows, and the page is `output`.
+    `along` is drawn on the x axis, `random_state` chooses the test rows, and the page is `output`. A text file is read as
+    `reading` says.
     """  # noqa: D301 (click ends the help at \f)
     from condensity.cli.tables import saved_model_studies, table_studies
     from condensity.persistence import check_writable
@@ -84,11 +96,13 @@ def report(
     with progress_line() as progress:
         progress(f"{data}: reading")
         if model or columns is None:
-            studies = saved_model_studies(model[0], data, columns and columns.weights, along)
+            studies = saved_model_studies(model[0], data, columns and columns.weights, along, reading)
             rows = studies[0].data
             lead = f"{Path(model[0]).name} on {len(rows.y)} rows of {rows.name}."
         else:
-            studies = table_studies(data, columns, progress, along=along, random_state=random_state, jobs=jobs)
+            studies = table_studies(
+                data, columns, progress, along=along, random_state=random_state, jobs=jobs, reading=reading
+            )
             rows = studies[0].data
             lead = f"Four models of p({rows.target} | x), fitted on {len(rows.y)} rows of {rows.name}."
         _write_page(studies, path, f"The distribution of {rows.target}", lead, random_state, progress)

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from condensity.cli.batches import NUMBER_BYTES, distribution_bytes, parts, rows_within
+from condensity.cli.batches import NUMBER_BYTES, distribution_bytes, rows_within
 from condensity.cli.model_columns import ModelColumns
+from condensity.io.options import NO_OPTIONS, ReadingOptions
 from condensity.io.read import TableError
-from condensity.io.stream import RowProgress, TableReader, TableWriter, naming_rows, on_disk
+from condensity.io.stream import Batch, RowProgress, TableReader, TableWriter, display_name, naming_rows, on_disk
 
 
 class Predictions:
@@ -123,14 +124,14 @@ class PredictionWriter:
         self.predictions, self.kept, self.n_rows = predictions, list(kept), 0
         self._writer = TableWriter(output, predictions.names, kept)
 
-    def write(self, table: Any, features: Sequence[str]) -> None:
-        """Append the predictions for a batch, a table (pyarrow.Table) that has the `features` and the columns to keep."""
+    def write(self, batch: Batch) -> None:
+        """Append the predictions for a `batch` of the features and the columns to keep."""
         import pyarrow
 
-        columns = self.predictions.compute(table.select(features), self.n_rows)
-        kept = [table.column(name) for name in self.kept]
-        self._writer.write(pyarrow.table([*kept, *columns.T], names=[*self.kept, *self.predictions.names]))
-        self.n_rows += len(table)
+        columns = self.predictions.compute(batch.values, self.n_rows)
+        names = [*self.kept, *self.predictions.names]
+        self._writer.write(pyarrow.table([*batch.kept.columns, *columns.T], names=names))
+        self.n_rows += len(batch.values)
 
     def __enter__(self) -> "PredictionWriter":
         self._writer.__enter__()
@@ -140,8 +141,15 @@ class PredictionWriter:
         self._writer.__exit__(*failure)
 
 
-def predict_file(predictions: Predictions, data: str, output: str, keep: Sequence[str], progress: RowProgress) -> int:
-    """Write predictions for a table of any length, and return its number of rows.
+def predict_file(
+    predictions: Predictions,
+    data: str,
+    output: str,
+    keep: Sequence[str],
+    progress: RowProgress,
+    reading: ReadingOptions = NO_OPTIONS,
+) -> tuple[int, str]:
+    """Write predictions for a table of any length; return its number of rows, and what was surprising about the file or ''.
 
     Parameters
     ----------
@@ -152,6 +160,8 @@ def predict_file(predictions: Predictions, data: str, output: str, keep: Sequenc
         Columns of the table that come first in the output.
     progress : callable (int, int or None)
         Called with the rows done and, where the file tells, their number.
+    reading : ReadingOptions
+        How a text file is written.
 
     Raises
     ------
@@ -159,13 +169,14 @@ def predict_file(predictions: Predictions, data: str, output: str, keep: Sequenc
         For columns that are missing, and files that cannot be read.
     """
     with on_disk(data) as path:
-        reader = TableReader(path)
+        reader = TableReader(path, reading, display_name(data))
         features = predictions.columns.features(reader.names)
-        types = reader.types_of(features, keep, predictions.columns.texts)
-        with PredictionWriter(predictions, output, {name: types[name] for name in keep}) as writer:
-            for table in reader.batches(types):
-                for part in parts(table, predictions.rows_written()):
-                    with naming_rows(writer.n_rows, len(part)):
-                        writer.write(part, features)
+        texts = predictions.columns.texts(features)
+        numbers = [name for name in features if name not in texts]
+        with PredictionWriter(predictions, output, reader.kept_types(keep)) as writer:
+            for batch in reader.batches(features, texts=texts, numbers=numbers, keep=keep):
+                for part in batch.parts(predictions.rows_written()):
+                    with naming_rows(writer.n_rows, len(part.values)):
+                        writer.write(part)
                     progress(writer.n_rows, reader.n_rows)
-    return writer.n_rows
+    return writer.n_rows, reader.surprises

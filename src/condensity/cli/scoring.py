@@ -9,8 +9,9 @@ from condensity import scores
 from condensity.cli.batches import distribution_bytes, rows_within
 from condensity.cli.model_columns import ModelColumns
 from condensity.distributions import Distribution
+from condensity.io.options import NO_OPTIONS, ReadingOptions
 from condensity.io.read import TableError, numeric_column
-from condensity.io.stream import RowProgress, TableReader, naming_rows, on_disk
+from condensity.io.stream import RowProgress, TableReader, display_name, naming_rows, on_disk
 
 
 class ScoreAccumulator:
@@ -90,8 +91,14 @@ def _mean(total: float, squares: float, first: float, second: float) -> str:
     return f"{mean:.6g} ± {np.sqrt(variance * squares) / total:.2g}"
 
 
-def score_file(totals: ScoreAccumulator, data: str, weights: str | None, progress: RowProgress) -> list[str]:
-    """Score a table of any length, and return one line for each score.
+def score_file(
+    totals: ScoreAccumulator,
+    data: str,
+    weights: str | None,
+    progress: RowProgress,
+    reading: ReadingOptions = NO_OPTIONS,
+) -> tuple[list[str], str]:
+    """Score a table of any length; return one line for each score, and what was surprising about the file or ''.
 
     Parameters
     ----------
@@ -102,6 +109,8 @@ def score_file(totals: ScoreAccumulator, data: str, weights: str | None, progres
         The column of weights.
     progress : callable (int, int or None)
         Called with the rows done and, where the file tells, their number.
+    reading : ReadingOptions
+        How a text file is written.
 
     Raises
     ------
@@ -110,10 +119,12 @@ def score_file(totals: ScoreAccumulator, data: str, weights: str | None, progres
     """
     columns = totals.columns
     with on_disk(data) as path:
-        reader = TableReader(path)
+        reader = TableReader(path, reading, display_name(data))
         features = columns.features(reader.names)
-        wanted = [*features, *columns.require_targets(reader.names), *([] if weights is None else [weights])]
-        for table in reader.batches(reader.types_of(wanted, texts=columns.texts)):
+        others = [*columns.require_targets(reader.names), *([] if weights is None else [weights])]
+        texts = columns.texts(features)
+        numbers = [*others, *set(features).difference(texts)]
+        for table, _ in reader.batches([*features, *others], texts=texts, numbers=numbers):
             while len(table):
                 part, table = table.slice(0, totals.rows_at_once), table.slice(totals.rows_at_once)
                 with naming_rows(totals.n_rows, len(part)):
@@ -121,4 +132,4 @@ def score_file(totals: ScoreAccumulator, data: str, weights: str | None, progres
                 progress(totals.n_rows, reader.n_rows)
     if not totals.n_rows:
         raise TableError(f"{data!r} has a header but no rows; there is nothing to score.")
-    return totals.lines()
+    return totals.lines(), reader.surprises

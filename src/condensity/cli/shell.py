@@ -125,6 +125,12 @@ def echo(text: str, *, err: bool = False) -> None:
     click.echo(printable(text), err=err)
 
 
+def echo_decisions(decisions: str) -> None:
+    """Print what was found out about a text file, its `decisions`, as a line on stderr; nothing for ''."""
+    if decisions:
+        echo(f"condensity: {decisions}", err=True)
+
+
 def echo_notes(notes: Iterable[str]) -> None:
     """Print warnings, collected as `notes`, as lines on stderr."""
     for note in notes:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow
 
 from condensity.cli import demo
 from condensity.cli.model_columns import ModelColumns
@@ -13,8 +12,9 @@ from condensity.cli.options import Columns
 from condensity.cli.training_table import read_training_table
 from condensity.data import take_rows
 from condensity.estimators.loading import load
+from condensity.io.options import NO_OPTIONS, ReadingOptions
 from condensity.io.read import TableError
-from condensity.io.stream import TableReader, on_disk
+from condensity.io.stream import TableReader, display_name, on_disk
 from condensity.plots.along import find_column
 from condensity.report.axis import column_for_axis
 from condensity.report.study import DataSet, Fit, Study, split_rows, studies_of
@@ -32,6 +32,7 @@ def table_studies(
     along: str | None = None,
     random_state: int = 0,
     jobs: int | None = None,
+    reading: ReadingOptions = NO_OPTIONS,
 ) -> list[Study]:
     """Four models, fitted to four fifths of a table and measured on the rest.
 
@@ -46,20 +47,24 @@ def table_studies(
     random_state : int
     jobs : int, optional
         Threads.
+    reading : ReadingOptions
+        How a text file is written.
 
     Raises
     ------
     ValueError
         For anything wrong with the file, the columns, the values or the number of rows.
     """
-    rows = _table_data_set(data, columns, along, random_state)
+    rows = _table_data_set(data, columns, along, random_state, reading)
     models = demo.four_models("joint GMM", random_state, categories=rows.categories, jobs=jobs)
     return studies_of(rows, demo.fit_four(rows, models, progress), along=along)
 
 
-def _table_data_set(data: str, columns: Columns, along: str | None, random_state: int) -> DataSet:
+def _table_data_set(
+    data: str, columns: Columns, along: str | None, random_state: int, reading: ReadingOptions
+) -> DataSet:
     """A user's table, with a random fifth of its rows kept for the test; parameters and errors as for `table_studies`."""
-    table = read_training_table(data, columns)
+    table = read_training_table(data, columns, reading)
     names, values = read_targets(table.y)
     X, values, weight, groups, notes = with_targets(table.X, values, read_weights(table.weight, values), table.groups)
     if len(values) < MIN_ROWS:
@@ -74,7 +79,7 @@ def _table_data_set(data: str, columns: Columns, along: str | None, random_state
         targets=names,
         along=_column_along(take_rows(X, train), first, chosen, along),
         categories=chosen,
-        notes=(*notes, *_constant(names, values)),
+        notes=(*filter(None, [table.decisions]), *notes, *_constant(names, values)),
         weight=None if weight is None else weight[train],
         weight_test=None if weight is None else weight[test],
         groups=None if groups is None else [groups[i] for i in train.tolist()],
@@ -82,7 +87,11 @@ def _table_data_set(data: str, columns: Columns, along: str | None, random_state
 
 
 def saved_model_studies(
-    model_file: str, data: str, weights: str | None = None, along: str | None = None
+    model_file: str,
+    data: str,
+    weights: str | None = None,
+    along: str | None = None,
+    reading: ReadingOptions = NO_OPTIONS,
 ) -> list[Study]:
     """A saved model, measured on all rows of a table; errors as for `table_studies`.
 
@@ -95,17 +104,19 @@ def saved_model_studies(
         The column of sample weights.
     along : str, optional
         The column on the x axis.
+    reading : ReadingOptions
+        How a text file is written.
     """
     model = load(model_file)
     columns = ModelColumns(model)
     with on_disk(data) as path:
-        reader = TableReader(path)
+        reader = TableReader(path, reading, display_name(data))
         features, targets = columns.features(reader.names), columns.require_targets(reader.names)
-        wanted = [*features, *targets, *([] if weights is None else [weights])]
-        batches = list(reader.batches(reader.types_of(wanted, texts=columns.texts)))
-    if not batches:
+        others = [*targets, *([] if weights is None else [weights])]
+        texts = columns.texts(features)
+        table = reader.read([*features, *others], texts=texts, numbers=[*others, *set(features).difference(texts)])
+    if not table.num_rows:
         raise TableError(f"{data!r} has a header but no rows; there is nothing to score.")
-    table = pyarrow.concat_tables(batches)
     weight = None if weights is None else table.column(weights)
     X, name = columns.inputs(table.select(features)), Path(model_file).name
     _require_along(X, along)

@@ -18,6 +18,10 @@ from condensity.data.refusals import refuse_dates, refuse_repeated, refuse_text,
 IDENTIFIER_LEVELS, IDENTIFIER_SHARE = 50, 0.5
 
 
+#: Whole numbers below this one have a float64 of their own.
+MAX_EXACT = 2.0**53
+
+
 class Levels(NamedTuple):
     """Levels of a category, in the order of their codes.
 
@@ -126,7 +130,7 @@ def _read_frame(name: str, table: Any, chosen: set[int]) -> RawTable:
         what = f"Column {column!r} of {name}"
         read = _READERS[library_of(table)](what, take_column(table, j))
         if j in chosen:
-            read = read if read.levels else _as_category(read)
+            read = read if read.levels else _numbers_as_category(what, take_column(table, j), read)
         elif read.levels:
             _refuse_identifier(what, read)
         columns.append(read)
@@ -219,6 +223,14 @@ def _assemble(columns: Sequence[_Column], names: list[str] | None, n: int) -> Ra
     for j, column in enumerate(columns):
         values[:, j] = column.values
     return RawTable(values, names, {j: column.levels for j, column in enumerate(columns) if column.levels})
+
+
+def _numbers_as_category(what: str, values: Any, read: _Column) -> _Column:
+    """A column of a table, `read` as numbers, as a category; those too large for float64 by their text."""
+    if not (np.abs(read.values) >= MAX_EXACT).any():
+        return _as_category(read)
+    listed = values.to_pylist() if hasattr(values, "to_pylist") else values.to_list()
+    return _from_objects(what, [None if is_missing(value) else text_of(value) for value in listed], object)
 
 
 def _as_category(column: _Column) -> _Column:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from condensity.data.columns import Levels, RawTable, label_of, text_of
+from condensity.data.levels import LevelIndex
 from condensity.persistence import require_positions, saveable
 from condensity.warning import warn_user
 
@@ -71,7 +72,12 @@ class Category:
             return self._ranks()
         if m <= 2:
             return np.arange(float(m))[:, None]
-        return np.array([_hash_signs(text) for text in self.levels]) if self.hashed else np.eye(m)
+        return np.array([_hash_signs(self.index.name(k)) for k in range(m)]) if self.hashed else np.eye(m)
+
+    @cached_property
+    def index(self) -> LevelIndex:
+        """Places of the levels, however a table spells them."""
+        return LevelIndex(self.levels)
 
     def _ranks(self) -> np.ndarray:
         """Of levels in order; a missing value has the middle one, and a column that says so."""
@@ -94,8 +100,7 @@ class Category:
 
     def encode(self, codes: np.ndarray, levels: Levels, label: str) -> np.ndarray:
         """Columns (n, w) of codes (n,) of a table's `levels`; NaN, after a warning about `label`, for levels not in the fit."""
-        place = {level: k for k, level in enumerate(self.levels)}
-        moved = np.array([*(place.get(text, -1) for text in levels.texts), place.get(MISSING, -1)])
+        moved = np.array([*map(self.index.find, levels.texts), self.index.find(MISSING)])
         index = moved[np.where(np.isnan(codes), -1, codes).astype(int)]
         unseen = index < 0
         result = self.codes[index]
@@ -257,11 +262,11 @@ class Schema:
             texts = [
                 MISSING if value is None else text_of(value) for value in np.atleast_1d(np.asarray(value, dtype=object))
             ]
-            unknown = next((text for text in texts if text not in category.levels), None)
+            unknown = next((text for text in texts if category.index.find(text) < 0), None)
             if unknown is not None:
                 levels = ", ".join(map(repr, category.levels[:12]))
                 raise ValueError(f"{unknown!r} is no level of {self.label(j)}; its levels are {levels}.")
-            codes = category.codes[[category.levels.index(text) for text in texts]]
+            codes = category.codes[[category.index.find(text) for text in texts]]
             for place, column in zip(range(columns.start, columns.stop), codes.T, strict=True):
                 expanded[place] = column if np.ndim(value) else column[0]
         return expanded

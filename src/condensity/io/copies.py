@@ -11,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import BinaryIO
 
-from condensity.io.read import TableError
+from condensity.io.errors import TableError
 from condensity.persistence.atomic import create_locked, remove_abandoned
 
 #: How names of copies in the temporary folder begin. Those of killed processes are removed when the next copy is made.

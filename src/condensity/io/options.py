@@ -26,3 +26,7 @@ class ReadingOptions:
     thousands: str | None = None
     encoding: str | None = None
     missing: tuple[str, ...] = ()
+
+
+#: Everything is found in the file.
+NO_OPTIONS = ReadingOptions()
