@@ -15,7 +15,8 @@ from scipy.special import expit, logit
 
 from condensity import JointGMMRegressor, MDNRegressor, Mixture, TransformedMixture
 from condensity.datasets import synthetic
-from condensity.distributions.transforms import FunctionTransform, Log, Logit
+from condensity.distributions import Distribution
+from condensity.distributions.transforms import FunctionTransform, Log, Log1p, Logit, YeoJohnson
 
 #: As a user makes them, but for the seed.
 DEFAULTS = {"MDN": MDNRegressor(random_state=0), "GMM": JointGMMRegressor(random_state=0)}
@@ -47,9 +48,14 @@ class TransformCase:
 TRANSFORMS = {
     "none": TransformCase(None),
     "log": TransformCase("log", low=0.0),
+    "log1p": TransformCase("log1p", low=-1.0),
     "logit": TransformCase("logit", low=0.0, high=1.0),
+    "sqrt": TransformCase("sqrt"),
+    "box-cox": TransformCase("box-cox", low=0.0),
+    "yeo-johnson": TransformCase("yeo-johnson"),
     "auto": TransformCase("auto"),
-    "functions": TransformCase((logit, expit), low=0.0, high=1.0, can_be_saved=False),
+    "functions": TransformCase((lambda y: logit(y), lambda u: expit(u)), low=0.0, high=1.0, can_be_saved=False),
+    "ufuncs": TransformCase((np.arcsinh, np.sinh)),
 }
 
 # ----------------------------------------------------------------------------------------------------------- tables
@@ -117,4 +123,7 @@ DISTRIBUTIONS = {
     "logit of several outputs": TransformedMixture(_mixture(2), Logit()),
     "falling functions": TransformedMixture(_mixture(), _FALLING),
     "falling functions, gated": TransformedMixture(_mixture().gated(_GATE), _FALLING),
+    "log1p": TransformedMixture(_mixture(), Log1p()),
+    "yeo-johnson": TransformedMixture(_mixture(), YeoJohnson(0.4)),
+    "gathered": Distribution.concatenate([_mixture()[:2], TransformedMixture(_mixture(), YeoJohnson(0.4))[2:]]),
 }

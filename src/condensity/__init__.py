@@ -19,8 +19,12 @@ _HOMES = {
     "MonotoneMap": "condensity.distributions",
     "TransformedMixture": "condensity.distributions",
     "WeightedDraws": "condensity.inverse",
+    "cross_val_predict_dist": "condensity.estimators.out_of_fold",
     "load": "condensity.estimators.loading",
     "predict_dist": "condensity.estimators.unwrap",
+    "predict_interval": "condensity.estimators.unwrap",
+    "predict_quantiles": "condensity.estimators.unwrap",
+    "predict_region": "condensity.estimators.unwrap",
     "write_report": "condensity.report",
 }
 

@@ -74,7 +74,7 @@ def test_a_verb_answers_or_names_itself(whole, verb):
         assert ask(whole, verb) is not None
     else:
         name = {"quantile": "ppf"}.get(verb, verb)
-        with pytest.raises(ValueError, match=f"^({name} (is|has) |the covariance of several outputs)"):
+        with pytest.raises(ValueError, match=f"^{name} (is|has) "):
             ask(whole, verb)
 
 
@@ -89,7 +89,7 @@ def test_incomplete_rows_are_refused_in_the_name_of_the_verb(dist, verb):
 def test_verbs_of_one_output_name_themselves(dist, verb):
     if dist.n_outputs > 1:
         assert not dist.has(verb)
-        with pytest.raises(ValueError, match=f"^{verb} (is for one output|has an exact form|is known without)"):
+        with pytest.raises(ValueError, match=f"^{verb} is for (one output|mixtures of normals)"):
             ask(dist.normalized(), verb)
 
 
@@ -278,8 +278,10 @@ def test_kinds_do_not_mix(name):
     for other in DISTRIBUTIONS.values():
         if one.kind == other.kind:
             continue
-        for join in (Distribution.mix, Distribution.concatenate):
-            with pytest.raises(ValueError, match="parts must be of one kind, with one and the same transform; got "):
-                join([one, other])
+        with pytest.raises(
+            ValueError,
+            match=r"parts must be (of one kind, with one and the same transform|over the same outputs); got ",
+        ):
+            Distribution.mix([one, other])
     with pytest.raises(ValueError, match="non-empty sequence of distributions"):
         Mixture.mix(one)

@@ -35,6 +35,8 @@ class Arsinh(MonotoneMap):
 class Clip(MonotoneMap):
     """y = max(u, 0): a flat part of the inverse, and so an atom of y."""
 
+    strict = False
+
     def forward(self, y):
         return np.where(y < 0.0, -np.inf, y)
 
@@ -118,5 +120,8 @@ def test_a_flat_part_makes_an_atom():
     draws = dist.sample(20_000, random_state=0)
     assert draws.min() == 0.0
     assert (draws == 0.0).mean() == pytest.approx(normal.cdf(0.0), abs=0.015)  # four standard errors
+    for verb in (dist.region, dist.modes, dist.entropy, lambda: dist.crps(0.5), lambda: dist.hpd_value(0.5)):
+        with pytest.raises(ValueError, match="gives different u the same y; draw samples"):
+            verb()
     # E max(U, 0) = μ Φ(μ) + φ(μ); the kink costs the quadrature digits.
     assert dist.mean()[0] == pytest.approx(0.5 * stats.norm.cdf(0.5) + stats.norm.pdf(0.5), abs=1e-3)

@@ -100,7 +100,7 @@ def test_an_array_is_kept_once_however_often_it_is_named():
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ({"a": [lambda: 0]}, r"model\['a'\]\[0\] is of type function"),
+        ({"a": [lambda: 0]}, r"model\['a'\]\[0\] is a function, and a file holds no code"),
         (Pair(object()), r"model\.left is of type object"),
         (np.zeros(2, dtype=complex), "array of complex128"),
         ("\ud800", "surrogate"),

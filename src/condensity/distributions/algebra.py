@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +60,12 @@ class DistributionAlgebra(ABC):
     @abstractmethod
     def __getitem__(self, rows: arguments.RowIndex) -> Self:
         """Rows by integer, slice, boolean mask or index array; always of the same kind, also for one row."""
+
+    def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """NumPy's concatenation of rows, with which scikit-learn's `cross_val_predict` joins its folds; nothing else."""
+        if function is not np.concatenate or kwargs:
+            return NotImplemented
+        return DistributionAlgebra.concatenate(args[0])
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} is immutable; {name!r} cannot be set.")
@@ -136,17 +142,17 @@ class DistributionAlgebra(ABC):
 
     @abstractmethod
     def affine(self, scale: npt.ArrayLike, shift: npt.ArrayLike) -> Self:
-        """Distribution of Y in other units: Y times a factor, plus an offset; for mixtures of normals.
+        """Distribution of Y in other units: Y times a factor, plus an offset.
 
         Parameters
         ----------
         scale, shift : float or array-like (n,); for several outputs (q,), (n, 1) or (n, q)
-            The factor, ≠ 0 and of either sign, and the offset, in new units. Finite.
+            The factor, ≠ 0 and of either sign, and the offset, in new units. Finite. Numbers for transformed mixtures.
 
         Raises
         ------
         ValueError
-            For a scale of 0, where the result leaves the range of float64, and for transformed mixtures.
+            For a scale of 0, and where the result leaves the range of float64.
 
         Examples
         --------
@@ -200,7 +206,12 @@ class DistributionAlgebra(ABC):
         Parameters
         ----------
         parts : sequence of distributions
-            Of one kind, with one transform, over the same outputs.
+            Over the same outputs.
+
+        Returns
+        -------
+        Distribution
+            Of the kind of the parts; of parts of different kinds or transforms, a `Gathered`, which has the verbs of all.
 
         Raises
         ------
@@ -214,8 +225,13 @@ class DistributionAlgebra(ABC):
         >>> Mixture.concatenate([one, one.affine(1.0, 5.0)]).mean()
         array([0., 5.])
         """
-        alike, names = _alike(parts)
-        return alike[0]._concatenated(alike).named(names)
+        listed, names = _over_same_outputs(parts)
+        if all(listed[0]._is_like(part) for part in listed):
+            return listed[0]._concatenated(listed).named(names)
+        from condensity.distributions.gathered import Gathered  # is made of the kinds, which are made of this
+
+        gathered: Any = Gathered.of(listed)
+        return gathered.named(names)
 
     @staticmethod
     def mix(parts: Sequence[AnyDistribution], weights: npt.ArrayLike | None = None) -> AnyDistribution:
@@ -241,7 +257,13 @@ class DistributionAlgebra(ABC):
         >>> both.n_components, both.mean()
         (2, array([1.]))
         """
-        alike, names = _alike(parts)
+        alike, names = _over_same_outputs(parts)
+        if not all(alike[0]._is_like(part) for part in alike):
+            kinds = ", ".join(dict.fromkeys(part.kind for part in alike))
+            raise ValueError(
+                f"parts must be of one kind, with one and the same transform; got {kinds}. Fit all members with one y_transform: "
+                "that of a fitted model is model.target_.transform."
+            )
         lengths = [len(part) for part in alike]
         if len(set(lengths)) > 1:
             raise ValueError(f"parts must have the same number of rows; got {lengths}.")
@@ -260,17 +282,14 @@ class DistributionAlgebra(ABC):
         return type(self) is type(other)
 
 
-def _alike(parts: Iterable[AnyDistribution]) -> tuple[list[AnyDistribution], list[str] | None]:
-    """The parts as a list, and the names of their outputs; an error where they do not fit together."""
+def _over_same_outputs(parts: Iterable[AnyDistribution]) -> tuple[list[AnyDistribution], list[str] | None]:
+    """The parts as a list, and the names of their outputs; an error where these differ."""
     # A lone distribution would fall apart into its rows.
     listed = [] if isinstance(parts, DistributionAlgebra) else list(parts)
     if not listed or not all(isinstance(part, DistributionAlgebra) for part in listed):
         raise ValueError(
             f"parts must be a non-empty sequence of distributions; got {[type(part).__name__ for part in listed]}."
         )
-    if not all(listed[0]._is_like(part) for part in listed):
-        kinds = ", ".join(dict.fromkeys(part.kind for part in listed))
-        raise ValueError(f"parts must be of one kind, with one and the same transform; got {kinds}.")
     outputs = [part.n_outputs for part in listed]
     names = {tuple(part.output_names) for part in listed if part.output_names is not None}
     if len(set(outputs)) > 1 or len(names) > 1:

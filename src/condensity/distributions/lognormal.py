@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import erf, logsumexp, ndtr
 
-from condensity.distributions import guards
 from condensity.distributions.mapped import MappedFormulas
 from condensity.distributions.mixture import Mixture
 from condensity.distributions.monotone import MonotoneMap
@@ -45,33 +44,78 @@ class Log(MonotoneMap):
         """Log |dt/dy| at y, (n,) or any other shape."""
         return -np.log(y)
 
+    def log_inverse_derivative(self, u: np.ndarray) -> np.ndarray:
+        """Log |dy/du| at u, (n,) or any other shape."""
+        return np.array(u, dtype=float)
+
     def closed_forms(self, base: Mixture) -> "LognormalFormulas":
         """Moments, modes, entropy and CRPS of y where u is distributed as `base`."""
         return LognormalFormulas(base, self)
 
 
+@saveable("Log1p")
+@dataclass(frozen=True)
+class Log1p(Log):
+    """u = log(1 + y), for y > −1: targets that count from 0. Components are lognormals less 1.
+
+    Examples
+    --------
+    >>> from condensity import Mixture, TransformedMixture
+    >>> dist = TransformedMixture(Mixture(weights=[[1.0]], means=[[0.0]], scales=[[1.0]]), Log1p())
+    >>> dist.median(), dist.mean().round(4)
+    (array([0.]), array([0.6487]))
+    """
+
+    @property
+    def domain(self) -> tuple[float, float]:
+        """Above −1."""
+        return -1.0, np.inf
+
+    def forward(self, y: np.ndarray) -> np.ndarray:
+        """The u of y, (n,) or any other shape."""
+        return np.log1p(y)
+
+    def inverse(self, u: np.ndarray) -> np.ndarray:
+        """The y of u, (n,) or any other shape."""
+        return np.expm1(u)
+
+    def log_derivative(self, y: np.ndarray) -> np.ndarray:
+        """Log |dt/dy| at y, (n,) or any other shape."""
+        return -np.log1p(y)
+
+    def closed_forms(self, base: Mixture) -> "LognormalFormulas":
+        """Moments, modes, entropy and CRPS of y where u is distributed as `base`."""
+        return LognormalFormulas(base, self, offset=1.0)
+
+
 class LognormalFormulas(MappedFormulas):
-    """Mixtures of lognormals in closed form."""
+    """Mixtures of lognormals less an offset in closed form.
 
-    closed: frozenset[str] = frozenset({"mode", "modes", "entropy", "crps", "energy_score", "cov"})
+    Parameters
+    ----------
+    base : Mixture
+        Of log(y + offset).
+    transform : MonotoneMap
+    offset : float
+    """
 
-    def refusal(self, verb: str) -> str | None:
-        """Reason why a verb has no exact result, as for any map; modes are those of one output."""
-        if verb in {"mode", "modes"}:
-            return guards.one_output(verb, self.base.n_outputs)
-        return super().refusal(verb)
+    def __init__(self, base: Mixture, transform: MonotoneMap, offset: float = 0.0):
+        super().__init__(base, transform)
+        self.offset = offset
 
     def component_moments(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance of y in every component, (n, K[, q]), without cancellation for small σ."""
         variances = self.base.scales**2
-        means = np.exp(self.base.means + 0.5 * variances)
-        return means, means**2 * np.expm1(variances)
+        exponents = self.base.means + 0.5 * variances
+        means = np.exp(exponents)
+        return np.expm1(exponents) if self.offset else means, means**2 * np.expm1(variances)
 
     def cov(self) -> np.ndarray:
         """Covariance matrices, (n, q, q)."""
         if self.base.n_outputs == 1:
             return super().cov()
         weights, (means, _) = self.base.weights, self.component_moments()
+        means = means + self.offset
         off = means - np.einsum("nk,nki->ni", weights, means)[:, None]
         within = np.einsum("nk,nki,nkj,nkij->nij", weights, means, means, np.expm1(self.base.covariances))
         return within + np.einsum("nk,nki,nkj->nij", weights, off, off)
@@ -84,7 +128,10 @@ class LognormalFormulas(MappedFormulas):
         centers, scales = self.base.means, self.base.scales
         tilted = self.base.log_weights - centers + 0.5 * scales**2
         tilted = tilted - logsumexp(tilted, axis=1, keepdims=True)
-        return [np.exp(row) for row in Mixture(log_weights=tilted, means=centers - scales**2, scales=scales).modes()]
+        return [
+            self.transform.inverse(row)
+            for row in Mixture(log_weights=tilted, means=centers - scales**2, scales=scales).modes()
+        ]
 
     def entropy(self) -> np.ndarray:
         """Differential entropy in nats, (n,): that of u plus the mean of u."""
@@ -93,7 +140,7 @@ class LognormalFormulas(MappedFormulas):
 
     def crps(self, y: np.ndarray) -> np.ndarray:
         """CRPS (n, g) at points y (n, g): differences of means times normal probabilities (Margrabe 1978)."""
-        result = np.empty(y.shape)
+        result, y = np.empty(y.shape), y + self.offset
         n, n_components = self.base.means.shape
         step = max(1, BLOCK // (n_components * max(n_components, y.shape[1])))
         weights, means, scales = self.base.weights, self.base.means, self.base.scales

@@ -1,9 +1,11 @@
 """Formulas of y = t⁻¹(u) for a mixture u of normals and any monotone map t."""
 
 from functools import cache
+from itertools import combinations
 
 import numpy as np
 
+from condensity.distributions import guards, mapped_shape
 from condensity.distributions.formulas import ComponentSummary, DistributionFormulas
 from condensity.distributions.mixture import Mixture
 from condensity.distributions.monotone import MonotoneMap
@@ -14,21 +16,14 @@ REACH, PANELS, NODES = 12.0, 24, 16
 #: Numbers in a block of components and nodes.
 BLOCK = 2**20
 
-REFUSED = {
-    "affine": "affine is known without y_transform only; base.affine moves u.",
-    "hpd_value": "hpd_value is known without y_transform only; base.hpd_value has it for u.",
-    "region": "region is known without y_transform only; use interval, or base.region for regions of u.",
-    "to_scipy": "to_scipy is known without y_transform only; base.to_scipy has it for u.",
-}
-
-#: Exact only by the `closed_forms` of a map.
-CLOSED_FORM_ONLY = frozenset({"mode", "modes", "entropy", "crps", "energy_score"})
+#: Verbs that a map whose inverse has flat parts or steps has no general form of.
+OF_DENSITIES = frozenset({"mode", "modes", "entropy", "crps", "energy_score", "region", "hpd_value"})
 
 
 class MappedFormulas(DistributionFormulas):
-    """Densities by the Jacobian, probabilities and quantiles by monotony, moments by quadrature.
+    """Densities by the Jacobian, probabilities and quantiles by monotony, shape by roots, moments and CRPS by quadrature.
 
-    A map's closed forms inherit from it, and name in `closed` the verbs that they add.
+    A map's closed forms inherit from it.
 
     Parameters
     ----------
@@ -38,8 +33,6 @@ class MappedFormulas(DistributionFormulas):
         The same for every output.
     """
 
-    closed: frozenset[str] = frozenset()
-
     base: Mixture
     transform: "MonotoneMap"
 
@@ -47,18 +40,19 @@ class MappedFormulas(DistributionFormulas):
         self.base, self.transform = base, transform
 
     def refusal(self, verb: str) -> str | None:
-        """Reason why a verb has no exact result: regions and values have none, and others need a closed form of the map."""
+        """Reason why a verb has no exact result for the map or for several outputs; None where it has one."""
         several = self.base.n_outputs > 1
-        if verb in REFUSED:
-            return REFUSED[verb]
+        if verb == "to_scipy":
+            return "to_scipy is for mixtures of normals, and this is one of a transform; base.to_scipy has it for u."
+        if verb in {"mode", "modes"} and several:
+            return guards.one_output(verb, self.base.n_outputs)
         if verb == "energy_score" and several:
             return "energy_score has no exact form for several transformed outputs; score marginals, or u with `base`."
-        if verb in self.closed or not (verb in CLOSED_FORM_ONLY or (verb == "cov" and several)):
-            return None
-        words = "the covariance of several outputs" if verb == "cov" else verb
-        return (
-            f"{words} has an exact form for y_transform='log' only, and this is {self.transform.name!r}; draw samples."
-        )
+        if verb in OF_DENSITIES and not self.transform.strict:
+            return (
+                f"{verb} has no general form where {self.transform.name!r} gives different u the same y; draw samples."
+            )
+        return None
 
     # ------------------------------------------------------------------------------------------------ points and levels
     def logpdf(self, y: np.ndarray) -> np.ndarray:
@@ -119,11 +113,50 @@ class MappedFormulas(DistributionFormulas):
         return self._moments()[1]
 
     def cov(self) -> np.ndarray:
-        """Covariance matrices, (n, 1, 1), of one output."""
-        return self.var()[:, None, None]
+        """Covariance matrices, (n, q, q); between outputs by quadrature to about 1e-8 of the standard deviations."""
+        if self.base.n_outputs == 1:
+            return self.var()[:, None, None]
+        weights, (means, variances) = self.base.weights, self.component_moments()
+        off = means - np.einsum("nk,nki->ni", weights, means)[:, None]
+        within = products_of_deviations(self.base, self.transform, means, variances)
+        return np.einsum("nk,nkij->nij", weights, within) + np.einsum("nk,nki,nkj->nij", weights, off, off)
+
+    # ------------------------------------------------------------------------------------------------ shape and scores
+    def modes(self) -> list[np.ndarray]:
+        """Modes, n arrays (j,), densest first, by golden section from a grid in the σ of every component."""
+        return mapped_shape.modes(self.base, self.transform)
+
+    def region(self, level: float) -> list[np.ndarray]:
+        """Highest-density regions that hold a probability of `level`, n arrays (j, 2)."""
+        return mapped_shape.region(self.base, self.transform, level)
+
+    def hpd_value(self, y: np.ndarray) -> np.ndarray:
+        """P(pdf(Y) ≥ pdf(y)), (n, g), at points y (n, g)."""
+        return mapped_shape.hpd_value(self.base, self.transform, self._carried(y))
+
+    def entropy(self) -> np.ndarray:
+        """Differential entropy in nats, (n,): that of u, and the mean of log |dy/du|."""
+        return self.base.formulas.entropy() + mapped_shape.entropy_of_slope(self.base, self.transform)
+
+    def crps(self, y: np.ndarray) -> np.ndarray:
+        """CRPS (n, g) at points y (n, g), by quadrature to about 1e-10 of it."""
+        low, high = self.transform.domain
+        inside = mapped_shape.crps(self.base, self.transform, self._carried(y))
+        # Beyond an end of the range of y, every unit costs one.
+        beyond = np.where(y < low, low - y, np.where(y > high, y - high, 0.0))
+        return inside + np.where(np.isfinite(beyond), beyond, 0.0)
+
+    def _carried(self, y: np.ndarray) -> np.ndarray:
+        """The u of points, infinite for those outside the domain."""
+        low, high = self.transform.domain
+        ends = (-np.inf, np.inf) if self.transform.increasing else (np.inf, -np.inf)
+        u = self._forward(y, self._inside(y))
+        return np.where(y <= low, ends[0], np.where(y >= high, ends[1], u))
 
     def component_moments(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance of y in every component, (n, K[, q]), by quadrature to about 1e-9 of the standard deviation."""
+        if self.transform.breaks:
+            return mapped_shape.component_moments(self.base, self.transform)
         shape = self.base.means.shape
         nodes, weights = _panels()
         centers, scales = self.base.means.ravel(), self.base.scales.ravel()
@@ -149,12 +182,36 @@ class MappedFormulas(DistributionFormulas):
         return mean, (weights * (variances + (means - mean[:, None]) ** 2)).sum(axis=1)
 
 
+def products_of_deviations(
+    base: Mixture, transform: MonotoneMap, means: np.ndarray, variances: np.ndarray
+) -> np.ndarray:
+    """Covariances (n, K, q, q) of y within every component of `base`, by `transform`, from its means and variances (n, K, q).
+
+    Two outputs of a component are μ + σ z with z and ρ z + √(1 − ρ²) z′: a square of panels.
+    """
+    n, k, q = means.shape
+    nodes, weights = _panels(9.0, 12, 8)
+    correlations = base.covariances / (base.scales[..., :, None] * base.scales[..., None, :])
+    result = np.zeros((n, k, q, q))
+    result[..., range(q), range(q)] = variances
+    for i, j in combinations(range(q), 2):
+        for row in range(n):
+            for component in range(k):
+                rho = np.clip(correlations[row, component, i, j], -1.0, 1.0)
+                z = rho * nodes[:, None] + np.sqrt(1.0 - rho**2) * nodes
+                mu, sigma = base.means[row, component], base.scales[row, component]
+                first = transform.inverse(mu[i] + sigma[i] * nodes) - means[row, component, i]
+                second = transform.inverse(mu[j] + sigma[j] * z) - means[row, component, j]
+                result[row, component, [i, j], [j, i]] = (weights * first) @ (second @ weights)
+    return result
+
+
 @cache
-def _panels() -> tuple[np.ndarray, np.ndarray]:
-    """Standard normal quadrature: nodes and weights of Gauss–Legendre panels over ± REACH."""
-    inside, weights = np.polynomial.legendre.leggauss(NODES)
-    edges = np.linspace(-REACH, REACH, PANELS + 1)
+def _panels(reach: float = REACH, panels: int = PANELS, n_nodes: int = NODES) -> tuple[np.ndarray, np.ndarray]:
+    """Standard normal quadrature: nodes and weights of n_nodes in each of the Gauss–Legendre panels over ± reach."""
+    inside, weights = np.polynomial.legendre.leggauss(n_nodes)
+    edges = np.linspace(-reach, reach, panels + 1)
     half = 0.5 * (edges[1] - edges[0])
     nodes = (0.5 * (edges[:-1] + edges[1:])[:, None] + half * inside).ravel()
-    density = np.exp(-0.5 * nodes**2) * np.tile(weights, PANELS)
+    density = np.exp(-0.5 * nodes**2) * np.tile(weights, panels)
     return nodes, density / density.sum()

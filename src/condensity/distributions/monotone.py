@@ -12,9 +12,9 @@ from condensity.distributions.mixture import Mixture
 class MonotoneMap(ABC):
     """A monotone map u = t(y) of one output; immutable, and compared with `==` where distributions are mixed.
 
-    Maps are strictly increasing or decreasing, and smooth. The definition of `forward` also holds for maps whose inverse has flat
-    parts and steps (clipped or rounded targets): probabilities, quantiles, draws and moments need nothing more, and in
-    `closed_forms` such a map supplies probabilities in place of densities.
+    Maps are strictly increasing or decreasing, and smooth between their `breaks`. The definition of `forward` also holds for maps
+    whose inverse has flat parts and steps (clipped or rounded targets): probabilities, quantiles, draws and moments need nothing
+    more; such a map is not `strict`, and supplies probabilities in place of densities in `closed_forms`.
 
     Examples
     --------
@@ -59,6 +59,20 @@ class MonotoneMap(ABC):
     def increasing(self) -> bool:
         """Whether larger y have larger u."""
         return True
+
+    @property
+    def strict(self) -> bool:
+        """Whether different u have different y, so that y has a density with modes, regions and an entropy."""
+        return True
+
+    @property
+    def breaks(self) -> tuple[float, ...]:
+        """The u at which a derivative of the map jumps: quadratures begin anew there."""
+        return ()
+
+    def log_inverse_derivative(self, u: np.ndarray) -> np.ndarray:
+        """Log |dy/du| at u, (n,) or any other shape; override it where `inverse` loses digits that this needs."""
+        return -self.log_derivative(self.inverse(u))
 
     @property
     def name(self) -> str:

@@ -8,11 +8,12 @@ import numpy as np
 
 from condensity._sklearn_compat import Interval, StrOptions
 from condensity.distributions import MonotoneMap
+from condensity.distributions.transforms import NAMES
 
 #: Hyper-parameters that every estimator has. The name of an engine is checked by the registry of engines.
 COMMON: dict[str, list[Any]] = {
     "categorical_features": ["array-like", StrOptions({"from_dtype"})],
-    "y_transform": [StrOptions({"log", "logit", "auto"}), MonotoneMap, tuple, list, None],
+    "y_transform": [StrOptions(set(NAMES)), MonotoneMap, tuple, list, None],
     "support_model": [StrOptions({"auto"}), None],
     "fallback": [StrOptions({"auto"}), None],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],

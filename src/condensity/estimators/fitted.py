@@ -121,6 +121,16 @@ class FittedDensity:
         """
         return self.predict_dist(X).interval(level)
 
+    def predict_region(self, X: Any, level: float = 0.9) -> list[np.ndarray]:
+        """Highest-density region of probability `level` for rows X (n, d): n arrays (j, 2) of intervals in units of y.
+
+        >>> from condensity import JointGMMRegressor
+        >>> model = JointGMMRegressor(2, random_state=0).fit([[0.0], [1.0], [2.0], [3.0]], [0.1, 0.9, 2.2, 2.9])
+        >>> model.predict_region([[1.0]], level=0.8)[0].shape
+        (1, 2)
+        """
+        return self.predict_dist(X).region(level)
+
     def sample(
         self, X: Any, n_samples: int = 1, *, random_state: RandomState = None, outside: str = "ignore"
     ) -> np.ndarray:

@@ -65,10 +65,10 @@ class JointGMMRegressor(AbstractDensityRegressor):
         Columns of X that are categories, in addition to those with a categorical or text dtype: 'category' and text of pandas,
         Categorical, Enum and String of polars, dictionary and text of Arrow. A missing value is a level of its own. A level
         absent from the training table is integrated out, with a warning.
-    y_transform : None, 'log', 'logit', 'auto', MonotoneMap, or functions (forward, inverse) or (forward, inverse, derivative)
+    y_transform : None, name, MonotoneMap, or functions (forward, inverse) or (forward, inverse, derivative)
         Fit u = t(y), strictly monotone, for targets that are positive, bounded or skewed; distributions are `TransformedMixture`,
-        and every density has the Jacobian. 'auto' takes logarithms where y > 0 and a lognormal is clearly likelier than a normal.
-        Models with functions of your own cannot be saved.
+        with the Jacobian. Names: 'log', 'log1p', 'logit', 'sqrt'; 'box-cox' and 'yeo-johnson', whose exponents are the likeliest
+        for y; 'auto', logarithms where a lognormal is clearly likelier than a normal. NumPy's and SciPy's ufuncs can be saved.
     support_model : 'auto' or None
         Calibrate the density of the inputs by cross-fits, for `support`, `in_support` and `outside=` of `predict_dist`. None
         leaves these out; p(x) and p(x, y) are there in any case.

@@ -4,6 +4,7 @@ All are minus a mean loss of `condensity.scores`, so that larger is better, and 
 """
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -124,8 +125,65 @@ def neg_grid_proof_score(resolution: float) -> DensityScorer:
     )
 
 
+#: Scorers that need no number of the user's.
+BY_NAME: dict[str, DensityScorer] = {
+    "neg_crps": neg_crps,
+    "neg_energy_score": neg_energy_score,
+    "neg_interval_score": neg_interval_score(),
+    "neg_log_score": neg_log_score,
+    "neg_pinball": neg_pinball(),
+}
+
+
+def get_scorer_names() -> list[str]:
+    """Names that `get_scorer` takes, in order, as `sklearn.metrics.get_scorer_names`.
+
+    Examples
+    --------
+    >>> from condensity.scorers import get_scorer_names
+    >>> get_scorer_names()
+    ['neg_crps', 'neg_energy_score', 'neg_interval_score', 'neg_log_score', 'neg_pinball']
+    """
+    return sorted(BY_NAME)
+
+
+def get_scorer(scoring: str | Callable[..., float]) -> Callable[..., float]:
+    """A scorer by its name, for `scoring=` of scikit-learn; as `sklearn.metrics.get_scorer`, which does not have these.
+
+    Parameters
+    ----------
+    scoring : str or callable
+        One of `get_scorer_names()`, pinball and interval scores at their default levels. A callable is given back.
+
+    Returns
+    -------
+    callable (estimator, X, y, sample_weight=None) -> float
+        Larger is better.
+
+    Raises
+    ------
+    ValueError
+        For other names.
+
+    Examples
+    --------
+    >>> from condensity.scorers import get_scorer
+    >>> get_scorer("neg_crps")
+    <condensity.evaluation.scorers.neg_crps>
+    """
+    if callable(scoring):
+        return scoring
+    if scoring == "neg_grid_proof_score":
+        raise ValueError("neg_grid_proof_score needs the resolution of y: scorers.neg_grid_proof_score(resolution).")
+    if scoring not in BY_NAME:
+        raise ValueError(f"scoring must be one of {', '.join(get_scorer_names())}, or a callable; got {scoring!r}.")
+    return deepcopy(BY_NAME[scoring])
+
+
 __all__ = [
     "DensityScorer",
+    "get_scorer",
+    "get_scorer_names",
     "neg_crps",
     "neg_energy_score",
     "neg_grid_proof_score",

@@ -17,6 +17,7 @@ from pathlib import PurePath
 from typing import Any, NoReturn
 
 import numpy as np
+from scipy import special
 
 from condensity.persistence.annotations import require_annotated
 from condensity.persistence.container import DTYPES, ModelFileError
@@ -82,6 +83,14 @@ class _Packer:
             return items if isinstance(value, list) else {"$tuple": items}
         if type(value) is dict:
             return self._dict(value, what)
+        name = name_of_ufunc(value)
+        if name is not None:
+            return {"$ufunc": name}
+        if callable(value):
+            raise TypeError(
+                f"{what} is a function, and a file holds no code; use ufuncs of NumPy or SciPy, a name such as 'log1p', or a "
+                "class of your own that is registered by condensity.persistence.saveable, or pickle the model."
+            )
         raise TypeError(
             f"{what} is of type {type(value).__name__}, which cannot be saved; pickle the model, or set it to None."
         )
@@ -123,6 +132,19 @@ class _Packer:
             self.known[id(array)] = (f"t{len(self.tensors)}", array)
             self.tensors[self.known[id(array)][0]] = array
         return self.known[id(array)][0]
+
+
+#: Where functions of one number lie that files may name: they do nothing but compute, element by element.
+_UFUNC_MODULES = {"numpy": np, "scipy.special": special}
+
+
+def name_of_ufunc(value: Any) -> str | None:
+    """Name by which files know a value that is a ufunc of one argument and one result, as "numpy.log1p"; None for others."""
+    if not isinstance(value, np.ufunc) or (value.nin, value.nout) != (1, 1):
+        return None
+    name: str = value.__name__
+    packages = (package for package, module in _UFUNC_MODULES.items() if getattr(module, name, None) is value)
+    return next((f"{package}.{name}" for package in packages), None)
 
 
 def state_of(value: Any) -> dict[str, Any]:
@@ -196,6 +218,13 @@ class _Unpacker:
 
     def _tuple(self, node: dict[str, Any], depth: int) -> tuple[Any, ...]:
         return tuple(self._items(node["$tuple"], depth))
+
+    def _ufunc(self, node: dict[str, Any], _: int) -> np.ufunc:
+        package, name = str(node["$ufunc"]).rpartition(".")[::2]
+        function: Any = getattr(_UFUNC_MODULES.get(package), name, None)
+        if name_of_ufunc(function) != node["$ufunc"]:
+            _refuse("it holds a function that is none of NumPy's or SciPy's")
+        return function
 
     def _pairs(self, node: dict[str, Any], depth: int) -> dict[Any, Any]:
         pairs = self._items(node["$pairs"], depth)
@@ -289,6 +318,7 @@ _TAGS = {
     "$numbers": {"$numbers"},
     "$texts": {"$texts"},
     "$bytes": {"$bytes"},
+    "$ufunc": {"$ufunc"},
     "$class": {"$class", "fields"},
 }
 
