@@ -42,6 +42,7 @@ FITS = {
     "MDN on gmm": (MDNRegressor(3, init="gmm"), PLAIN, BOTH),
     "MDN blog": (MDNRegressor.from_blog(), WAVE.X, WAVE.y),
     "MDN log": (MDNRegressor(3, y_transform="log"), PLAIN, np.exp(WAVE.y)),
+    "MDN log1p": (MDNRegressor(3, y_transform="log1p"), PLAIN, np.exp(WAVE.y)),
     "MDN logit": (MDNRegressor(3, y_transform="logit"), PLAIN, expit(WAVE.y)),
     "MDN logit full": (MDNRegressor(3, y_transform="logit"), PLAIN, expit(BOTH / [1.0, 1e3])),
     "MDN auto": (MDNRegressor(3, y_transform="auto"), PLAIN, np.exp(3 * WAVE.y)),

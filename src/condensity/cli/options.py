@@ -143,7 +143,9 @@ groups_option = name_option(
 )
 
 transform_option = click.option(
-    "--y-transform", type=click.Choice(["log", "logit", "auto"]), help="For a positive, bounded or skewed y."
+    "--y-transform",
+    type=click.Choice(["log", "log1p", "logit", "sqrt", "yeo-johnson", "box-cox", "auto"]),
+    help="For a positive, bounded or skewed y.",
 )
 
 outside_option = click.option(

@@ -10,12 +10,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 
-from condensity._sklearn_compat import (
-    CallbackSupportMixin,
-    allow_in_cross_val_predict,
-    check_parameters,
-    with_callbacks,
-)
+from condensity._sklearn_compat import CallbackSupportMixin, check_parameters, with_callbacks
 from condensity.data import Schema, warn_about_dependence, warn_about_oddities, warn_about_outliers
 from condensity.data.encoders import InputEncoder, TargetEncoder, transformed
 from condensity.data.noise import warn_about_missing_noise
@@ -43,8 +38,6 @@ MAX_JOBS = 1024
 
 #: Learned parts of a model, as files hold them → attributes of the estimator.
 PARTS = {part: f"{part}_" for part in ("encoder", "target", "model", "fallback", "support", "report")}
-
-allow_in_cross_val_predict("predict_dist", "predict_quantiles", "predict_interval")
 
 
 class AbstractDensityRegressor(FittedJoint, CallbackSupportMixin, RegressorMixin, BaseEstimator, metaclass=ABCMeta):

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
+from condensity._sklearn_compat import allow_in_cross_val_predict
 from condensity.compute import Compute
 from condensity.data.encoders import InputEncoder, TargetEncoder
 from condensity.distributions import Distribution
@@ -20,6 +21,8 @@ from condensity.models import ConditionalModel, FitReport
 from condensity.persistence import save_model
 from condensity.random import RandomState
 from condensity.support import OUTSIDE, NoSupport, SupportModel
+
+allow_in_cross_val_predict("predict_dist", "predict_quantiles", "predict_interval")
 
 
 class FittedDensity:

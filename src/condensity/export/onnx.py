@@ -33,7 +33,7 @@ def to_onnx(model: Any, path: str | os.PathLike[str] | None = None) -> Any:
     * mean (n, q);
     * support (n,), the p-values of `support`, where the model has them.
 
-    With y_transform, all but mean are of log y or logit y. A level that the fit did not have is an average one. Missing values
+    With y_transform, all but mean are of u = t(y). A level that the fit did not have is an average one. Missing values
     are not integrated out of a joint mixture here: NaN in, NaN out.
 
     Parameters

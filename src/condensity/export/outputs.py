@@ -8,7 +8,7 @@ from condensity import em
 from condensity.data.encoders import InputEncoder, TargetEncoder
 from condensity.data.scaling import DEPARTURE
 from condensity.distributions import MonotoneMap
-from condensity.distributions.transforms import Log, Logit
+from condensity.distributions.transforms import Log, Log1p, Logit
 from condensity.export.graph import Graph
 from condensity.export.models import Components, log_parts
 from condensity.support import SupportModel
@@ -50,7 +50,9 @@ def mean_formula(target: TargetEncoder) -> Callable[[Graph, str, str], str]:
     if transform is None:
         return _normal_mean
     if type(transform) not in MEANS:
-        raise ValueError(f"ONNX export knows y_transform=None, 'log' and 'logit'; this model has {transform.name!r}.")
+        raise ValueError(
+            f"ONNX export knows y_transform=None, 'log', 'log1p' and 'logit'; this model has {transform.name!r}."
+        )
     return MEANS[type(transform)]
 
 
@@ -60,6 +62,10 @@ def _normal_mean(graph: Graph, means: str, variances: str) -> str:
 
 def _lognormal_mean(graph: Graph, means: str, variances: str) -> str:
     return graph.add("Exp", graph.add("Add", means, graph.add("Mul", variances, 0.5)))
+
+
+def _lognormal_mean_less_one(graph: Graph, means: str, variances: str) -> str:
+    return graph.add("Sub", _lognormal_mean(graph, means, variances), 1.0)
 
 
 def _logit_normal_mean(graph: Graph, means: str, variances: str) -> str:
@@ -81,7 +87,9 @@ def _panels() -> tuple[np.ndarray, np.ndarray]:
 
 
 #: Means of y by the transform.
-MEANS: dict[type[MonotoneMap], Callable[[Graph, str, str], str]] = {Log: _lognormal_mean, Logit: _logit_normal_mean}
+MEANS: dict[type[MonotoneMap], Callable[[Graph, str, str], str]] = {
+    Log: _lognormal_mean, Log1p: _lognormal_mean_less_one, Logit: _logit_normal_mean,
+}  # fmt: skip
 
 
 def describe_support(graph: Graph, support: SupportModel, encoder: InputEncoder, inputs: str, z: str) -> None:
