@@ -31,6 +31,7 @@ from condensity.compute import AUTO, Compute
 from condensity.data.splitting import N_FOLDS, RowSplitter, fold_splits, held_out_splits
 from condensity.distributions import Mixture
 from condensity.engines.types import TrainingRows
+from condensity.models.batch_test import FALSE_ALARM, judge
 from condensity.models.inputs import HELD_OUT_SHARE, InputDensity, fit_density, mixture_of, widened
 from condensity.models.marginal import fit_marginal
 from condensity.monitor import Monitor
@@ -125,7 +126,7 @@ class SupportModel:
         Raises
         ------
         ValueError
-            For outside='raise', if there is a row rarer than every calibration row.
+            For outside='raise', if the rows are not like the calibration rows; see `models.batch_test`.
 
         Warns
         -----
@@ -133,7 +134,7 @@ class SupportModel:
             For outside='warn', likewise.
         """
         if outside in ("warn", "raise"):
-            self._complain(self.p_values(x, departs, compute=compute), outside)
+            self._complain(np.where(departs, -np.inf, self.density.scores(x, compute=compute)), outside)
             return dist
         log_gate = self.log_gate(x, departs, compute=compute)
         if outside == "deficient":
@@ -142,14 +143,13 @@ class SupportModel:
         prior = widened(mixture_of(self.prior, len(dist)), PRIOR_WIDENING)
         return Mixture.mix([dist, prior], np.column_stack([gate, 1.0 - gate]))
 
-    def _complain(self, p_values: np.ndarray, outside: str) -> None:
-        strange = np.flatnonzero(p_values <= self.min_p_value)
-        if not len(strange):
+    def _complain(self, scores: np.ndarray, outside: str) -> None:
+        verdict = judge(scores, self.scores)
+        if verdict is None:
             return
         message = (
-            f"{len(strange)} of {len(p_values)} rows of X, the first of them row {strange[0]}, are rarer than every one of the "
-            f"{round(1 / self.min_p_value) - 1} calibration rows; {len(p_values) * self.min_p_value:.2g} would be by chance. "
-            "What the model says of them is extrapolation; see support(X)."
+            f"{len(verdict.rows)} of {len(scores)} rows of X, the first of them row {verdict.rows[0]}, are {verdict.words}. What "
+            f"the model says of them is extrapolation; see support(X). (False alarms: {FALSE_ALARM:.0%} of batches at most.)"
         )
         if outside == "raise":
             raise ValueError(message)

@@ -150,7 +150,7 @@ def test_prior_is_a_proper_density_that_reverts_to_the_marginal(model):
 
 def test_warn_and_raise_tell_of_rows_beyond_all_others(model):
     with pytest.warns(
-        UserWarning, match="1 of 2 rows of X, the first of them row 1, are rarer than every one of the 2000"
+        UserWarning, match="1 of 2 rows of X, the first of them row 1, are far rarer than every one of the 2000"
     ):
         dist = model.predict_dist(AWAY, outside="warn")
     np.testing.assert_array_equal(dist.means, model.predict_dist(AWAY).means)

@@ -22,7 +22,7 @@ class Distribution(PointwiseVerbs):
     (n, g). Of several: (q,) gives (n,); (n, q) is row-wise and gives (n,); (1, g, q) or (n, g, q) is a grid and gives (n, g).
     Levels p: a scalar gives (n,); (m,) is always a list of levels and gives (n, m), also when m = n; (n, m) is row-wise.
 
-    Where `mass` is below 1, the rest means 'unknown': `pdf`, `logpdf`, `cdf`, `logcdf` are those of the known part, `sample`
+    Where `mass` is below 1, the rest means 'unknown': `pdf`, `logpdf`, `cdf`, `logcdf`, `ppf` are of the known part, `sample`
     draws NaN with probability 1 − mass, and all other numbers need `normalized()`. A verb without an exact result raises
     `ValueError`; `has` tells beforehand.
 

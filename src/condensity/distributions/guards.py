@@ -14,7 +14,7 @@ ONE_OUTPUT = frozenset({
 #: Verbs that need every row's mass to be 1.
 COMPLETE = frozenset({
     "condition", "cov", "crps", "energy_score", "entropy", "hpd_value", "interval", "isf", "logsf",
-    "marginal", "mean", "median", "mode", "modes", "ppf", "quantile", "region", "sf", "std", "to_scipy",
+    "marginal", "mean", "median", "mode", "modes", "region", "sf", "std", "to_scipy",
     "var",
 })
 

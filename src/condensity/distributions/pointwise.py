@@ -107,6 +107,8 @@ class PointwiseVerbs(DistributionAlgebra):
     def ppf(self, p: npt.ArrayLike) -> np.ndarray:
         """Quantiles in data units, the exact inverse of `cdf` by bracketed root finding in log space. One output.
 
+        Where mass is below 1, those of the known part: nan for levels above its mass, and so for rows without any.
+
         Parameters
         ----------
         p : array-like (m,) or (n, m), or a scalar
@@ -127,7 +129,8 @@ class PointwiseVerbs(DistributionAlgebra):
         >>> Mixture(weights=[[1.0]], means=[[0.0]], scales=[[1.0]]).ppf([0.0, 0.025, 0.975]).round(2)
         array([[ -inf, -1.96,  1.96]])
         """
-        return self._at_levels("ppf", p, upper=False)
+        self._check("ppf")
+        return self._at_levels("ppf", p, upper=False) if guards.is_complete(self.mass) else self._defective_quantiles(p)
 
     quantile = ppf
 
@@ -231,6 +234,16 @@ class PointwiseVerbs(DistributionAlgebra):
         grid, flat = arguments.points(y, len(self), self.n_outputs)
         arguments.check_result_size("points", len(self), grid.shape[1])
         result = formula(grid)
+        return result[:, 0] if flat else result
+
+    def _defective_quantiles(self, p: npt.ArrayLike) -> np.ndarray:
+        """The y with cdf(y) = p where mass is below 1; nan for levels above the mass."""
+        n = len(self)
+        levels, flat = arguments.levels(p, n)
+        known = self.mass > 0
+        shares = np.broadcast_to(levels, (n, levels.shape[1]))[known] / self.mass[known, None]
+        result = np.full((n, levels.shape[1]), np.nan)
+        result[known] = self[known].normalized().ppf(np.where(shares <= 1.0, shares, np.nan))
         return result[:, 0] if flat else result
 
     def _at_levels(self, verb: str, p: npt.ArrayLike, *, upper: bool) -> np.ndarray:

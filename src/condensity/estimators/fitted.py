@@ -65,7 +65,8 @@ class FittedDensity:
             Treatment of rows of X where there is no data. 'deficient' multiplies the weights by a gate g(x), so that
             `Distribution.mass` falls from 1 to 0 away from the data, and draws are NaN there; in-distribution rows keep 99 % of
             their mass on average. 'prior' fills the missing mass with the marginal of y, its components twice as wide. 'warn'
-            and 'raise' tell of rows that are rarer than every calibration row, and change nothing.
+            and 'raise' test whether the rows of X, as a batch, are like the calibration rows: they tell of single rows far from
+            all of them, and of batches with too many rare rows, in at most 5 % of batches by chance, and change nothing.
 
         Returns
         -------
