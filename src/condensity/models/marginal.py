@@ -61,7 +61,7 @@ def fit_marginal(
     form = form or Form.usual(*y.shape)
     size, spec = max(1, min(form.size, len(y) // ROWS_PER_COMPONENT)), em.CovarianceSpec(form.covariance)
     fit = em.fit_gmm(y, size, rng, sample_weight=weight, max_iter=ITERATIONS, spec=spec, compute=compute).parameters
-    floor = np.diag([0.25 * resolution(column) ** 2 for column in y.T])
+    floor = np.diag([0.25 * resolution(column[np.isfinite(column)]) ** 2 for column in y.T])
     return fit._replace(covariances=fit.covariances + floor)
 
 
