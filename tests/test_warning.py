@@ -5,11 +5,12 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -126,3 +127,26 @@ def test_plumbing_is_skipped():
 
     (record,) = caught(lambda: dispatched(0))
     assert (record.lineno, record.category) == (line_of("from below"), RuntimeWarning)
+
+
+@pytest.mark.trap(133)
+@pytest.mark.parametrize("way", ["search", "cross_val_score", "cross_val_predict"])
+def test_unknown_levels_are_told_once_in_a_search_and_every_time_elsewhere(way):
+    """Folds lack rare levels, each another one: a search said so 26 times."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"size": rng.normal(size=60), "town": [f"rare {i}" if i % 6 == 0 else "Aa" for i in range(60)]})
+    y = rng.normal(size=60)
+    model = JointGMMRegressor(1, random_state=0, fallback=None)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if way == "search":
+            GridSearchCV(model, {"prior": [0.1, 1.0]}, cv=3).fit(X, y)
+        elif way == "cross_val_score":
+            cross_val_score(model, X, y, cv=3)
+        else:
+            cross_val_predict(model, X, y, cv=3)
+    assert sum("not there in fit" in str(warning.message) for warning in caught) == 1
+    fitted = model.fit(X[:30], y[:30])
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="not there in fit"):
+            fitted.predict(X[30:])

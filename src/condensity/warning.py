@@ -10,15 +10,26 @@ from types import FrameType
 PLUMBING = frozenset({"condensity", "sklearn", "joblib", "numpy", "scipy", "contextlib", "functools"})
 
 
-def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
+#: Subjects of warnings that were emitted within a search, with the module and line that called it.
+_said_in_searches: set[tuple[int, int, str]] = set()
+
+
+def warn_user(message: str, category: type[Warning] = UserWarning, *, once: str | None = None) -> None:
     """Emit a warning at the innermost line of code outside `PLUMBING`: the caller's, also through pipelines and searches.
 
     Parameters
     ----------
     message : str
     category : type of Warning
+    once : str, optional
+        Subject of warnings of which a search or cross-validation of scikit-learn, called at one line, emits the first alone.
     """
-    frame = _caller()
+    frame, searching = _caller()
+    said = (id(frame.f_globals), frame.f_lineno, once or "")
+    if searching and once:
+        if said in _said_in_searches:
+            return
+        _said_in_searches.add(said)
     warnings.warn_explicit(
         message,
         category,
@@ -29,12 +40,13 @@ def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
     )
 
 
-def _caller() -> FrameType:
-    """The innermost frame outside `PLUMBING`; the outermost of all where there is none, as in a thread."""
-    frame = sys._getframe(1)
+def _caller() -> tuple[FrameType, bool]:
+    """The innermost frame outside `PLUMBING`, the outermost of all where there is none, and whether it has called a search."""
+    frame, searching = sys._getframe(1), False
     while frame.f_back is not None and _package(frame) in PLUMBING:
+        searching |= str(frame.f_globals.get("__name__", "")).startswith("sklearn.model_selection")
         frame = frame.f_back
-    return frame
+    return frame, searching
 
 
 def _package(frame: FrameType) -> str:

@@ -19,7 +19,7 @@ from condensity import JointGMMRegressor, MDNRegressor
 from condensity.persistence import check_writable, write_atomically
 from condensity.report import write_report
 from condensity.report.axis import most_correlated
-from condensity.report.builder import build_page
+from condensity.report.builder import COLUMNS, build_page
 from condensity.report.charts import CHARTS
 from condensity.report.study import (
     DataSet,
@@ -140,6 +140,14 @@ def test_the_script_is_the_one_that_the_page_allows(page_and_study):
     script = re.search(r"<script>(.*?)</script>", text, re.DOTALL).group(1)
     allowed = re.search(r"script-src 'sha256-([^']+)'", text).group(1)
     assert allowed == base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+@pytest.mark.trap(129)
+def test_every_number_of_the_table_has_its_head_for_narrow_screens(page_and_study):
+    text, _ = page_and_study
+    heads = re.findall(r'<td data-head="([^"]+)"', text)
+    assert heads == [*COLUMNS[2:]] * 2
+    assert "@media (max-width: 700px)" in text
 
 
 def test_every_picture_is_a_png_with_a_text(page_and_study):

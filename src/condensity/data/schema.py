@@ -112,7 +112,8 @@ class Category:
             shown = ", ".join(map(repr, named[:5])) + (f" and {len(named) - 5} more" if len(named) > 5 else "")
             warn_user(
                 f"{label} of X holds levels that were not there in fit: {shown}, in {int(unseen.sum())} of "
-                f"{len(unseen)} rows. They are taken as unknown."
+                f"{len(unseen)} rows. They are taken as unknown.",
+                once=f"unknown levels of {label}",
             )
         return result
 

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from condensity.plots.glyphs import drawable, families
+
 #: Okabe & Ito (2008), told apart with every common colour blindness; black is for the truth, yellow too pale.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 
@@ -83,7 +85,7 @@ def shorten(name: object, longest: int = MAX_LABEL) -> str:
     >>> shorten("median income of the block", 12)
     'median…block'
     """
-    text = "".join(character if character.isprintable() else " " for character in str(name))
+    text = drawable("".join(character if character.isprintable() else " " for character in str(name)))
     if len(text) <= longest:
         return text
     tail = longest // 2 - 1
@@ -104,7 +106,7 @@ def label_axes(ax: Any, x_label: object, y_label: object) -> Any:
     from matplotlib.ticker import LogLocator, MaxNLocator
 
     for axis, label in ((ax.xaxis, x_label), (ax.yaxis, y_label)):
-        axis.label.set(text=shorten(label), color=INK, fontsize=9, parse_math=False)
+        axis.label.set(text=shorten(label), color=INK, fontsize=9, parse_math=False, fontfamily=families(str(label)))
     ax.set_facecolor("white")
     ax.tick_params(which="both", labelsize=8, labelcolor=QUIET, color=RULE, length=3, width=0.8, direction="out")
     ax.tick_params(which="minor", length=0, labelleft=False, labelbottom=False)
@@ -135,7 +137,8 @@ def label_levels(ax: Any, levels: Sequence[str]) -> Any:
     step = -(-len(levels) // MAX_LEVEL_LABELS)
     longest = max(MIN_LEVEL_LETTERS, LEVEL_LETTERS // -(-len(levels) // step))
     positions = range(0, len(levels), step)
-    ax.set_xticks(positions, [shorten(levels[k], longest) for k in positions], parse_math=False, fontsize=7)
+    style = {"parse_math": False, "fontsize": 7, "fontfamily": families("".join(levels[k] for k in positions))}
+    ax.set_xticks(positions, [shorten(levels[k], longest) for k in positions], **style)
     return ax
 
 
@@ -169,11 +172,12 @@ def annotate_corner(ax: Any, text: str) -> Any:
     return ax.text(
         0.98,
         0.97,
-        text,
+        drawable(text),
         transform=ax.transAxes,
         ha="right",
         va="top",
         fontsize=7.5,
+        fontfamily=families(text),
         color=QUIET,
         bbox=ground,
         zorder=9,
