@@ -62,8 +62,9 @@ def test_every_row_of_the_tables_names_a_test_that_is_marked_with_its_number():
 
 
 def test_every_marker_names_a_row_of_the_tables():
+    known = {row for row, _ in rows_of_table()}
     for name, rows in traps_by_test().items():
-        assert rows <= ROWS, f"{name} is marked with {rows - ROWS}"
+        assert rows <= known, f"{name} is marked with {rows - known}"
 
 
 def test_the_numeric_contract_names_tests_that_are_there():
