@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -122,6 +123,22 @@ public:
     void visit_rest(State& state) {
         state(best_), state(order_), state(batch_), state(position_);
         state(clipped_), state(losses_), state(loss_sum_), state(diverged_);
+    }
+
+    // The rows to train on, in ascending order.
+    RowList kept() const {
+        RowList rows = order_;
+        std::sort(rows.begin(), rows.end());
+        return rows;
+    }
+
+    // Whether restored fields are those of a member that trains on these rows (ascending): it reads rows by their numbers in order_.
+    bool is_possible(const RowList& rows) const {
+        const std::size_t whole = order_.size() / batches_, rest = order_.size() % batches_;
+        unsigned char flag = 0;
+        std::memcpy(&flag, &diverged_, 1);
+        return flag <= 1 && kept() == rows && batch_ <= batches_ &&
+               (batch_ == batches_ || position_ == batch_ * whole + std::min(batch_, rest));
     }
 
 private:

@@ -69,9 +69,11 @@ public:
         take(values.data(), size * sizeof(Value));
     }
 
-private:
+    bool is_at_end() const { return left_ == 0; }
+
     [[noreturn]] static void fail() { throw std::invalid_argument("the saved state is of another run, or damaged."); }
 
+private:
     void take(void* target, std::size_t size) {
         if (size > left_) fail();
         if (size > 0) std::memcpy(target, bytes_, size);

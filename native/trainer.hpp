@@ -110,8 +110,19 @@ public:
     }
 
     void restore(const std::uint8_t* bytes, std::size_t size) {
+        std::vector<RowList> kept;
+        for (const Member& member : members_) kept.push_back(member.kept());
         StateReader state(bytes, size);
-        visit(state);
+        try {
+            visit(state);
+            bool possible = state.is_at_end() && status_ >= TrainingStatus::running && status_ <= TrainingStatus::diverged &&
+                            history_.step.size() == history_.train_loss.size() && history_.step.size() == history_.validation_nll.size();
+            for (std::size_t i = 0; i < members_.size(); ++i) possible = possible && members_[i].is_possible(kept[i]);
+            if (!possible) StateReader::fail();
+        } catch (...) {
+            status_ = TrainingStatus::diverged;  // what has half a state takes no step
+            throw;
+        }
     }
 
     // Takes only the solvers from the state of another run of the same network.

@@ -4,8 +4,10 @@ import doctest
 import importlib
 import pkgutil
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
@@ -67,3 +69,20 @@ def test_the_readme_tour_runs(tmp_path, monkeypatch):
 def test_the_package_never_looks_for_shared_files():
     for path in (ROOT / "src").rglob("*.py"):
         assert "../shared" not in path.read_text(encoding="utf-8"), path
+
+
+@pytest.mark.trap("B115")
+def test_licences_of_what_the_extension_contains_are_shipped():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    texts = [path.read_text() for pattern in project["license-files"] for path in sorted(ROOT.glob(pattern))]
+    for owner in ("condensity developers", "Wenzel Jakob", "Goetghebuer-Planchon"):
+        assert sum(owner in text for text in texts) == 1
+
+
+@pytest.mark.trap("B115")
+@pytest.mark.skipif(sys.platform != "linux" or shutil.which("readelf") is None, reason="needs Linux and readelf")
+def test_the_extension_is_hardened():
+    native = pytest.importorskip("condensity.engines._native")
+    told = subprocess.run(["readelf", "-dslW", native.__file__], capture_output=True, text=True, check=True).stdout
+    for mark in ("GNU_RELRO", "BIND_NOW", "__stack_chk_fail", "_chk@"):
+        assert mark in told

@@ -148,7 +148,7 @@ class LognormalFormulas(MappedFormulas):
             rows = slice(start, start + step)
             components = weights[rows], means[rows], scales[rows]
             result[rows] = _distance(*components, y[rows]) - 0.5 * _spread(*components)[:, None]
-        return result
+        return np.maximum(result, 0.0)
 
 
 def _distance(weights: np.ndarray, centers: np.ndarray, scales: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -8,6 +8,9 @@ from condensity.distributions.formulas import ComponentSummary, DistributionForm
 from condensity.distributions.normal_shape import energy, level_sets, modes
 from condensity.distributions.parameters import Parameters
 
+#: Sums and quotients may leave the range of numbers on their way to a result that does not; that is no warning for a user.
+QUIETLY = np.errstate(all="ignore")
+
 
 class NormalFormulas(DistributionFormulas):
     """Moments and components, for any number q of outputs.
@@ -21,14 +24,17 @@ class NormalFormulas(DistributionFormulas):
     def __init__(self, parameters: Parameters):
         self.parameters = parameters
 
+    @QUIETLY
     def mean(self) -> np.ndarray:
         """Mean, (n,) or (n, q)."""
         return _average(self.parameters.weights, self.parameters.means)
 
+    @QUIETLY
     def var(self) -> np.ndarray:
         """Variance, (n,) or (n, q), as Σ π (σ² + (μ − mean)²): no cancellation."""
         return _average(self.parameters.weights, self.parameters.scales**2 + self._deviations() ** 2)
 
+    @QUIETLY
     def cov(self) -> np.ndarray:
         """Covariance matrices, (n, q, q), as Σ π (Σ_k + (μ − mean)(μ − mean)ᵀ): no cancellation."""
         if self.parameters.n_outputs == 1:
@@ -37,6 +43,7 @@ class NormalFormulas(DistributionFormulas):
         between = np.einsum("nk,nki,nkj->nij", weights, deviation, deviation, optimize=True)
         return _average(weights, self.parameters.covariances) + between
 
+    @QUIETLY
     def std(self) -> np.ndarray:
         """Standard deviation, (n,) or (n, q), without overflow."""
         root_weights = np.exp(0.5 * self.parameters.log_weights)
@@ -86,28 +93,36 @@ class UnivariateNormalFormulas(NormalFormulas):
         key = int(generator.integers(2**64, dtype=np.uint64))
         return engines.mixture_sample(*self._arrays, n_samples, key)
 
+    @QUIETLY
     def crps(self, y: np.ndarray) -> np.ndarray:
         """Continuous ranked probability score (n, g) at points y (n, g)."""
-        return engines.mixture_crps(*self._arrays, y)
+        return np.maximum(
+            engines.mixture_crps(*self._arrays, y), 0.0
+        )  # of a very narrow density, rounding is all there is
 
+    @QUIETLY
     def mode(self) -> np.ndarray:
         """Densest point, (n,)."""
         return level_sets.find_modes(*self._arrays)[0][:, 0]
 
+    @QUIETLY
     def modes(self) -> list[np.ndarray]:
         """All modes, certified by bounds on derivatives."""
         points, _ = level_sets.find_modes(*self._arrays)
         return [row[~np.isnan(row)] for row in points]
 
+    @QUIETLY
     def region(self, level: float) -> list[np.ndarray]:
         """Highest-density regions that hold a probability of `level`, n arrays (j, 2)."""
         bounds = zip(*level_sets.highest_density_region(*self._arrays, level), strict=True)
         return [np.column_stack([lower[~np.isnan(lower)], upper[~np.isnan(lower)]]) for lower, upper in bounds]
 
+    @QUIETLY
     def hpd_value(self, y: np.ndarray) -> np.ndarray:
         """P(pdf(Y) ≥ pdf(y)), (n, g), at points y (n, g)."""
         return level_sets.hpd_value(*self._arrays, y)
 
+    @QUIETLY
     def entropy(self) -> np.ndarray:
         """Differential entropy in nats, (n,)."""
         return level_sets.entropy(*self._arrays)
@@ -124,14 +139,17 @@ class MultivariateNormalFormulas(NormalFormulas):
         """Draws (n, n_samples, q) by a generator."""
         return gaussian.draw(*self._arrays, n_samples, generator)
 
+    @QUIETLY
     def energy_score(self, y: np.ndarray) -> np.ndarray:
         """Energy score (n, g) at points y (n, g, q), by one-dimensional quadrature."""
-        return energy.energy_score(*self._arrays, y)
+        return np.maximum(energy.energy_score(*self._arrays, y), 0.0)
 
+    @QUIETLY
     def mode(self) -> np.ndarray:
         """Densest point, (n, q)."""
         return np.reshape([row[0] for row in self.modes()], (len(self.parameters.means), self.parameters.n_outputs))
 
+    @QUIETLY
     def modes(self) -> list[np.ndarray]:
         """Modes found by ascent from many starts, n arrays (j, q)."""
         return modes.find_modes(*self._arrays)

@@ -1,14 +1,15 @@
 """Checkpoint file from which a fit can be resumed after a crash: always whole, never code."""
 
 import hashlib
-import io
+import json
 import time
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors import numpy as safetensors
 
 from condensity.engines.api import Engine, ResumableRun
 from condensity.engines.types import TrainingRows
@@ -105,10 +106,8 @@ class Checkpoint(CheckpointSink):
 
 def write(path: Path, fingerprint: str, seed: int, states: list[bytes]) -> None:
     """Write `fingerprint`, `seed` and the runs' `states` to `path`, atomically: no crash leaves half a file."""
-    parts: dict[str, Any] = {f"state{i}": np.frombuffer(state, dtype=np.uint8) for i, state in enumerate(states)}
-    content = io.BytesIO()
-    np.savez(content, fingerprint=np.array(fingerprint), seed=np.array(seed), **parts)
-    body = content.getvalue()
+    arrays = {str(i): np.frombuffer(state, dtype=np.uint8) for i, state in enumerate(states)}
+    body = safetensors.save(arrays, metadata={"fit": json.dumps([fingerprint, seed])})
     write_atomically(path, hashlib.sha256(body).digest() + body)
 
 
@@ -120,14 +119,28 @@ def read(path: Path, fingerprint: str) -> tuple[int, list[bytes]]:
     ValueError
         If the file is damaged, or of a fit with other data or hyper-parameters.
     """
-    content = path.read_bytes()
+    content = path.read_bytes() if path.is_file() else b""
     digest, body = content[:DIGEST_SIZE], content[DIGEST_SIZE:]
-    if hashlib.sha256(body).digest() != digest:
+    try:
+        found, seed, states = _parse(body)
+        whole = hashlib.sha256(body).digest() == digest
+    except (SafetensorError, ValueError, TypeError, KeyError, RecursionError, OverflowError):
+        whole = False
+    if not whole:
         raise ValueError(f"checkpoint={str(path)!r} is damaged, or no checkpoint; delete it to start afresh.")
-    with np.load(io.BytesIO(body), allow_pickle=False) as parts:
-        if str(parts["fingerprint"]) != fingerprint:
-            raise ValueError(
-                f"checkpoint={str(path)!r} is of a fit with other data, hyper-parameters or version; "
-                "delete it to start afresh, or give each fit a path of its own."
-            )
-        return int(parts["seed"]), [parts[f"state{i}"].tobytes() for i in range(len(parts.files) - 2)]
+    if found != fingerprint:
+        raise ValueError(
+            f"checkpoint={str(path)!r} is of a fit with other data, hyper-parameters or version; "
+            "delete it to start afresh, or give each fit a path of its own."
+        )
+    return seed, states
+
+
+def _parse(body: bytes) -> tuple[str, int, list[bytes]]:
+    """Fingerprint, seed and states of the runs in the content of a checkpoint; no more than its bytes is allocated."""
+    arrays = safetensors.load(body)
+    length = int.from_bytes(body[:8], "little")
+    fingerprint, seed = json.loads(json.loads(body[8 : 8 + length])["__metadata__"]["fit"])
+    if not isinstance(fingerprint, str) or type(seed) is not int or not 0 <= seed < 2**63:
+        raise ValueError("no fingerprint and seed")
+    return fingerprint, seed, [arrays[str(i)].tobytes() for i in range(len(arrays))]

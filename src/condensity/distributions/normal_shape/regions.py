@@ -30,6 +30,10 @@ EPSILON = np.finfo(float).eps
 MASS_ACCURACY = 1e-11
 
 
+#: Probability by which a region may miss its level, and by which rounded ends may make it miss more; halvings for log t.
+MAX_MISS, MAX_ROUNDING, N_BISECTIONS = 1e-7, 1e-2, 80
+
+
 class StationaryProfile(NamedTuple):
     """Mixtures with their stationary points: terms and weights (K, n), points and relative log heights (n, S).
 
@@ -254,8 +258,14 @@ def highest_density_region(
     -----
     The level is bracketed between heights of stationary points, where the number of intervals is fixed, then solved for with
     Newton steps on the probability: d P / d log t = −Σ t / |p′ / p| over the crossings.
-    The probability is met to 1e-11 of the smaller of level and 1 − level, or 1e-15, if floats allow: a component that is narrower
-    than the distance between floats at its mean cannot be cut.
+    The probability is met to 1e-11 of the smaller of level and 1 − level, or 1e-15, if floats allow, as they do up to σ's that
+    span 10⁴⁰ in a row and down to a σ of 10⁵ distances between floats. It is checked: where it is missed by more than `MAX_MISS`
+    and the rounding of the ends, log t is bisected; what still misses is refused.
+
+    Raises
+    ------
+    ValueError
+        For a component narrower than the distance between floats at its mean, and σ's in a row that are too unlike.
     """
     n, k = means.shape
     # A row has at most 2K crossings, each with about 16 arrays of K numbers.
@@ -267,22 +277,55 @@ def highest_density_region(
 
 
 def _region_ends(profile: StationaryProfile, level: float) -> np.ndarray:
-    """Ends of the regions, one column for each monotone piece: (n, S + 1).
+    """Ends of the regions, one column for each monotone piece: (n, S + 1)."""
+    rows = np.arange(len(profile.points))
+    ends = _ends_at(profile, rows, _threshold(profile, level), level)
+    again = rows[_misses(profile, rows, ends, level)]
+    if len(again):
+        ends[again] = _ends_at(profile, again, _bisected(profile, again, level), level)
+        refused = again[_misses(profile, again, ends[again], level)]
+        if len(refused):
+            scales = profile.terms.scales[:, refused[0]]
+            raise ValueError(
+                f"region: no floats are the ends of the regions of {len(refused)} of {len(rows)} rows; the first has standard "
+                f"deviations from {scales.min():.3g} to {scales.max():.3g}. Subtract a constant from y, or use interval."
+            )
+    return ends
+
+
+def _misses(profile: StationaryProfile, rows: np.ndarray, ends: np.ndarray, level: float) -> np.ndarray:
+    """Whether the probability between the ends (q, S + 1) is another than `level` by more than rounded ends explain: (q,)."""
+    spacing = np.spacing(np.abs(np.where(np.isnan(ends), 0.0, ends)).max(axis=1, initial=0.0))
+    allowed = MAX_MISS + np.minimum(spacing / profile.terms.scales[:, rows].min(axis=0), MAX_ROUNDING)
+    return ~(np.abs(_excess(profile, rows, ends, level)) <= allowed)
+
+
+def _bisected(profile: StationaryProfile, rows: np.ndarray, level: float) -> np.ndarray:
+    """Relative log t (q,) with P(p(Y) > t) = level in some rows, slowly and surely."""
+    low, high = _lowest_threshold(profile, level)[rows], profile.heights[rows].max(axis=1)
+    for _ in range(N_BISECTIONS):
+        middle = 0.5 * (low + high)
+        too_much = _excess(profile, rows, crossings(profile, rows, middle), level) >= 0
+        low, high = np.where(too_much, middle, low), np.where(too_much, high, middle)
+    return low
+
+
+def _ends_at(profile: StationaryProfile, rows: np.ndarray, threshold: np.ndarray, level: float) -> np.ndarray:
+    """Ends of the regions above thresholds (q,) of some rows, (q, S + 1).
 
     Near the height of a mode or antimode log p is flat, and one ulp of log t moves an end by up to 1e-8 σ. What the
     probability then misses is made good by a last shift of all ends that keeps their densities equal.
     """
-    rows = np.arange(len(profile.points))
-    below_top = np.nextafter(profile.heights.max(axis=1), -np.inf)
-    threshold = np.minimum(_threshold(profile, level), below_top)
+    threshold = np.minimum(threshold, np.nextafter(profile.heights[rows].max(axis=1), -np.inf))
     ends = crossings(profile, rows, threshold)
     query, piece = np.nonzero(~np.isnan(ends))
     at = ends[query, piece]
     slope, total = _thinning(profile, rows, threshold, query, at)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         shift = _excess(profile, rows, ends, level)[query] / slope / total[query]
-    shift = np.where(np.isfinite(shift), shift * profile.terms.scales.min(axis=0)[query], 0.0)
-    points = np.hstack([np.full((len(rows), 1), -np.inf), profile.points, np.full((len(rows), 1), np.inf)])
+    shift = np.where(np.isfinite(shift), shift * profile.terms.scales.min(axis=0)[rows[query]], 0.0)
+    edge = np.full((len(rows), 1), np.inf)
+    points = np.hstack([-edge, profile.points[rows], edge])
     # An even piece rises: its crossing is a lower end and moves up to lose probability.
     moved = at + np.where(piece % 2 == 0, shift, -shift)
     ends[query, piece] = np.clip(moved, points[query, piece], points[query, piece + 1])
