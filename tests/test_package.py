@@ -71,7 +71,7 @@ def test_the_package_never_looks_for_shared_files():
         assert "../shared" not in path.read_text(encoding="utf-8"), path
 
 
-@pytest.mark.trap("B115")
+@pytest.mark.trap(115)
 def test_licences_of_what_the_extension_contains_are_shipped():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     texts = [path.read_text() for pattern in project["license-files"] for path in sorted(ROOT.glob(pattern))]
@@ -79,7 +79,7 @@ def test_licences_of_what_the_extension_contains_are_shipped():
         assert sum(owner in text for text in texts) == 1
 
 
-@pytest.mark.trap("B115")
+@pytest.mark.trap(115)
 @pytest.mark.skipif(sys.platform != "linux" or shutil.which("readelf") is None, reason="needs Linux and readelf")
 def test_the_extension_is_hardened():
     native = pytest.importorskip("condensity.engines._native")

@@ -47,6 +47,7 @@ def rows_of_table():
 
 
 ROWS = {f"T{i}" for i in range(1, 27)} | {str(i) for i in range(1, 61)} - {"58"}
+ROWS |= {"T35", "T36"} | {str(i) for i in range(105, 116)}
 ROWS |= {"T30", "T31"} | {str(i) for i in range(75, 90)}
 
 

@@ -20,7 +20,7 @@ def mode_of(path):
 
 
 @POSIX
-@pytest.mark.trap("B109")
+@pytest.mark.trap(109)
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o777])
 def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path, mode):
     path = tmp_path / "m"
@@ -31,7 +31,7 @@ def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path, mode):
 
 
 @POSIX
-@pytest.mark.trap("B109")
+@pytest.mark.trap(109)
 def test_content_is_never_readable_by_more_than_the_old_file_was(tmp_path):
     path = tmp_path / "m"
     path.write_bytes(b"old")
@@ -41,7 +41,7 @@ def test_content_is_never_readable_by_more_than_the_old_file_was(tmp_path):
 
 
 @POSIX
-@pytest.mark.trap("B109")
+@pytest.mark.trap(109)
 @pytest.mark.parametrize("mode", [0o444, 0o400, 0o555])
 def test_a_read_only_file_is_refused(tmp_path, mode):
     path = tmp_path / "m"
@@ -52,7 +52,7 @@ def test_a_read_only_file_is_refused(tmp_path, mode):
     assert (path.read_bytes(), os.listdir(tmp_path)) == (b"old", ["m"])
 
 
-@pytest.mark.trap("B110")
+@pytest.mark.trap(110)
 def test_a_file_that_is_read_meanwhile_is_refused_by_any_name(tmp_path):
     (tmp_path / "t.csv").write_bytes(b"x\n1\n")
     (tmp_path / "link").symlink_to(tmp_path / "t.csv")
@@ -64,7 +64,7 @@ def test_a_file_that_is_read_meanwhile_is_refused_by_any_name(tmp_path):
 
 
 @POSIX
-@pytest.mark.trap("B108")
+@pytest.mark.trap(108)
 def test_what_a_killed_writer_leaves_is_removed_by_the_next_of_the_same_path(tmp_path):
     path = tmp_path / "m"
     code = (
@@ -88,7 +88,7 @@ def test_what_a_killed_writer_leaves_is_removed_by_the_next_of_the_same_path(tmp
 
 
 @POSIX
-@pytest.mark.trap("B108")
+@pytest.mark.trap(108)
 def test_a_planted_link_or_pipe_of_that_name_does_no_harm(tmp_path):
     (tmp_path / "precious").write_bytes(b"x")
     (tmp_path / ".condensity-a-1.tmp").symlink_to(tmp_path / "precious")
@@ -100,7 +100,7 @@ def test_a_planted_link_or_pipe_of_that_name_does_no_harm(tmp_path):
 
 
 @POSIX
-@pytest.mark.trap("B108")
+@pytest.mark.trap(108)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_signals_leave_neither_half_a_file_nor_a_copy_of_stdin(tmp_path, number):
     pytest.importorskip("pyarrow")

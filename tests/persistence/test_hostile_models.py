@@ -85,7 +85,7 @@ BLOW_UPS = {
 }
 
 
-@pytest.mark.trap("T35", "B105")
+@pytest.mark.trap("T35", 105)
 @pytest.mark.parametrize("change", BLOW_UPS)
 def test_small_files_are_refused_in_time_and_memory_in_proportion(change, tmp_path):
     path = file_with(tmp_path / "m", BLOW_UPS[change])
@@ -110,7 +110,7 @@ def header_of(entries, body=b""):
 METADATA = '"__metadata__":{"condensity":"x\\n{}"}'
 
 
-@pytest.mark.trap("T35", "B105")
+@pytest.mark.trap("T35", 105)
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -126,7 +126,7 @@ def test_headers_that_promise_more_than_there_is_are_refused(content, words):
         container.parse(content)
 
 
-@pytest.mark.trap("B105")
+@pytest.mark.trap(105)
 def test_a_wide_layer_is_evaluated_in_few_rows_at_a_time(tmp_path):
     width = 150_000
 
@@ -170,7 +170,7 @@ WRONG_PARTS = {
 }
 
 
-@pytest.mark.trap("T35", "B106")
+@pytest.mark.trap("T35", 106)
 @pytest.mark.parametrize("change", WRONG_PARTS)
 def test_every_part_is_checked_when_it_is_loaded(change, tmp_path):
     path = file_with(tmp_path / "m", WRONG_PARTS[change])
@@ -178,7 +178,7 @@ def test_every_part_is_checked_when_it_is_loaded(change, tmp_path):
         load(path)
 
 
-@pytest.mark.trap("B106")
+@pytest.mark.trap(106)
 def test_a_state_that_is_no_estimator_is_no_model(tmp_path):
     manifest = {"library_version": "1", "class": "Log", "state": {"$class": "Log", "fields": {}}}
     container.write(tmp_path / "m", manifest, {})
@@ -214,7 +214,7 @@ def test_mutated_files_are_refused_or_work(tmp_path):
 
 
 # ------------------------------------------------------------------------------------------------------ odd paths
-@pytest.mark.trap("B107")
+@pytest.mark.trap(107)
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
 def test_pipes_devices_and_huge_files_are_refused_before_they_are_read(tmp_path):
     os.mkfifo(tmp_path / "pipe")

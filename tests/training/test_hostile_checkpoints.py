@@ -62,7 +62,7 @@ assert ended["refused"] > 10
 """
 
 
-@pytest.mark.trap("B111")
+@pytest.mark.trap(111)
 def test_altered_states_are_refused_before_they_are_used(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", FITS, tmp_path / "c"], capture_output=True, text=True, timeout=120, check=False
@@ -86,7 +86,7 @@ def header(text, body=b""):
     return len(text).to_bytes(8, "little") + text.encode() + body
 
 
-@pytest.mark.trap("B111")
+@pytest.mark.trap(111)
 @pytest.mark.parametrize(
     "body",
     [
