@@ -48,6 +48,7 @@ def rows_of_table():
 
 ROWS = {f"T{i}" for i in range(1, 27)} | {str(i) for i in range(1, 61)} - {"58"}
 ROWS |= {"T35", "T36"} | {str(i) for i in range(105, 116)}
+ROWS |= {"T27", "T28", "T29"} | {str(i) for i in range(61, 75)}
 ROWS |= {"T30", "T31"} | {str(i) for i in range(75, 90)}
 
 

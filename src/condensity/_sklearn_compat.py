@@ -14,7 +14,6 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
-from sklearn.utils.validation import _get_feature_names as get_feature_names
 
 # Documented, new in 1.6; a method `_validate_data` of BaseEstimator before.
 from sklearn.utils.validation import validate_data
@@ -42,7 +41,6 @@ __all__ = [
     "callback_context",
     "check_parameters",
     "check_sample_weight",
-    "get_feature_names",
     "safe_indexing",
     "validate_data",
     "validate_params",

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from condensity.data import read_numbers
-from condensity.data.frame import as_table, column_labels, is_frame, replace_columns, take_column, take_rows
+from condensity.data.doors import as_table
+from condensity.data.frame import column_labels, is_frame, replace_columns, take_column, take_rows
 from condensity.data.typical import column_of_levels, median, mode, occurring_levels, typical_rows
 
 COLUMNS = {"size": [50.0, None, 80.0, 95.0], "rooms": [2, 3, 3, 4], "town": ["Bé", "Aa", None, "Bé"]}

@@ -111,6 +111,8 @@ def test_far_and_unseen_rows_too(exported):
     model, X, proto = exported
     if isinstance(X, pd.DataFrame):
         rows = X.head(3).assign(kind=pd.Categorical(["zebra"] * 3))
+        if model.has_support:
+            np.testing.assert_allclose(run(proto, rows)["support"], model.support_.min_p_value)
         if isinstance(model, JointGMMRegressor):  # it integrates the level out; the graph takes an average one
             assert np.isfinite(run(proto, rows)["mean"]).all()
             return

@@ -7,10 +7,11 @@ from condensity.data.checks import (
     warn_about_oddities,
     warn_about_outliers,
 )
-from condensity.data.columns import RawTable, is_missing, read_numbers, read_table, read_target
+from condensity.data.columns import RawTable, read_numbers, read_table, read_target
 from condensity.data.dependence import warn_about_dependence
 from condensity.data.frame import is_frame, take_rows
 from condensity.data.schema import Schema
+from condensity.data.values import is_missing
 
 __all__ = [
     "OUTLIER_DISTANCE",

@@ -11,8 +11,20 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from condensity.data.frame import column_names, holds_objects, is_frame, library_of, take_column
-from condensity.data.refusals import refuse_dates, refuse_repeated, refuse_text, refuse_value, require_numbers
+from condensity.data.doors import open_table, refuse_series
+from condensity.data.frame import all_columns, column_names, holds_objects, is_frame, library_of
+from condensity.data.names import chosen_columns, label_of, name_text
+from condensity.data.refusals import (
+    CONVERT_TEXT,
+    as_float,
+    decoded,
+    refuse_dates,
+    refuse_repeated,
+    refuse_text,
+    refuse_value,
+    require_numbers,
+)
+from condensity.data.values import is_missing, sort_key, text_of
 
 #: Text with more levels than this, and in more than this share of the rows its own, is an identifier and not a category.
 IDENTIFIER_LEVELS, IDENTIFIER_SHARE = 50, 0.5
@@ -59,19 +71,6 @@ class _Column(NamedTuple):
     levels: Levels | None
 
 
-def label_of(names: Sequence[Any] | None, j: int, *, capital: bool = False) -> str:
-    """Column j as messages call it, by its name if it has one.
-
-    Parameters
-    ----------
-    names : sequence or None
-    j : int
-    capital : bool
-        For the beginning of a sentence.
-    """
-    return f"{'Column' if capital else 'column'} {j if names is None else repr(names[j])}"
-
-
 def read_table(name: str, table: Any, categorical_features: npt.ArrayLike = "from_dtype") -> RawTable | None:
     """Read named columns, or an array (n, d) some of whose columns are categories.
 
@@ -92,11 +91,16 @@ def read_table(name: str, table: Any, categorical_features: npt.ArrayLike = "fro
     ------
     ValueError
         For columns of dates, complex or nested values, mixtures of text and numbers, and identifiers, by name.
+    TypeError
+        For what is no table and no array, with what to call.
     """
+    table = open_table(name, table)
     if not is_frame(table):
+        if library_of(table) is not None:
+            refuse_series(name, table)
         return _read_array(name, table, categorical_features)
     names = column_names(table)
-    return _read_frame(name, table, _chosen(categorical_features, len(names), names))
+    return _read_frame(name, table, chosen_columns(categorical_features, len(names), names))
 
 
 def read_numbers(name: str, table: Any, categorical_features: npt.ArrayLike = "from_dtype") -> RawTable:
@@ -117,24 +121,69 @@ def read_numbers(name: str, table: Any, categorical_features: npt.ArrayLike = "f
     >>> raw.values.tolist(), raw.categories[1].texts
     ([[50.0, 1.0], [80.0, 0.0]], ('Aa', 'Bé'))
     """
+    table = open_table(name, table)
     raw = read_table(name, table, categorical_features)
     return raw if raw is not None else RawTable(np.asarray(table, dtype=float), None, {})
 
 
 def _read_frame(name: str, table: Any, chosen: set[int]) -> RawTable:
     """A table with named columns; those at the positions chosen are categories whatever they hold."""
-    names = column_names(table)
-    refuse_repeated(name, names)
-    columns = []
-    for j, column in enumerate(names):
+    names = frame_names(name, table) or []
+    if not chosen and _is_numeric_pandas(table):
+        return RawTable(np.ascontiguousarray(table.to_numpy(dtype=float)), names, {})
+    columns, read_column = [], _READERS[str(library_of(table))]
+    for j, (column, values) in enumerate(zip(names, all_columns(table), strict=True)):
         what = f"Column {column!r} of {name}"
-        read = _READERS[library_of(table)](what, take_column(table, j))
+        read = read_column(what, values)
+        if read.levels and not read.levels.texts:
+            read = _Column(read.values, None)  # without a value nothing tells text from numbers
         if j in chosen:
-            read = read if read.levels else _numbers_as_category(what, take_column(table, j), read)
+            read = read if read.levels else _numbers_as_category(what, values, read)
         elif read.levels:
             _refuse_identifier(what, read)
         columns.append(read)
-    return _assemble(columns, [str(column) for column in names], len(table))
+    return _assemble(columns, names, len(table))
+
+
+def _is_numeric_pandas(table: Any) -> bool:
+    """Whether all columns are NumPy's numbers: making a series of each takes most of the time of a wide table."""
+    if not hasattr(table, "iloc"):
+        return False
+    return all(isinstance(dtype, np.dtype) and dtype.kind in "iufb" for dtype in set(table.dtypes))
+
+
+def frame_names(name: str, table: Any) -> list[str] | None:
+    """Names of the columns as text, by which they are known; None of what is no frame.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name, for messages.
+    table : table or array-like (n, d)
+
+    Raises
+    ------
+    ValueError
+        For a name that comes twice.
+    """
+    if not is_frame(table):
+        return None
+    names = [name_text(column) for column in column_names(table)]
+    refuse_repeated(name, names)
+    return names
+
+
+def target_names(y: Any) -> tuple[str, ...] | None:
+    """Names of the columns of a target y as text, or of its series; None where it has none.
+
+    Parameters
+    ----------
+    y : table, series or array-like
+    """
+    if is_frame(y):
+        return tuple(map(name_text, column_names(y)))
+    name = getattr(y, "name", None) if library_of(y) else None
+    return (name,) if isinstance(name, str) else None
 
 
 def read_target(name: str, values: Any) -> Any:
@@ -155,16 +204,17 @@ def read_target(name: str, values: Any) -> Any:
     ValueError
         For text, dates and durations.
     """
+    values = open_table(name, values)
     if is_frame(values):
         table = _read_frame(name, values, set())
         for j in table.categories:
-            refuse_text(f"{label_of(table.names, j, capital=True)} of {name}", "text or categories")
+            refuse_text(f"{label_of(table.names, j, capital=True)} of {name}", "text or categories", CONVERT_TEXT)
         return table.values
-    what = f"Input {name}"
-    if library_of(values) in _READERS:
-        column = _READERS[library_of(values)](what, values)
+    what, library = f"Input {name}", library_of(values)
+    if library is not None:
+        column = _READERS[library](what, values)
         if column.levels:
-            refuse_text(what, "text or categories")
+            refuse_text(what, "text or categories", CONVERT_TEXT)
         return column.values
     if isinstance(values, (list, tuple)) or hasattr(values, "dtype"):
         require_numbers(what, values)
@@ -181,7 +231,7 @@ def _read_array(name: str, table: Any, categorical_features: npt.ArrayLike) -> R
     array = np.asarray(table, dtype=object if holds_objects(table) else None)
     if array.ndim != 2:
         return None  # refused by scikit-learn's checks
-    chosen = _chosen(named, array.shape[1], None)
+    chosen = chosen_columns(named, array.shape[1], None)
     columns = []
     for j, values in enumerate(array.T):
         what = f"Column {j} of {name}"
@@ -190,32 +240,6 @@ def _read_array(name: str, table: Any, categorical_features: npt.ArrayLike) -> R
             refuse_text(what, "text")
         columns.append(_as_category(read) if j in chosen and not read.levels else read)
     return _assemble(columns, None, len(array))
-
-
-def _chosen(categorical_features: npt.ArrayLike, d: int, names: list[Any] | None) -> set[int]:
-    """Positions of the columns that were named as categories."""
-    if isinstance(categorical_features, str):
-        if categorical_features != "from_dtype":
-            raise ValueError(
-                f"categorical_features must be 'from_dtype' or a list of columns; got {categorical_features!r}. "
-                f"For one column, write [{categorical_features!r}]."
-            )
-        return set()
-    listed = np.asarray(categorical_features, dtype=object).ravel()
-    if all(isinstance(value, (bool, np.bool_)) for value in listed) and len(listed):
-        if len(listed) != d:
-            raise ValueError(f"categorical_features has {len(listed)} flags for the {d} columns of X.")
-        return set(np.flatnonzero(listed.astype(bool)).tolist())
-    return {_position(value, d, names) for value in listed}
-
-
-def _position(value: Any, d: int, names: list[Any] | None) -> int:
-    if names is not None and value in names:
-        return names.index(value)
-    if isinstance(value, (int, np.integer)) and -d <= value < d:
-        return int(value) % d
-    columns = f"0 to {d - 1}" if names is None else ", ".join(map(repr, names[:12]))
-    raise ValueError(f"categorical_features names {value!r}, which is not a column of X; the columns are {columns}.")
 
 
 def _assemble(columns: Sequence[_Column], names: list[str] | None, n: int) -> RawTable:
@@ -249,7 +273,9 @@ def _from_pandas(what: str, series: Any) -> _Column:
         return _from_array(what, series.to_numpy())
     if hasattr(series, "cat"):
         codes = np.asarray(series.cat.codes, dtype=float)
-        return _coded(np.where(codes < 0, np.nan, codes), series.cat.categories.tolist(), bool(series.cat.ordered))
+        return _coded(
+            what, np.where(codes < 0, np.nan, codes), series.cat.categories.tolist(), bool(series.cat.ordered)
+        )
     if getattr(dtype, "kind", "O") in "iufb":  # nullable numbers
         return _Column(series.to_numpy(dtype=float, na_value=np.nan), None)
     if getattr(dtype, "pyarrow_dtype", None) is not None:
@@ -260,6 +286,9 @@ def _from_pandas(what: str, series: Any) -> _Column:
 def _from_polars(what: str, series: Any) -> _Column:
     dtype = series.dtype
     name = str(dtype).partition("(")[0]
+    if name == "Decimal":
+        series = series.cast(str)  # digits are rounded once on their way to float64, a division by 10ⁿ rounds twice
+        return _Column(np.array(series.cast(float).to_numpy(), dtype=float), None)
     if dtype.is_numeric() or name == "Boolean":
         floats = series.cast(float) if dtype.is_numeric() else series.cast(int).cast(float)
         return _Column(np.array(floats.to_numpy(), dtype=float), None)
@@ -268,7 +297,7 @@ def _from_polars(what: str, series: Any) -> _Column:
         if name == "Categorical":
             return _from_objects(what, texts, dtype)
         place = {text: float(code) for code, text in enumerate(dtype.categories.to_list())}
-        return _coded(np.array([place.get(text, np.nan) for text in texts]), list(place), True)
+        return _coded(what, np.array([place.get(text, np.nan) for text in texts]), list(place), True)
     if name == "Null":
         return _Column(np.full(len(series), np.nan), None)
     return _from_objects(what, series.to_list(), dtype)
@@ -285,14 +314,16 @@ def _from_arrow(what: str, column: Any) -> _Column:
         return _Column(np.full(len(column), np.nan), None)
     if types.is_boolean(kind):
         column, kind = column.cast(pyarrow.int8()), pyarrow.int8()
-    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
+    if types.is_decimal(kind):
+        column, kind = column.cast(pyarrow.string()).cast(pyarrow.float64()), pyarrow.float64()  # rounded once
+    if types.is_integer(kind) or types.is_floating(kind):
         return _Column(np.array(column.cast(pyarrow.float64(), safe=False).to_numpy(zero_copy_only=False)), None)
     if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
         column = column.dictionary_encode()
     if not types.is_dictionary(column.type):
         return _from_objects(what, column.to_pylist(), kind)
     codes = np.array(column.indices.cast(pyarrow.float64()).to_numpy(zero_copy_only=False))
-    return _coded(codes, column.dictionary.to_pylist(), types.is_dictionary(kind) and kind.ordered)
+    return _coded(what, codes, column.dictionary.to_pylist(), types.is_dictionary(kind) and kind.ordered)
 
 
 def _from_array(what: str, values: np.ndarray) -> _Column:
@@ -317,31 +348,25 @@ def _from_objects(what: str, values: Sequence[Any] | np.ndarray, dtype: object) 
             continue
         if isinstance(value, (str, bytes)):
             n_texts += 1
-            result[i] = place.setdefault(text_of(value), len(place))
+            text = decoded(what, value, f" in row {i}") if isinstance(value, bytes) else text_of(value)
+            result[i] = place.setdefault(text, len(place))
         elif isinstance(value, (numbers.Real, Decimal, np.bool_)):
             n_numbers += 1
-            result[i] = float(value)
+            result[i] = as_float(what, value, i)
         else:
             refuse_value(what, value, dtype)
     if n_texts and n_numbers:
         raise ValueError(
             f"{what} mixes text and numbers ({n_texts} and {n_numbers} of {len(values)} values); make it one or the other."
         )
-    return _coded(result, list(place), False) if n_texts else _Column(result, None)
+    return _coded(what, result, list(place), False) if n_texts else _Column(result, None)
 
 
-def is_missing(value: object) -> bool:
-    """Whether a Python `value` is a missing one: None, NaN, NaT or NA."""
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(value, float) and value != value
-
-
-def _coded(codes: np.ndarray, levels: Sequence[Any], ordered: bool) -> _Column:
+def _coded(what: str, codes: np.ndarray, levels: Sequence[Any], ordered: bool) -> _Column:
     """Codes into levels that occur, as text; in their own order if that means something, else sorted."""
-    texts = [text_of(level) for level in levels]
+    texts = [decoded(what, level) if isinstance(level, bytes) else text_of(level) for level in levels]
     present = np.unique(codes[~np.isnan(codes)]).astype(int)
-    order = present if ordered else np.array(sorted(present, key=lambda k: _sort_key(texts[k])), dtype=int)
+    order = present if ordered else np.array(sorted(present, key=lambda k: sort_key(texts[k])), dtype=int)
     place = np.full(len(texts) + 1, np.nan)  # the last is for what is missing
     kept: list[str] = []
     for k in order:
@@ -349,33 +374,6 @@ def _coded(codes: np.ndarray, levels: Sequence[Any], ordered: bool) -> _Column:
             kept.append(texts[k])
         place[k] = len(kept) - 1
     return _Column(place[np.where(np.isnan(codes), -1, codes).astype(int)], Levels(tuple(kept), bool(ordered)))
-
-
-def text_of(level: object) -> str:
-    """Text that identifies a level: whole numbers have the same whatever their type is.
-
-    Parameters
-    ----------
-    level : object
-
-    Examples
-    --------
-    >>> text_of(1), text_of(1.0), text_of("1")
-    ('1', '1', '1')
-    """
-    if isinstance(level, bytes):
-        return level.decode("utf-8", errors="replace")
-    if isinstance(level, (float, np.floating)) and float(level).is_integer():
-        level = int(level)
-    return str(level)
-
-
-def _sort_key(text: str) -> tuple[int, float, str]:
-    """Numbers by size, before text."""
-    try:
-        return (0, float(text), text)
-    except ValueError:
-        return (1, 0.0, text)
 
 
 def _refuse_identifier(what: str, column: _Column) -> None:

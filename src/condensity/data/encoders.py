@@ -1,6 +1,7 @@
 """Encoders between the user's units and standardised ones: a table to model inputs, targets to model outputs, and back."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -82,8 +83,15 @@ class InputEncoder:
         return np.flatnonzero(~self.scaler.constant)
 
     def departs(self, inputs: np.ndarray) -> np.ndarray:
-        """Rows (n,) of model inputs (n, e) that differ from training in a column that was constant there."""
-        return self.scaler.departs(inputs)
+        """Rows (n,) of model inputs (n, e) that differ from training in a constant column, or have a level that it had not."""
+        departs = self.scaler.departs(inputs)
+        of_categories = self.positions_of_categories
+        return departs | np.isnan(inputs[:, of_categories]).any(axis=1) if len(of_categories) else departs
+
+    @cached_property
+    def positions_of_categories(self) -> np.ndarray:
+        """First of the model inputs (c,) of each category; NaN there is a level, or missing value, that fit never saw."""
+        return np.array([columns.start for columns in self.schema.encoded_categories.values()], dtype=int)
 
     def log_units(self, x: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Log of dx/dz of every row of standardised x (n, e), over the observed ones of some columns: (n,).

@@ -3,18 +3,26 @@
 None of the table libraries is imported at the top: a table brings its own.
 """
 
+import sys
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-#: Libraries whose tables have named columns.
-LIBRARIES = ("pandas", "polars", "pyarrow")
+from condensity.data.names import name_text
+
+#: Types of the values that each library brings, where it is imported.
+TYPES = {
+    "pandas": ("DataFrame", "Series", "Index", "api.extensions.ExtensionArray"),
+    "polars": ("DataFrame", "Series"),
+    "pyarrow": ("Table", "RecordBatch", "Array", "ChunkedArray"),
+}
 
 
-def library_of(table: object) -> str:
-    """Name of the package that the type of a table comes from.
+def library_of(table: object) -> str | None:
+    """'pandas', 'polars' or 'pyarrow', if a table or column is of one of them or of a subclass; else None.
 
     Parameters
     ----------
@@ -22,10 +30,45 @@ def library_of(table: object) -> str:
 
     Examples
     --------
-    >>> library_of(np.zeros((2, 3)))
-    'numpy'
+    >>> import pandas as pd
+    >>> library_of(pd.DataFrame({"size": [1.0]})), library_of(np.zeros((2, 3)))
+    ('pandas', None)
     """
-    return type(table).__module__.partition(".")[0]
+    if type(table) is np.ndarray:
+        return None
+    return next((name for name in TYPES if isinstance(table, _types_of(name))), None)
+
+
+def _types_of(library: str) -> tuple[type, ...]:
+    """Types of a library that is imported; none of another."""
+    module = sys.modules.get(library)
+    try:
+        return tuple(attrgetter(name)(module) for name in TYPES[library]) if module is not None else ()
+    except AttributeError:  # in the middle of its import
+        return ()
+
+
+def load_pyarrow(name: str, table: object) -> Any:
+    """The module pyarrow, which opens tables of other libraries.
+
+    Parameters
+    ----------
+    name : str
+        The argument that needs it.
+    table : object
+
+    Raises
+    ------
+    ModuleNotFoundError
+        With the package to install.
+    """
+    try:
+        import pyarrow
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"{name} is a {type(table).__name__}, which only pyarrow can open; install it: pip install pyarrow."
+        ) from error
+    return pyarrow
 
 
 def is_frame(table: Any) -> bool:
@@ -35,40 +78,8 @@ def is_frame(table: Any) -> bool:
     ----------
     table : object
     """
-    return library_of(table) in LIBRARIES and getattr(table, "ndim", len(np.shape(table))) == 2
-
-
-def as_table(name: str, values: Any) -> Any:
-    """A table with named columns as it is, anything else as an array of two dimensions.
-
-    Parameters
-    ----------
-    name : str
-        The argument's name, for messages.
-    values : table or array-like (n, d)
-
-    Returns
-    -------
-    table or ndarray (n, d)
-
-    Raises
-    ------
-    ValueError
-        For anything that has not two dimensions.
-
-    Examples
-    --------
-    >>> as_table("X", [[1, 2.5], [3, 4]]).shape
-    (2, 2)
-    """
-    if is_frame(values):
-        return values
-    array = np.asarray(values)
-    if array.dtype.kind not in "iufb" and holds_objects(values):
-        array = np.asarray(values, dtype=object)  # text and numbers would all become text
-    if array.ndim != 2:
-        raise ValueError(f"{name} must have shape (n, d), rows and columns; got {array.shape}.")
-    return array
+    kind = type(table)  # asked of the type: a table of Arrow makes its list of names again at every look
+    return library_of(table) is not None and (hasattr(kind, "column_names") or hasattr(kind, "columns"))
 
 
 def holds_objects(values: object) -> bool:
@@ -94,7 +105,7 @@ def column_names(table: Any) -> list[Any]:
     >>> column_names(pd.DataFrame({"size": [1.0], 7: [2.0]}))
     ['size', 7]
     """
-    return list(table.column_names if hasattr(table, "column_names") else table.columns)
+    return list(table.column_names if hasattr(type(table), "column_names") else table.columns)
 
 
 def column_labels(table: Any) -> list[str]:
@@ -110,7 +121,7 @@ def column_labels(table: Any) -> list[str]:
     ['x0', 'x1']
     """
     if is_frame(table):
-        return [str(name) for name in column_names(table)]
+        return [name_text(name) for name in column_names(table)]
     width = np.shape(table)[1]
     return ["x"] if width == 1 else [f"x{j}" for j in range(width)]
 
@@ -125,7 +136,19 @@ def take_column(table: Any, j: int) -> Any:
     """
     if hasattr(table, "iloc"):
         return table.iloc[:, j]
-    return table.column(j) if hasattr(table, "column_names") else table[:, j]
+    return table.column(j) if hasattr(type(table), "column_names") else table[:, j]
+
+
+def all_columns(table: Any) -> list[Any]:
+    """Columns (n,) of a pandas, polars or Arrow table, in time linear in their number.
+
+    Parameters
+    ----------
+    table : pandas, polars or Arrow table (n, d)
+    """
+    if hasattr(table, "iloc"):
+        return [column for _, column in table.items()]
+    return list(table.columns if hasattr(type(table), "column_names") else table.get_columns())
 
 
 def take_rows(table: Any, rows: npt.ArrayLike) -> Any:
@@ -171,7 +194,8 @@ def replace_columns(table: Any, columns: Mapping[int, Any]) -> Any:
     0   0.5   Aa
     1   1.5   Bé
     """
-    return _REPLACE.get(library_of(table), _replace_in_array)(table, columns)
+    library = library_of(table)
+    return (_replace_in_array if library is None else _REPLACE[library])(table, columns)
 
 
 def _replace_in_pandas(table: Any, columns: Mapping[int, Any]) -> Any:

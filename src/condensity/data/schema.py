@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from condensity.data.columns import Levels, RawTable, label_of, text_of
+from condensity.data.columns import Levels, RawTable
 from condensity.data.levels import LevelIndex
+from condensity.data.names import label_of
+from condensity.data.values import is_missing, text_of
 from condensity.persistence import require_positions, saveable
 from condensity.warning import warn_user
 
@@ -186,10 +188,14 @@ class Schema:
         """Whether the model's inputs are the columns of X as they are."""
         return not (self.categories or self.indicated)
 
-    @property
-    def positions_of_categories(self) -> list[int] | str:
-        """As `categorical_features` takes them."""
-        return [category.column for category in self.categories] or "from_dtype"
+    @cached_property
+    def flags_of_categories(self) -> np.ndarray | str:
+        """Which of the columns are categories, bool (d,), as `categorical_features` takes them; 'from_dtype' where none is."""
+        if not self.categories:
+            return "from_dtype"
+        flags = np.zeros(self.n_features, dtype=bool)
+        flags[[category.column for category in self.categories]] = True
+        return flags
 
     def label(self, j: int, *, capital: bool = False) -> str:
         """Column j of X as messages call it, with a `capital` at the beginning of a sentence."""
@@ -208,6 +214,11 @@ class Schema:
         for j in self.indicated:
             known[j] = [names[j], f"{names[j]} is missing"]
         return [label for j in range(self.n_features) for label in known.get(j, [names[j]])]
+
+    @property
+    def all_names(self) -> list[str]:
+        """Names of the columns of X, and of model inputs that are none."""
+        return list(dict.fromkeys([*self.feature_names, *self.encoded_names]))
 
     @property
     def encoded_categories(self) -> dict[int, slice]:
@@ -231,13 +242,13 @@ class Schema:
         self._require_same_kinds(table)
         if self.is_identity:
             return table.values
-        known = {category.column: category for category in self.categories}
+        known, indicated = {category.column: category for category in self.categories}, set(self.indicated)
         blocks = []
         for j in range(self.n_features):
             column = table.values[:, j]
             if j in known:
                 blocks.append(known[j].encode(column, table.categories[j], self.label(j, capital=True)))
-            elif j in self.indicated:
+            elif j in indicated:
                 blocks.append(np.column_stack([column, np.isnan(column)]))
             else:
                 blocks.append(column[:, None])
@@ -261,7 +272,8 @@ class Schema:
                 continue
             category, columns = categories[j], places[j]
             texts = [
-                MISSING if value is None else text_of(value) for value in np.atleast_1d(np.asarray(value, dtype=object))
+                MISSING if is_missing(value) else text_of(value)
+                for value in np.atleast_1d(np.asarray(value, dtype=object))
             ]
             unknown = next((text for text in texts if category.index.find(text) < 0), None)
             if unknown is not None:
@@ -271,6 +283,23 @@ class Schema:
             for place, column in zip(range(columns.start, columns.stop), codes.T, strict=True):
                 expanded[place] = column if np.ndim(value) else column[0]
         return expanded
+
+    def require_mask_of_fit(self, masked: np.ndarray) -> None:
+        """Refuse a masked array whose columns with masked values, bool (d,), had no missing values in fit.
+
+        Masks often mark what a reader held for implausible. Where missing values are learned or integrated out, NaN says more.
+
+        Raises
+        ------
+        ValueError
+        """
+        had_missing = {*self.had_missing, *(c.column for c in self.categories if c.levels[-1:] == (MISSING,))}
+        fresh = [j for j in np.flatnonzero(masked).tolist() if j not in had_missing]
+        if fresh:
+            raise ValueError(
+                f"X is a masked array with masked, that is missing, values in {self.label(fresh[0])}, which had none in fit; "
+                "drop or impute these rows, or write X.filled(numpy.nan) for a model that integrates missing values out."
+            )
 
     def _require_same_kinds(self, table: RawTable) -> None:
         expected = {category.column for category in self.categories}

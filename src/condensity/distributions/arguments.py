@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from condensity.missing import unmasked
+
 #: An output, by its position or its name.
 Output = int | np.integer | str
 
@@ -22,9 +24,12 @@ MAX_RESULT_BYTES = 2**35
 
 
 def real(name: str, value: npt.ArrayLike) -> np.ndarray:
-    """Float64 copy of a value, real numbers of shape (n,) or any other, or an error that calls it by its name."""
+    """Float64 copy of a value, real numbers of shape (n,) or any other, or an error that calls it by its name.
+
+    Masked values are NaN.
+    """
     try:
-        array = np.asarray(value)
+        array = np.asarray(unmasked(value))
     except ValueError as error:
         raise ValueError(f"{name} must be real numbers in an array; got rows of unequal length.") from error
     objects = array.dtype.kind == "O" and array.size and not any(item is None for item in array.flat)

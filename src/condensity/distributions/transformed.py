@@ -103,7 +103,7 @@ class TransformedMixture(Distribution):
         """Distribution of the other outputs given values of some, a number or (n,) each, in data units."""
         if not isinstance(given, Mapping):
             raise ValueError(f"given must be a dict from outputs to values; got {type(given).__name__}.")
-        values = {key: self.transform.forward(np.asarray(value, float)) for key, value in given.items()}
+        values = {key: self.transform.forward(arguments.real(f"given[{key!r}]", value)) for key, value in given.items()}
         return self._with(self.base.condition(values))
 
     def affine(self, scale: npt.ArrayLike, shift: npt.ArrayLike) -> Self:

@@ -193,8 +193,8 @@ class AbstractDensityRegressor(FittedJoint, CallbackSupportMixin, RegressorMixin
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         schema = None if earlier is None else earlier["encoder"].schema
-        categories = self.categorical_features if schema is None else schema.positions_of_categories
-        table = reading.read_inputs(self, X, categories, reset=earlier is None)
+        categories = self.categorical_features if schema is None else schema.flags_of_categories
+        table = reading.read_inputs(self, X, categories, schema=schema)
         schema = schema or Schema.fit(table, handles_missing=self.handles_missing)
         inputs = schema.encode(table)
         targets = reading.read_training_target(y, missing_allowed=self.handles_missing)

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from condensity._sklearn_compat import allow_in_cross_val_predict
 from condensity.compute import Compute
+from condensity.data import Schema
 from condensity.data.encoders import InputEncoder, TargetEncoder
 from condensity.distributions import Distribution
 from condensity.estimators import reading
@@ -264,13 +265,17 @@ class FittedDensity:
             raise ValueError(f"outside must be one of {', '.join(map(repr, OUTSIDE))}; got {outside!r}.")
         return self._support_for(f"outside={outside!r}")
 
+    @property
+    def _schema(self) -> Schema:
+        """Columns of X as the fit saw them."""
+        check_is_fitted(self)
+        return self.encoder_.schema
+
     def _inputs_of(self, X: Any, name: str = "X", encoder: InputEncoder | None = None) -> np.ndarray:
         """Model inputs (n, e) of a table with the columns of the fit, in data units; during a fit, by its new encoder."""
-        if encoder is None:
-            check_is_fitted(self)
-            encoder = self.encoder_
+        schema = self._schema if encoder is None else encoder.schema
         try:
-            table = reading.read_inputs(self, X, encoder.schema.positions_of_categories, name=name)
-            return encoder.schema.encode(table)
+            table = reading.read_inputs(self, X, schema.flags_of_categories, name=name, schema=schema)
+            return schema.encode(table)
         except ValueError as error:
             raise ValueError(str(error) if name in str(error) else f"{name}: {error}") from None

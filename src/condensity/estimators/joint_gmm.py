@@ -1,6 +1,6 @@
 """`JointGMMRegressor`: a Gaussian mixture of (x, y), conditioned on x."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from numbers import Integral, Real
@@ -20,6 +20,7 @@ from condensity.engines.types import TrainingRows, all_rows
 from condensity.estimators import reading
 from condensity.estimators.base import AbstractDensityRegressor
 from condensity.estimators.constraints import COMMON
+from condensity.estimators.given import read_given
 from condensity.models import FitReport, FitTask, JointModel
 from condensity.models.inputs import InputDensity, fit_again
 from condensity.monitor import Progress
@@ -229,12 +230,9 @@ class JointGMMRegressor(AbstractDensityRegressor):
         >>> model.condition({"y": [0.0, 5.0]}).mean().round(1) + 0.0
         array([0. , 2.1])
         """
-        check_is_fitted(self)
-        if not isinstance(given, Mapping) and hasattr(given, "columns"):
-            given = {name: np.asarray(given[name]) for name in given.columns}
-        if isinstance(given, Mapping):
-            given = self.encoder_.schema.expand(given)
-        sizes = {np.size(value) for value in given.values() if np.ndim(value)} if isinstance(given, Mapping) else set()
+        given = read_given(given, self._schema.all_names, self._output_names())
+        given = self._schema.expand(given)
+        sizes = {np.size(value) for value in given.values() if np.ndim(value)}
         d = self.joint_.n_outputs
         n = max(sizes, default=1)
         keys, values = arguments.given_values(given, n, d, self.joint_.output_names)
@@ -317,11 +315,13 @@ class JointGMMRegressor(AbstractDensityRegressor):
 
     def _column_names(self) -> list[str] | None:
         """Names of all columns; None where two are the same, which leaves positions."""
-        outputs, transform = self.target_.output_names, self.target_.transform
-        if transform is not None:
-            outputs = [f"{transform.name}({name})" for name in outputs]
-        names = [*self.encoder_.schema.encoded_names, *outputs]
+        names = [*self.encoder_.schema.encoded_names, *self._output_names()]
         return names if len(set(names)) == len(names) else None
+
+    def _output_names(self) -> list[str]:
+        """Names of the outputs on the scale of the transform."""
+        names, transform = self.target_.output_names, self.target_.transform
+        return names if transform is None else [f"{transform.name}({name})" for name in names]
 
     def fit_model(self, rows: TrainingRows, task: FitTask) -> tuple[JointModel, FitReport]:
         """Fit standardised rows with the settings of a task; see `AbstractDensityRegressor.fit_model`."""

@@ -1,5 +1,6 @@
 """What users give as X, y and sample_weight, checked and turned into float arrays."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -7,9 +8,13 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length
 
-from condensity._sklearn_compat import check_sample_weight, get_feature_names, validate_data
-from condensity.data import RawTable, is_frame, read_table, read_target, require_finite, require_moderate
+from condensity._sklearn_compat import check_sample_weight
+from condensity.data import RawTable, Schema, is_frame, read_table, read_target, require_finite, require_moderate
+from condensity.data.columns import frame_names, target_names
+from condensity.data.doors import masked_columns, open_table, refuse_mask
 from condensity.data.encoders import TargetEncoder
+from condensity.data.frame import column_names
+from condensity.data.names import require_same_columns
 from condensity.warning import warn_user
 
 #: More outputs than this are refused: a full covariance has as many parameters as their square.
@@ -65,35 +70,56 @@ class Weights(NamedTuple):
 
 
 def read_inputs(
-    estimator: BaseEstimator, X: Any, categorical_features: Any, *, name: str = "X", reset: bool = False
+    estimator: BaseEstimator, X: Any, categorical_features: Any, *, name: str = "X", schema: Schema | None = None
 ) -> RawTable:
     """X as float64 with NaN where a value is missing, of the columns of `fit` by number and name.
 
     Parameters
     ----------
     estimator : estimator
-        Whose `n_features_in_` and `feature_names_in_` are compared or, with reset, set.
+        Whose `n_features_in_` and `feature_names_in_` are set in a fit.
     X : array-like (n, d) or data frame
     categorical_features : 'from_dtype' or array-like (c,)
     name : str
         Of the argument, for messages.
-    reset : bool
-        Whether this is the table of a fit.
+    schema : Schema, optional
+        Columns of the fit, which X must have; None: this is the table of a fit.
     """
-    min_rows = 2 if reset else 1
-    if is_frame(X) or (not isinstance(categorical_features, str) and np.ndim(X) == 2):
-        validate_data(estimator, X, skip_check_array=True, reset=reset)
+    masked, X = masked_columns(X), open_table(name, X)
+    if schema is not None and (is_frame(X) or (not isinstance(categorical_features, str) and np.ndim(X) == 2)):
+        _require_columns(estimator, schema, frame_names(name, X), np.shape(X)[1])
     table = read_table(name, X, categorical_features)
-    if table is None:
-        values = validate_data(
-            estimator, X, dtype=np.float64, ensure_all_finite=False, ensure_min_samples=min_rows, reset=reset
-        )
-        names = getattr(estimator, "feature_names_in_", None)
-        table = RawTable(values, None if names is None else list(names), {})
-    else:
-        check_array(table.values, ensure_all_finite=False, ensure_min_samples=min_rows, estimator=estimator)
-    require_finite(name, table.values, table.names, missing_allowed=True)
+    is_table = table is not None
+    values = check_array(
+        X if table is None else table.values,
+        dtype=np.float64,
+        ensure_all_finite=False,
+        ensure_min_samples=2 if schema is None else 1,
+        estimator=estimator,
+        input_name=name,
+    )
+    table = table or RawTable(values, None, {})
+    if schema is None:
+        _set_features(estimator, X, values.shape[1])
+    elif not is_table:
+        _require_columns(estimator, schema, None, values.shape[1])
+    if masked is not None and schema is not None:
+        schema.require_mask_of_fit(masked)
+    require_finite(name, values, table.names, missing_allowed=True)
     return table
+
+
+def _require_columns(estimator: BaseEstimator, schema: Schema, names: Sequence[str] | None, d: int) -> None:
+    require_same_columns(names, d, schema.names, schema.n_features, type(estimator).__name__)
+
+
+def _set_features(estimator: BaseEstimator, X: Any, d: int) -> None:
+    """Attributes that scikit-learn promises: the number of columns, and their names where these are text."""
+    estimator.n_features_in_ = d
+    estimator.__dict__.pop("feature_names_in_", None)
+    names = column_names(X) if is_frame(X) else []
+    if names and all(isinstance(column, str) for column in names):
+        estimator.feature_names_in_ = np.array(names, dtype=object)
 
 
 def read_training_target(y: Any, *, missing_allowed: bool) -> Target:
@@ -104,14 +130,12 @@ def read_training_target(y: Any, *, missing_allowed: bool) -> Target:
     ValueError
         For text, too many columns, values that are not finite, and magnitudes beyond float64's room for quantiles.
     """
-    names = get_feature_names(y) if is_frame(y) else None
-    series_name: object = getattr(y, "name", None)
+    refuse_mask("y", y, "drop these rows, or write y.filled(numpy.nan) for a model that learns from rows without y")
+    y = open_table("y", y)
     values = _target_values(y, "y")
     shape = values.shape[1:]
     values = values.reshape(len(values), -1)
-    output_names = None if names is None else tuple(str(name) for name in names)
-    if not shape and isinstance(series_name, str):
-        output_names = (series_name,)
+    output_names = target_names(y)
     _require_finite_target("y", values, output_names, missing_allowed)
     require_moderate("y", values)
     return Target(values, output_names, shape)
@@ -132,7 +156,7 @@ def read_known_target(y: Any, target: TargetEncoder, name: str, *, missing_allow
 
 def read_lone_target(y: npt.ArrayLike, q: int, *, missing_allowed: bool = False) -> np.ndarray:
     """Targets (n, q) given without inputs: y a number, (n,), (q,) or (n, q); NaN only if `missing_allowed`."""
-    values = np.asarray(y, dtype=float)
+    values = np.asarray(read_target("y", y), dtype=float)
     if values.ndim < 2:
         values = values.reshape(-1, 1) if q == 1 else values[None]
     if values.ndim != 2 or values.shape[1] != q:
@@ -154,7 +178,7 @@ def read_weights(x: np.ndarray, y: np.ndarray, sample_weight: Any, *, handles_mi
         return Weights(None, np.ones(len(y)))
     weight = np.ones(len(y))
     if sample_weight is not None:
-        weight = check_sample_weight(sample_weight, x, dtype=np.float64, ensure_non_negative=True)
+        weight = _checked_weights(sample_weight, x)
     present = weight > 0 if present is None else present & (weight > 0)
     if present.sum() < 2:
         raise ValueError(
@@ -168,7 +192,7 @@ def average(row_scores: np.ndarray, sample_weight: Any) -> float:
     """Mean of row_scores (n,), weighted by sample_weight (n,), or by 1 if it is None."""
     if sample_weight is None:
         return float(np.mean(row_scores))
-    weight = check_sample_weight(sample_weight, row_scores, dtype=np.float64, ensure_non_negative=True)
+    weight = _checked_weights(sample_weight, row_scores)
     if not weight.any():
         raise ValueError(f"sample_weight must be positive in at least one row; it is 0 in all {len(weight)}.")
     return float(np.average(row_scores, weights=weight / weight.max()))
@@ -178,6 +202,13 @@ def require_same_length(x_name: str, x: Any, y_name: str, y: Any) -> None:
     """Refuse x (n, …) and y (m, …) of different numbers of rows; errors call them `x_name` and `y_name`."""
     if len(x) != len(y):
         raise ValueError(f"{x_name} and {y_name} must have as many rows; got {len(x)} and {len(y)}.")
+
+
+def _checked_weights(sample_weight: Any, rows: np.ndarray) -> np.ndarray:
+    """Weights (n,) ≥ 0 of n rows."""
+    refuse_mask("sample_weight", sample_weight, "give every row a weight, 0 where it is not to count")
+    weights = read_target("sample_weight", sample_weight)
+    return check_sample_weight(weights, rows, dtype=np.float64, ensure_non_negative=True)
 
 
 def _target_values(y: Any, name: str) -> np.ndarray:

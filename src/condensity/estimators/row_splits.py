@@ -10,6 +10,7 @@ from sklearn.model_selection import GroupKFold, check_cv
 from condensity.data import is_missing
 from condensity.data.splitting import GivenSplitter, GroupSplitter, RowSplit, RowSplitter
 from condensity.estimators.reading import Weights
+from condensity.missing import unmasked
 
 
 def read_splitter(
@@ -96,6 +97,7 @@ def _checked(split: Sequence[Any], number: int, n: int, groups: np.ndarray | Non
 
 def _numbered(groups: Any, n: int) -> np.ndarray:
     """Groups (n,) as numbers from 0, in order of appearance."""
+    groups = unmasked(groups)
     values = np.asarray(groups) if hasattr(groups, "__array__") else np.fromiter(groups, dtype=object)
     if values.shape != (n,):
         raise ValueError(f"groups must have shape ({n},), a label for each row of X; got {values.shape}.")

@@ -13,7 +13,7 @@ def model_inputs(graph: Graph, encoder: InputEncoder) -> str:
     from onnx import TensorProto
 
     schema = encoder.schema
-    categories, places = {each.column: each for each in schema.categories}, schema.encoded_categories
+    categories = {each.column: each for each in schema.categories}
     numbers = [j for j in range(schema.n_features) if j not in categories]
     x = graph.input("X", TensorProto.DOUBLE, [len(numbers)]) if numbers else ""
     if schema.is_identity:
@@ -22,7 +22,7 @@ def model_inputs(graph: Graph, encoder: InputEncoder) -> str:
     for j in range(schema.n_features):
         if j in categories:
             text = graph.input(schema.feature_names[j], TensorProto.STRING, [])
-            blocks.append(_category(graph, categories[j], text, encoder.scaler.center[places[j]]))
+            blocks.append(_category(graph, categories[j], text))
             continue
         column = graph.columns(x, numbers.index(j), numbers.index(j) + 1)
         blocks.append(column)
@@ -31,14 +31,15 @@ def model_inputs(graph: Graph, encoder: InputEncoder) -> str:
     return graph.add("Concat", *blocks, axis=1)
 
 
-def _category(graph: Graph, category: Category, text: str, average: np.ndarray) -> str:
-    """Codes (n, w) of levels (n,); the average code (w,) for levels that the fit did not have."""
+def _category(graph: Graph, category: Category, text: str) -> str:
+    """Codes (n, w) of levels (n,); NaN for levels that the fit did not have."""
     levels = ["" if level == MISSING else level for level in category.levels]
     index = graph.add(
         "LabelEncoder", text, domain="ai.onnx.ml",
         keys_strings=levels, values_int64s=list(range(len(levels))), default_int64=len(levels),
     )  # fmt: skip
-    return graph.add("Gather", np.vstack([category.codes, average]), index, axis=0)
+    unseen = np.full((1, category.codes.shape[1]), np.nan)
+    return graph.add("Gather", np.vstack([category.codes, unseen]), index, axis=0)
 
 
 def _signed_logs(graph: Graph, inputs: str, decades: SignedLogs, n_inputs: int) -> str:
@@ -53,11 +54,19 @@ def _signed_logs(graph: Graph, inputs: str, decades: SignedLogs, n_inputs: int) 
 
 
 def standardised(graph: Graph, inputs: str, encoder: InputEncoder) -> str:
-    """Add to a graph the standardised inputs (n, e) of an encoder; column means are imputed unless it handles missing values."""
+    """Add to a graph the standardised inputs (n, e) of an encoder.
+
+    Column means are imputed unless it handles missing values, and always in a category whose level the fit did not have.
+    """
     scaler = encoder.scaler
     if encoder.decades is not None:
         inputs = _signed_logs(graph, inputs, encoder.decades, scaler.scale.size)
     z = graph.add("Div", graph.add("Sub", inputs, scaler.center), scaler.scale)
     if scaler.constant.any():
         z = graph.add("Where", scaler.constant, np.zeros(scaler.scale.size), z)
-    return z if encoder.handles_missing else graph.add("Where", graph.add("IsNaN", z), 0.0, z)
+    imputed = np.full(scaler.scale.size, not encoder.handles_missing)
+    for columns in encoder.schema.encoded_categories.values():
+        imputed[columns] = True
+    if not imputed.any():
+        return z
+    return graph.add("Where", graph.add("And", graph.add("IsNaN", z), imputed), 0.0, z)

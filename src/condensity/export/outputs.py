@@ -106,6 +106,9 @@ def describe_support(graph: Graph, support: SupportModel, encoder: InputEncoder,
     if len(fixed):
         departs = _departs(graph, encoder.scaler.center[fixed], graph.add("Gather", inputs, fixed, axis=1))
         p_values = graph.add("Where", departs, support.min_p_value, p_values)
+    if len(encoder.positions_of_categories):
+        unseen = _any(graph, graph.add("IsNaN", graph.add("Gather", inputs, encoder.positions_of_categories, axis=1)))
+        p_values = graph.add("Where", unseen, support.min_p_value, p_values)
     graph.output("support", p_values, [])
 
 
@@ -120,8 +123,13 @@ def _p_values(graph: Graph, support: SupportModel, score: str) -> str:
 
 def _departs(graph: Graph, center: np.ndarray, values: str) -> str:
     """Whether a row differs from training in a column that was constant there, bool (n,)."""
+    distance = graph.add("Abs", graph.add("Sub", values, center))
+    return _any(graph, graph.add("Greater", distance, DEPARTURE * np.abs(center)))
+
+
+def _any(graph: Graph, flags: str) -> str:
+    """Whether any flag of a row (n, c) is set, bool (n,)."""
     from onnx import TensorProto
 
-    distance = graph.add("Abs", graph.add("Sub", values, center))
-    departs = graph.add("Cast", graph.add("Greater", distance, DEPARTURE * np.abs(center)), to=TensorProto.DOUBLE)
-    return graph.add("Greater", graph.add("ReduceMax", departs, axes=[1], keepdims=0), 0.5)
+    numbers = graph.add("Cast", flags, to=TensorProto.DOUBLE)
+    return graph.add("Greater", graph.add("ReduceMax", numbers, axes=[1], keepdims=0), 0.5)

@@ -47,8 +47,10 @@ def feature_names(
     for target in targets:
         require_column(left, target)
     chosen = [name for name in left if name not in targets] if features is None else list(features)
+    known = set(left)
     for name in chosen:
-        require_column(left, name)
+        if name not in known:
+            require_column(left, name)
         if name in targets:
             raise TableError(f"column {name!r} is the target, so it cannot be a feature; leave it out of the features.")
     repeated = next((name for name, count in Counter(chosen).items() if count > 1), None)

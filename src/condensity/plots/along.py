@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from condensity.data import RawTable, read_numbers
-from condensity.data.frame import as_table, column_labels, replace_columns
+from condensity.data.doors import as_table
+from condensity.data.frame import column_labels, replace_columns
 from condensity.data.typical import column_of_levels, occurring_levels, typical_rows
 from condensity.plots.style import padded_range
 

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from condensity.data import read_target
-from condensity.data.frame import column_labels, is_frame
+from condensity.data.columns import target_names
+from condensity.data.doors import open_table
 from condensity.distributions import ComponentSummary, Distribution
 
 
@@ -52,12 +53,11 @@ def pick_target(y: Any, output: int | str | None = None) -> Target:
     >>> pick_target(pd.DataFrame({"price": [1.0, 2.0], "rent": [3.0, 4.0]}), "rent")
     Target(name='rent', position=1, values=array([3., 4.]))
     """
-    values = np.asarray(read_target("y", y), dtype=float)
+    y = open_table("y", y)
+    values, names = np.asarray(read_target("y", y), dtype=float), list(target_names(y) or ())
     if values.ndim == 1 or values.shape[1] == 1:
-        series = getattr(y, "name", None)
-        name = column_labels(y)[0] if is_frame(y) else series if isinstance(series, str) else "y"
-        return Target(name, 0, values.reshape(len(values)))
-    names = column_labels(y) if is_frame(y) else [f"y{j}" for j in range(values.shape[1])]
+        return Target(names[0] if names else "y", 0, values.reshape(len(values)))
+    names = names or [f"y{j}" for j in range(values.shape[1])]
     j = find_output(names, output)
     return Target(names[j], j, values[:, j])
 

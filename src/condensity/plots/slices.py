@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from condensity.data import read_numbers
-from condensity.data.frame import as_table, is_frame, take_rows
+from condensity.data.doors import as_table
+from condensity.data.frame import is_frame, take_rows
 from condensity.data.typical import occurring_levels
 from condensity.estimators.unwrap import predict_dist
 from condensity.plots.along import Along, find_column, look_along, rows_along

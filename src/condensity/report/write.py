@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from condensity._sklearn_compat import check_sample_weight
 from condensity.data import read_target, require_finite
-from condensity.data.frame import as_table, column_labels, is_frame, take_rows
+from condensity.data.columns import target_names
+from condensity.data.doors import as_table, open_table
+from condensity.data.frame import take_rows
 from condensity.estimators.unwrap import predict_dist
 from condensity.persistence import check_writable, write_atomically
 from condensity.plots.answers import categories_of
@@ -154,16 +156,13 @@ def read_targets(y: Any) -> tuple[tuple[str, ...], np.ndarray]:
     >>> read_targets(pd.Series([1.0, 2.0], name="price"))
     (('price',), array([1., 2.]))
     """
+    y = open_table("y", y)
     values = np.asarray(read_target("y", y), dtype=float)
-    series_name = getattr(y, "name", None)
     values = values.reshape(len(values), -1)
     require_finite("y", values, missing_allowed=True)
     q = values.shape[1]
-    names = column_labels(y) if is_frame(y) else [f"y{j}" for j in range(q)]
-    if q == 1:
-        names = names if is_frame(y) else [str(series_name or "y")]
-        values = values[:, 0]
-    return tuple(names), values
+    names = target_names(y) or (("y",) if q == 1 else tuple(f"y{j}" for j in range(q)))
+    return names, values[:, 0] if q == 1 else values
 
 
 def read_weights(sample_weight: Any, y: np.ndarray) -> np.ndarray | None:
