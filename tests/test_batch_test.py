@@ -16,7 +16,7 @@ DRAWS = {
 }
 
 
-@pytest.mark.trap("B98")
+@pytest.mark.trap(90)
 @pytest.mark.parametrize("kind", DRAWS)
 @pytest.mark.parametrize("m", [30, 300])
 def test_clean_batches_are_told_of_at_the_stated_rate_at_most(kind, m):
@@ -28,7 +28,7 @@ def test_clean_batches_are_told_of_at_the_stated_rate_at_most(kind, m):
     assert alarms / 600 <= FALSE_ALARM + 0.027
 
 
-@pytest.mark.trap("B98")
+@pytest.mark.trap(90)
 def test_clean_batches_of_fitted_models_too():
     rng, alarms = np.random.default_rng(0), 0
     for seed in range(8):
@@ -40,7 +40,7 @@ def test_clean_batches_of_fitted_models_too():
     assert alarms / 96 <= FALSE_ALARM + 0.067  # three standard errors
 
 
-@pytest.mark.trap("B98")
+@pytest.mark.trap(90)
 @pytest.mark.parametrize(
     "change", [lambda X: X + 1.0, lambda X: 1.5 * X, lambda X: np.where(np.arange(len(X))[:, None] % 5, X, X + 2.5)],
     ids=["shifted", "spread", "a fifth shifted"],
@@ -56,7 +56,7 @@ def test_shifts_of_many_rows_are_found_although_none_is_far(change):
         model.predict_dist(batch, outside="raise")
 
 
-@pytest.mark.trap("B98")
+@pytest.mark.trap(90)
 def test_one_absurd_row_is_found_in_a_large_batch_or_alone():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 2))
@@ -77,7 +77,7 @@ def test_the_number_of_rare_rows_is_beta_binomial():
     assert np.var(counts) == pytest.approx(expected.var(), rel=0.15)
 
 
-@pytest.mark.trap("B99")
+@pytest.mark.trap(91)
 def test_quantiles_of_a_defective_distribution_invert_its_distribution_function():
     base = Mixture(weights=[[0.5, 0.5]] * 3, means=[[-1.0, 2.0]] * 3, scales=[[0.5, 1.0]] * 3).gated(
         np.array([0.0, np.log(0.3), -1e4])

@@ -6,12 +6,13 @@ the weights have a mean that they settle at (`models/inverse_sampling.py`).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 from scipy.special import logsumexp
 
 from condensity import em
@@ -20,7 +21,9 @@ from condensity.data.encoders import InputEncoder, TargetEncoder
 from condensity.distributions import Mixture, arguments
 from condensity.models import ConditionalModel, InputDensity, inverse_sampling
 from condensity.models.inputs import TOLERANCE
+from condensity.models.weighted_verbs import WeightedVerbs
 from condensity.random import RandomState, as_generator
+from condensity.support import SupportModel
 from condensity.warning import warn_user
 
 #: Above this shape of their tail, weighted means settle too slowly to be trusted (Vehtari et al.).
@@ -28,6 +31,12 @@ TRUSTED_K = 0.7
 
 #: Fewer effective draws than this are too few.
 MIN_EFFECTIVE_SIZE = 100.0
+
+#: Inputs with a smaller p-value among the training rows are outside of these; above this share of them an answer is no answer.
+RARE, MAX_OUTSIDE_SHARE = 0.01, 0.2
+
+#: Draws of each row by which a joint mixture's share is worked out.
+DRAWS_OF_JOINT = 256
 
 #: The proposal for several inputs: a joint mixture of this size fitted to this many draws of the model, with a share of the draws
 #: from the density of the inputs itself, so that no weight is unbounded.
@@ -41,7 +50,7 @@ NODES = np.linspace(-10.0, 10.0, 41)
 
 
 @dataclass(frozen=True, eq=False)
-class WeightedDraws:
+class WeightedDraws(WeightedVerbs):
     """p(x | y) for n rows of y: s weighted draws each, and its density.
 
     Attributes
@@ -56,6 +65,10 @@ class WeightedDraws:
         Shape k̂ of the tail of the weights: above .7 the row should not be trusted. −inf where the draws are exact quantiles.
     log_evidence : ndarray (n,)
         Log p(y), in nats per unit of y.
+    outside_share : ndarray (n,)
+        Probability on inputs rarer than 99 % of the training rows: near 1, nothing in the table had such a y.
+    output_names : list of str or None
+        Names of the inputs.
 
     Examples
     --------
@@ -65,7 +78,9 @@ class WeightedDraws:
     >>> model = MDNRegressor(init="gmm", random_state=0).fit(problem.X, problem.y)
     >>> inputs = model.predict_inputs([0.5], n_draws=100)
     >>> inputs.draws.shape, inputs.mean().shape, inputs.logpdf([[0.0]]).shape
-    ((1, 100, 1), (1, 1), (1, 1))
+    ((1, 100, 1), (1,), (1, 1))
+    >>> [len(row) for row in inputs.modes()], inputs.interval(0.5).shape
+    ([2], (1, 2))
     """
 
     draws: np.ndarray
@@ -73,21 +88,30 @@ class WeightedDraws:
     effective_size: np.ndarray
     pareto_k: np.ndarray
     log_evidence: np.ndarray
-    _log_joint: Callable[[np.ndarray], np.ndarray] = field(repr=False)  # points (n, g, d) → log p(x, y) (n, g)
+    outside_share: np.ndarray
+    _log_joint: Callable[[np.ndarray], np.ndarray] | None = field(repr=False)  # points (n, g, d) → log p(x, y) (n, g)
+    output_names: list[str] | None = None
 
     @property
     def trusted(self) -> np.ndarray:
-        """Rows whose weights can be relied on, bool (n,)."""
+        """Rows whose weights can be relied on, and whose inputs are like the training rows, bool (n,)."""
+        return self._settled & (self.outside_share <= MAX_OUTSIDE_SHARE)
+
+    @property
+    def _settled(self) -> np.ndarray:
         return (self.pareto_k <= TRUSTED_K) & (self.effective_size >= MIN_EFFECTIVE_SIZE)
 
-    def mean(self) -> np.ndarray:
-        """Mean of every row, (n, d)."""
-        return np.einsum("ns,nsd->nd", np.exp(self.log_weights), self.draws)
-
-    def cov(self) -> np.ndarray:
-        """Covariance matrices, (n, d, d)."""
-        deviation = self.draws - self.mean()[:, None]
-        return np.einsum("ns,nsi,nsj->nij", np.exp(self.log_weights), deviation, deviation, optimize=True)
+    @property
+    def diagnosis(self) -> list[str]:
+        """A sentence for each of the n rows."""
+        return [
+            _outside_sentence(share)
+            if settled
+            else f"The proposal does not cover p(x | y): Pareto k = {k:.2f}, {size:.0f} effective draws."
+            for settled, share, k, size in zip(
+                self._settled, self.outside_share, self.pareto_k, self.effective_size, strict=True
+            )
+        ]
 
     def sample(self, n_samples: int = 1, *, random_state: RandomState = None) -> np.ndarray:
         """Draws (n, n_samples, d), in data units, with replacement from the weighted ones of every row, by `random_state`."""
@@ -110,6 +134,10 @@ class WeightedDraws:
         -------
         ndarray (n,), or (n, g) for a grid
         """
+        if self._log_joint is None:
+            raise ValueError(
+                "logpdf is for all inputs together; this is a marginal, which has draws and quantiles alone."
+            )
         d = self.draws.shape[2]
         grid, flat = arguments.points(x, len(self), d)
         result = self._log_joint(grid.reshape(len(self), -1, d)) - self.log_evidence[:, None]
@@ -118,6 +146,21 @@ class WeightedDraws:
     def pdf(self, x: npt.ArrayLike) -> np.ndarray:
         """Density p(x | y), (n,) or (n, g), per unit of x; shapes as for `logpdf`."""
         return np.exp(self.logpdf(x))
+
+    def _of_inputs(self, chosen: list[int]) -> "WeightedDraws":
+        if chosen == list(range(self.n_outputs)):
+            return self
+        names = None if self.output_names is None else [self.output_names[j] for j in chosen]
+        return replace(self, draws=self.draws[:, :, chosen], _log_joint=None, output_names=names)
+
+    def _log_density_at(self, row: int, points: np.ndarray) -> np.ndarray:
+        """Log p(x, y) (g,) at points x (g, d); of a marginal, that of a kernel estimate."""
+        if self._log_joint is not None:
+            everywhere = np.broadcast_to(points, (len(self), *points.shape))
+            return self._log_joint(everywhere)[row]
+        kernel = stats.gaussian_kde(self.draws[row].T, bw_method="silverman", weights=self.weights[row])
+        with np.errstate(divide="ignore"):
+            return np.log(kernel(points.T))
 
     def __len__(self) -> int:
         return len(self.draws)
@@ -128,6 +171,77 @@ class WeightedDraws:
             f"<WeightedDraws: {n} rows, {s} draws of {d} input{'s' if d > 1 else ''}, effective size "
             f"{self.effective_size.min():.0f} or more, {int(self.trusted.sum())} rows trusted>"
         )
+
+
+class InputMixture(Mixture):
+    """p(x | y) of a joint mixture, exact: a `Mixture` over the inputs by name, with the diagnosis that `WeightedDraws` have.
+
+    Rows, marginals and other parts of it are a `Mixture` without a diagnosis.
+    """
+
+    __slots__ = ("_share",)
+
+    _share: Callable[[], np.ndarray]
+
+    @classmethod
+    def judged(cls, dist: Mixture, share: Callable[[], np.ndarray]) -> "InputMixture":
+        """The n rows of `dist`, with a function that works out the share (n,) of probability outside of the training rows."""
+        self = cls.from_parameters(dist.parameters, dist.output_names)
+        object.__setattr__(self, "_share", share)
+        return self
+
+    @property
+    def outside_share(self) -> np.ndarray:
+        """Probability (n,) on inputs rarer than 99 % of the training rows, by draws: near 1 where no row had such a y."""
+        if not hasattr(self, "_share"):
+            raise ValueError(
+                "The diagnosis is of the whole answer of predict_inputs; ask for it before rows or inputs are chosen."
+            )
+        return self._share()
+
+    @property
+    def trusted(self) -> np.ndarray:
+        """Rows whose inputs are like the training rows, bool (n,)."""
+        return self.outside_share <= MAX_OUTSIDE_SHARE
+
+    @property
+    def diagnosis(self) -> list[str]:
+        """A sentence for each of the n rows."""
+        return [_outside_sentence(share) for share in self.outside_share]
+
+
+def inputs_of_joint(dist: Mixture, encoder: InputEncoder, support: Any, compute: Compute) -> InputMixture:
+    """p(x | y) over the inputs that are numbers, from `dist` over all model inputs of an encoder: categories are integrated out.
+
+    Parameters
+    ----------
+    dist : Mixture
+        n rows over the e model inputs, in data units.
+    encoder : InputEncoder
+    support : SupportModel or NoSupport
+    compute : Compute
+
+    Raises
+    ------
+    ValueError
+        For tables of categories alone.
+    """
+
+    def share() -> np.ndarray:
+        if not isinstance(support, SupportModel):
+            return np.zeros(len(dist))
+        draws = dist.sample(DRAWS_OF_JOINT, random_state=0).reshape(-1, encoder.n_inputs)
+        p_values = support.p_values(encoder.standardize(draws), compute=compute).reshape(len(dist), -1)
+        return (p_values <= max(RARE, support.min_p_value)).mean(axis=1)
+
+    columns = encoder.schema.encoded_categories.values()
+    words = {j for own in columns for j in range(encoder.n_inputs)[own]}
+    numbers = [j for j in range(encoder.n_inputs) if j not in words]
+    if not numbers:
+        raise ValueError(
+            "predict_inputs needs an input that is a number, and X holds categories alone; see `condition`."
+        )
+    return InputMixture.judged(dist if not words else dist.marginal(numbers), share)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +255,8 @@ class InverseModel:
     encoder : InputEncoder
     target : TargetEncoder
     compute : Compute
+    support : SupportModel or None
+        For the share of draws outside of the training rows.
     """
 
     model: ConditionalModel
@@ -148,6 +264,7 @@ class InverseModel:
     encoder: InputEncoder
     target: TargetEncoder
     compute: Compute
+    support: SupportModel | None = None
 
     def predict(self, y: np.ndarray, n_draws: Any, random_state: RandomState) -> WeightedDraws:
         """Weighted draws of the inputs, `n_draws` for each row of standardised outputs y (n, q), by `random_state`.
@@ -222,8 +339,17 @@ class InverseModel:
             effective_size=1.0 / np.exp(2.0 * log_weights).sum(axis=1),
             pareto_k=shapes,
             log_evidence=log_evidence - self.target.log_units(y),
+            outside_share=self._outside_share(x, log_weights),
             _log_joint=partial(self.log_joint, y=y),
+            output_names=list(self.encoder.schema.encoded_names),
         )
+
+    def _outside_share(self, x: np.ndarray, log_weights: np.ndarray) -> np.ndarray:
+        """Weight (n,) of standardised draws x (n, s, e) that are rarer than 99 % of the calibration rows; 0 without these."""
+        if self.support is None:
+            return np.zeros(len(x))
+        p_values = self.support.p_values(x.reshape(-1, x.shape[2]), compute=self.compute).reshape(x.shape[:2])
+        return (np.exp(log_weights) * (p_values <= max(RARE, self.support.min_p_value))).sum(axis=1)
 
     def _log_joint_at(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Log p(x, y) at standardised points z (s, c), for one standardised y (q,): (s,)."""
@@ -253,12 +379,19 @@ def draw_joint(
     return x, y.reshape(n_samples, -1)
 
 
+def _outside_sentence(share: float) -> str:
+    """What a share of draws outside of the training rows says of an answer."""
+    if share <= MAX_OUTSIDE_SHARE:
+        return f"{share:.0%} of the probability is on inputs rarer than 99 % of the training rows."
+    return f"{share:.0%} of the probability is on inputs rarer than 99 % of the training rows: an extrapolation."
+
+
 def _warn_of_untrusted(result: WeightedDraws) -> None:
     if result.trusted.all():
         return
-    worst = int(np.argmax(result.pareto_k))
+    bad = np.flatnonzero(~result.trusted)
+    worst = int(bad[np.argmax(np.where(result._settled[bad], -np.inf, result.pareto_k[bad]))])
+    advice = "" if result._settled[worst] else " Raise n_draws, or ask JointGMMRegressor."
     warn_user(
-        f"p(x | y) of {int((~result.trusted).sum())} of {len(result)} rows should not be trusted: the proposal does not "
-        f"cover it. Worst is row {worst}, with Pareto k = {result.pareto_k[worst]:.2f} (up to {TRUSTED_K} is "
-        f"good) and {result.effective_size[worst]:.0f} effective draws. Raise n_draws, or ask JointGMMRegressor."
+        f"p(x | y) of {len(bad)} of {len(result)} rows should not be trusted. Row {worst}: {result.diagnosis[worst]}{advice}"
     )

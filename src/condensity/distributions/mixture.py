@@ -8,7 +8,7 @@ import numpy.typing as npt
 from scipy.special import logsumexp
 
 from condensity.distributions import arguments, gaussian, guards
-from condensity.distributions.algebra import read_only
+from condensity.distributions.algebra import DistributionAlgebra, read_only
 from condensity.distributions.base import Distribution
 from condensity.distributions.normals import MultivariateNormalFormulas, NormalFormulas, UnivariateNormalFormulas
 from condensity.distributions.parameters import (
@@ -256,6 +256,9 @@ class Mixture(Distribution):
 
     def _mixed(self, parts: Sequence[Self], shares: np.ndarray) -> Self:
         return self.from_parameters(side_by_side([part.parameters for part in parts], shares))
+
+    def _is_like(self, other: DistributionAlgebra) -> bool:
+        return isinstance(other, Mixture)
 
     def _of_outputs(self, parameters: Parameters, positions: list[int]) -> Self:
         """Parameters of some of the outputs, with their names."""

@@ -164,4 +164,5 @@ class FittedJoint(FittedDensity):
     @cached_property
     def _inverse_model(self) -> InverseModel:
         density = density_of(self.support_, "predict_inputs")
-        return InverseModel(self._conditional, density, self.encoder_, self.target_, self._compute)
+        support = self.support_ if isinstance(self.support_, SupportModel) else None
+        return InverseModel(self._conditional, density, self.encoder_, self.target_, self._compute, support)

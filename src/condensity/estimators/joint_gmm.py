@@ -21,6 +21,7 @@ from condensity.estimators import reading
 from condensity.estimators.base import AbstractDensityRegressor
 from condensity.estimators.constraints import COMMON
 from condensity.estimators.given import read_given
+from condensity.inverse import InputMixture, inputs_of_joint
 from condensity.models import FitReport, FitTask, JointModel
 from condensity.models.inputs import InputDensity, fit_again
 from condensity.monitor import Progress
@@ -109,8 +110,8 @@ class JointGMMRegressor(AbstractDensityRegressor):
     >>> model = JointGMMRegressor(n_components=8, random_state=0).fit(problem.X, problem.y)
     >>> model.predict_dist([[0.0], [1.0]])
     <Mixture: 2 rows, 8 components, 1 output>
-    >>> model.predict_inputs([1.5])
-    <Mixture: 1 rows, 8 components, 1 output (x0)>
+    >>> model.predict_inputs([1.5]).trusted
+    array([ True])
     """
 
     handles_missing = True
@@ -238,15 +239,13 @@ class JointGMMRegressor(AbstractDensityRegressor):
         keys, values = arguments.given_values(given, n, d, self.joint_.output_names)
         return self._condition(keys, values, [j for j in range(d) if j not in keys])
 
-    def predict_inputs(self, y: npt.ArrayLike) -> Mixture:  # type: ignore[override]
-        """Exact p(x | y), a `Mixture` of n rows over the d inputs, given outputs y: a number, (n,) or (n, q), in data units.
-
-        Of several outputs some may be NaN, which are integrated out.
-        """
+    def predict_inputs(self, y: npt.ArrayLike) -> InputMixture:  # type: ignore[override]
+        """Exact p(x | y), n rows over the inputs that are numbers, for y (n,) or (n, q); NaN, categories are integrated out."""
         check_is_fitted(self)
         d, q = self.encoder_.n_inputs, self.target_.n_outputs
         u = self.target_.transformed(reading.read_lone_target(y, q, missing_allowed=True))
-        return self._condition(list(range(d, d + q)), u, list(range(d)))
+        dist = self._condition(list(range(d, d + q)), u, list(range(d)))
+        return inputs_of_joint(dist, self.encoder_, self.support_, self._compute)
 
     @validate_params({"how": [StrOptions({"mean", "mode", "draw"})]}, prefer_skip_nested_validation=True)
     def impute(
