@@ -176,8 +176,9 @@ def mutated(manifest, tensors, rng):
 def use(model, X, y):
     """Ask a model for all that a user would."""
     model.predict(X)
-    model.predict_quantiles(X, [0.1, 0.9])
-    model.predict_interval(X)
+    if len(model.target_names_) == 1:
+        model.predict_quantiles(X, [0.1, 0.9])
+        model.predict_interval(X)
     model.sample(X, 2, random_state=0)
     if model.has_support:
         model.support(X)

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "fuzz"))
 import structural
 
 from condensity import load
-from condensity.persistence import ModelFileError, container
+from condensity.persistence import ModelFileError, container, require_positions
 from condensity.persistence.annotations import matches
 
 GOLDEN = {path.stem: container.read(path) for path in structural.GOLDEN}
@@ -179,6 +179,15 @@ def test_every_part_is_checked_when_it_is_loaded(change, tmp_path):
 
 
 @pytest.mark.trap(106)
+def test_positions_whose_differences_overflow_are_refused():
+    for positions in ((1, -(2**63)), (0, 2), (1, 1), (-1, 0), (0.0, 1.0)):
+        with pytest.raises(ValueError, match="positions"):
+            require_positions("columns", np.array(positions), 2)
+    require_positions("columns", np.array([0, 1]), 2)
+    require_positions("columns", (), 2)
+
+
+@pytest.mark.trap(106)
 def test_a_state_that_is_no_estimator_is_no_model(tmp_path):
     manifest = {"library_version": "1", "class": "Log", "state": {"$class": "Log", "fields": {}}}
     container.write(tmp_path / "m", manifest, {})
@@ -207,7 +216,7 @@ def test_values_are_held_against_annotations(value, annotation, expected):
 
 @pytest.mark.trap("T35")
 def test_mutated_files_are_refused_or_work(tmp_path):
-    """The quick sample of tests/fuzz/structural.py, which has run 20 000 cases over eight models."""
+    """The quick sample of tests/fuzz/structural.py, which mutates files of eight models."""
     counts = structural.run(list(structural.seeds_of_golden()), 60, 1, tmp_path / "m")
     assert counts["refused"] > 20
     assert counts["works"] > 5

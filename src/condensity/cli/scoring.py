@@ -42,7 +42,8 @@ class ScoreAccumulator:
         if crps:
             several = len(self.columns.targets) > 1
             self._losses["energy score" if several else "CRPS"] = scores.energy_score if several else scores.crps
-        self._sums = {name: np.zeros(4) for name in self._losses}  # of w, w², w·loss, w·loss²
+        # Of w, w², w·loss, w·loss²; squares of losses of 1e300 have room in them.
+        self._sums = {name: np.zeros(4, dtype=np.longdouble) for name in self._losses}
 
     def add(self, table: Any, features: list[str], weights: str | None = None) -> None:
         """Score the rows of a batch.
@@ -68,6 +69,7 @@ class ScoreAccumulator:
             raise TableError("weights must be finite and not negative.")
         for name, loss in self._losses.items():
             values = np.where(weight > 0, loss(dist, y), 0.0)
+            values = values.astype(np.longdouble)
             self._sums[name] += [weight.sum(), (weight**2).sum(), weight @ values, weight @ values**2]
         self.n_rows += len(y)
 

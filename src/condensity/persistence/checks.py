@@ -41,7 +41,7 @@ def require_positions(name: str, positions: Any, size: int | None = None) -> Non
         With the `name` of the positions.
     """
     array = np.asarray(positions, dtype=None if len(positions) else int)
-    if array.ndim != 1 or array.dtype.kind not in "iu" or (np.diff(array) <= 0).any():
+    if array.ndim != 1 or array.dtype.kind not in "iu" or (array[1:] <= array[:-1]).any():
         raise ValueError(f"{name} must be positions in ascending order")
     if len(array) and (array[0] < 0 or (size is not None and array[-1] >= size)):
         raise ValueError(f"{name} must be positions of columns")

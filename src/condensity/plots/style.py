@@ -155,6 +155,8 @@ def _log_label(value: float, _position: object = None) -> str:
     """A tick of a logarithmic axis: a plain number where it is short, else a power of ten."""
     if 1e-4 < value < 1e5:
         return f"{value:g}"
+    if not np.isfinite(value):  # a tick beyond the largest number
+        return ""
     digit, exponent = f"{value:.0e}".split("e")
     factor = "" if digit == "1" else rf"{digit}{{\cdot}}"
     return f"${factor}10^{{{int(exponent)}}}$"
