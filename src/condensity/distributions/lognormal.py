@@ -110,6 +110,7 @@ class LognormalFormulas(MappedFormulas):
         means = np.exp(exponents)
         return np.expm1(exponents) if self.offset else means, means**2 * np.expm1(variances)
 
+    @np.errstate(all="ignore")
     def cov(self) -> np.ndarray:
         """Covariance matrices, (n, q, q)."""
         if self.base.n_outputs == 1:
@@ -138,6 +139,7 @@ class LognormalFormulas(MappedFormulas):
         formulas = self.base.formulas
         return formulas.entropy() + formulas.mean()
 
+    @np.errstate(all="ignore")
     def crps(self, y: np.ndarray) -> np.ndarray:
         """CRPS (n, g) at points y (n, g): differences of means times normal probabilities (Margrabe 1978)."""
         result, y = np.empty(y.shape), y + self.offset

@@ -175,6 +175,7 @@ class MappedFormulas(DistributionFormulas):
             lower, center, upper = (self.transform.inverse(means + z * scales) for z in (-1.0, 0.0, 1.0))
             return ComponentSummary(self.base.weights, center, np.abs(0.5 * upper - 0.5 * lower))
 
+    @np.errstate(all="ignore")
     def _moments(self) -> tuple[np.ndarray, np.ndarray]:
         means, variances = self.component_moments()
         weights = self.base.weights if means.ndim == 2 else self.base.weights[:, :, None]
