@@ -15,7 +15,7 @@ from condensity.evaluation.diagnostics import baseline_log_density
 from condensity.training import fit as fitting
 from condensity.training import race
 from condensity.training.initialization import initial_means
-from condensity.training.settings import bin_edges
+from condensity.training.settings import bin_edges, encodings_to_try
 
 SMALL = {"hidden_layer_sizes": (16,), "n_components": 4, "random_state": 0}
 
@@ -333,3 +333,34 @@ def test_too_few_held_out_rows_are_told():
     with pytest.warns(ConvergenceWarning):  # of the baseline, or of stopping: there is nothing to learn
         fitted = MDNRegressor(random_state=0).fit(x, rng.standard_t(2, size=40))
     assert "too few to trust" in names(fitted)["held-out rows"].text
+
+
+# ------------------------------------------------------------------------------------------- long and wide tables
+@pytest.mark.trap(145)
+@pytest.mark.parametrize("options", [{}, {"n_members": 2}, {"refit": False}])
+def test_candidates_of_a_long_table_are_compared_on_a_sample_and_the_best_is_trained_once(monkeypatch, options):
+    monkeypatch.setattr(fitting, "MAX_COMPARISON_ROWS", 300)
+    monkeypatch.setattr(fitting, "MAX_HELD_OUT_ROWS", 60)
+    sizes = []
+    train = race.CandidateRace.train_candidates
+
+    def recorded(self, recipes, splits):
+        sizes.append((len(recipes), len(splits[0].kept), len(splits[0].held_out)))
+        return train(self, recipes, splits)
+
+    monkeypatch.setattr(race.CandidateRace, "train_candidates", recorded)
+    monkeypatch.setattr(race.CandidateRace, "train_on_all_rows", None)  # is not called
+    model = MDNRegressor(**SMALL, max_iter=20, **options).fit(*table(1000))
+    held_out = 200 if "n_members" in options else 60
+    assert sizes == [(2, 300, 60), (1, 1000 - held_out, held_out)]
+    assert [each["dropped"] for each in model.candidates_] == [False, True]
+    assert np.isfinite(model.score(*table(200, seed=1)))
+
+
+@pytest.mark.trap("T40", 146)
+def test_the_encoding_of_wide_tables_has_few_inputs_or_is_not_tried():
+    rng = np.random.default_rng(0)
+    rows = [TrainingRows(rng.normal(size=(200, d)), rng.normal(size=(200, 1)), np.ones(200)) for d in (120, 250, 300)]
+    settings = MDNRegressor()._settings()
+    assert [len(encodings_to_try(settings, each)) for each in rows] == [2, 2, 1]
+    assert [len(bin_edges(each.x)[0]) for each in rows] == [33, 17, 14]

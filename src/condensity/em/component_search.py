@@ -26,6 +26,9 @@ from condensity.monitor import Monitor
 SWEEP_TOLERANCE = 3.0
 
 
+#: Sizes in a row that may fall far behind: EM with a few components can end in an optimum worse than that of fewer.
+TOLERATED_SIZES = 1
+
 #: Rows of the fits of the sweep, and of their scores, at most: the best size hardly depends on more.
 MAX_SWEEP_ROWS = 50_000
 
@@ -137,6 +140,7 @@ class ComponentSearch:
             sizes,
             at_once=self.compute.n_threads,
             patience=patience,
+            tolerated=TOLERATED_SIZES,
             ended=lambda: bool(self.monitor.stop_reason),
         )
         if len(splits) == 1 and selection.best > 1 and self.criterion != "bic" and not self.monitor.stop_reason:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from condensity.compute import AUTO, Compute
+from condensity.em.aside import InputsAside
 from condensity.em.component_search import ComponentSearch, PartialFit
 from condensity.em.joint import Settings, covariance_bytes
 from condensity.em.ridge import ridge_log_density
@@ -61,6 +62,8 @@ class Choice(NamedTuple):
         One entry for each candidate: 'n_components', 'score' and, where they were chosen, 'covariance_type' and 'shrinkage'.
     partial_fits : list of PartialFit or None
         Of what was chosen, one for each split, where EM made them.
+    aside : InputsAside or None
+        Inputs that the mixture was chosen without; start and partial fits are over all columns.
     """
 
     settings: Settings
@@ -69,6 +72,17 @@ class Choice(NamedTuple):
     log_density: np.ndarray | None = None
     table: dict[str, list[Any]] = {}  # noqa: RUF012  (of a named tuple, and never changed)
     partial_fits: list[PartialFit] | None = None
+    aside: InputsAside | None = None
+
+    @property
+    def columns_aside(self) -> np.ndarray | None:
+        """Positions (s,) of the inputs set aside; None without any."""
+        return None if self.aside is None else self.aside.columns
+
+    @property
+    def score(self) -> float:
+        """The best score of the table; −inf where nothing was scored."""
+        return max(self.table.get("score", []), default=-np.inf)
 
     @property
     def candidates(self) -> list[dict[str, Any]]:

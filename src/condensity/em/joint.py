@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from condensity import engines
 from condensity.compute import AUTO, Compute
 from condensity.distributions import Mixture
+from condensity.em.aside import InputsAside
 from condensity.em.fit import GMMFit, fit_gmm
 from condensity.em.steps import CovarianceSpec, GaussianMixtureParameters, factors_of, group_by_missing, log_density
 from condensity.engines.types import ROW_LOSS_CAP, GaussianComponents, History
@@ -94,6 +96,7 @@ def fit_joint(
     rng: np.random.Generator,
     *,
     start: GaussianMixtureParameters | None = None,
+    aside: InputsAside | None = None,
     compute: Compute = AUTO,
     monitor: Monitor | None = None,
 ) -> JointFit:
@@ -110,6 +113,8 @@ def fit_joint(
     rng : numpy Generator
     start : GaussianMixtureParameters, optional
         Otherwise greedy k-means++.
+    aside : InputsAside, optional
+        Inputs that EM is without.
     compute : Compute
     monitor : Monitor, optional
 
@@ -118,8 +123,9 @@ def fit_joint(
     ValueError
         If a covariance becomes singular, which needs both regularisations at about 0.
     """
+    em_fit = fit_gmm if aside is None else aside.fit_others
     try:
-        fit = fit_gmm(
+        fit = em_fit(
             z, n_components, rng, sample_weight=weight, start=start, spec=settings.spec, max_iter=settings.max_iter,
             tol=settings.tol, n_init=settings.n_init, compute=compute, monitor=monitor,
         )  # fmt: skip
@@ -147,6 +153,7 @@ def conditional(
     target: Sequence[int],
     x: npt.ArrayLike,
     *,
+    complete: "Regressions | None" = None,
     compute: Compute = AUTO,
 ) -> Mixture:
     """Mixture of the columns `target`, given values x (n, a) of others: exact, missing values integrated out.
@@ -165,6 +172,8 @@ def conditional(
         Columns; disjoint. With none given, the marginal, the same in every row.
     x : array-like (n, len(given))
         Standardised; nan where a value is missing.
+    complete : Regressions, optional
+        Those of `target` on all columns given, where they are there already: with many columns they take long.
     compute : Compute
 
     Raises
@@ -179,7 +188,10 @@ def conditional(
         )
     evaluate = engines.operation("gaussian_conditional", compute)
     patterns = group_by_missing(x)
-    pieces = [_condition(parameters, columns[each.observed], target, each.x, evaluate) for each in patterns]
+    pieces = []
+    for each in patterns:
+        regressions = complete if len(each.observed) == len(columns) else None
+        pieces.append((regressions or Regressions.of(parameters, columns[each.observed], target)).at(each.x, evaluate))
     if len(pieces) == 1:
         return Mixture.from_factors(*pieces[0])
     results = [np.empty((len(x), *array.shape[1:])) for array in pieces[0]]
@@ -203,30 +215,58 @@ def conditional_terms(
     engine and its threads.
     """
     evaluate = engines.operation("gaussian_conditional", compute)
-    log_weights, means, factors = _condition(parameters, np.asarray(given, dtype=int), target, x, evaluate)
+    log_weights, means, factors = Regressions.of(parameters, given, target).at(x, evaluate)
     return log_weights, means, factors[0]
 
 
-def _condition(
-    parameters: GaussianMixtureParameters,
-    given: np.ndarray,
-    target: Sequence[int],
-    x: np.ndarray,
-    evaluate: Callable[..., tuple[np.ndarray, np.ndarray]],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Log weights (n, K), means (n, K, q) and factors (n, K, q, q), every row's the same, given complete x."""
-    n, a = x.shape
-    ordered = parameters.over([*given, *target])
-    factors = factors_of(ordered)
-    slopes, rest = factors[:, a:, :a], factors[:, a:, a:]
-    offsets = ordered.means[:, a:]
-    if a == 0:
-        log_weights = np.broadcast_to(np.log(ordered.weights), (n, len(offsets)))
-        means = np.broadcast_to(offsets, (n, *offsets.shape))
-    else:
-        of_given = GaussianComponents.from_factors(ordered.weights, ordered.means[:, :a], factors[:, :a, :a])
-        log_weights, means = evaluate(of_given, slopes, offsets, x)
-    return log_weights, means, np.broadcast_to(rest, (n, *rest.shape))
+class Regressions(NamedTuple):
+    """Components' regressions of some columns on others, ready to be evaluated.
+
+    Attributes
+    ----------
+    weights : ndarray (K,)
+    of_given : GaussianComponents or None
+        Over the a columns given; None for none.
+    slopes : ndarray (K, q, a)
+        L_ba.
+    offsets : ndarray (K, q)
+        μ_b.
+    rest : ndarray (K, q, q)
+        L_b.
+    """
+
+    weights: np.ndarray
+    of_given: GaussianComponents | None
+    slopes: np.ndarray
+    offsets: np.ndarray
+    rest: np.ndarray
+
+    @classmethod
+    def of(
+        cls, parameters: GaussianMixtureParameters, given: Sequence[int] | np.ndarray, target: Sequence[int]
+    ) -> "Regressions":
+        """Regressions of the columns `target` on those `given`, under `parameters`."""
+        a, ordered = len(given), parameters.over([*given, *target])
+        factors = factors_of(ordered)
+        of_given = None
+        if a:
+            of_given = GaussianComponents.from_factors(ordered.weights, ordered.means[:, :a], factors[:, :a, :a])
+        return cls(ordered.weights, of_given, factors[:, a:, :a], ordered.means[:, a:], factors[:, a:, a:])
+
+    def at(
+        self, x: np.ndarray, evaluate: Callable[..., tuple[np.ndarray, np.ndarray]]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Log weights (n, K), means (n, K, q) and factors (n, K, q, q), every row's the same, given complete x (n, a).
+
+        `evaluate` is the operation `gaussian_conditional` of an engine.
+        """
+        n = len(x)
+        if self.of_given is None:
+            log_weights = np.broadcast_to(np.log(self.weights), (n, len(self.offsets)))
+            means = np.broadcast_to(self.offsets, (n, *self.offsets.shape))
+        else:
+            log_weights, means = evaluate(self.of_given, self.slopes, self.offsets, x)
+        return log_weights, means, np.broadcast_to(self.rest, (n, *self.rest.shape))
 
 
 def held_out_scores(

@@ -44,6 +44,7 @@ def sweep(
     *,
     at_once: int = 1,
     patience: int | None = None,
+    tolerated: int = 0,
     ended: Callable[[], bool] = lambda: False,
 ) -> Selection:
     """Score sizes in order until one falls `MAX_SCORE_LOSS` behind, or patience ends; the best is chosen.
@@ -57,6 +58,8 @@ def sweep(
         Sizes scored in parallel. Changes nothing but the time: scores after the end are discarded.
     patience : int, optional
         The sweep ends after this many sizes in a row that are no better than the best before them.
+    tolerated : int
+        So many sizes in a row may fall `MAX_SCORE_LOSS` behind before one ends the sweep.
     ended : callable () -> bool, optional
         Whether to try no more sizes.
 
@@ -67,6 +70,9 @@ def sweep(
     """
     table: dict[str, list[Any]] = {"n_components": [], "score": []}
 
+    def is_behind(score: float) -> bool:
+        return score < max(table["score"]) - MAX_SCORE_LOSS
+
     def far_behind(group: list[int]) -> bool:
         for size, score in zip(group, held_out_scores(group), strict=True):
             if np.isnan(score):
@@ -74,7 +80,8 @@ def sweep(
             table["n_components"].append(size)
             table["score"].append(float(score))
             best = int(np.argmax(table["score"]))
-            if score < table["score"][best] - MAX_SCORE_LOSS or len(table["score"]) - 1 - best == patience:
+            last = table["score"][-1 - tolerated :]
+            if (len(last) > tolerated and all(map(is_behind, last))) or len(table["score"]) - 1 - best == patience:
                 return True
         return False
 

@@ -16,6 +16,7 @@ from condensity.data import Schema
 from condensity.data.encoders import InputEncoder, TargetEncoder
 from condensity.distributions import Distribution
 from condensity.estimators import reading
+from condensity.estimators.blocks import Rows, in_blocks
 from condensity.evaluation.diagnostics import Finding, examine
 from condensity.fallback import Fallback, guarded
 from condensity.models import ConditionalModel, FitReport
@@ -88,11 +89,11 @@ class FittedDensity:
         <Mixture: 2 rows, 3 components, 1 output>
         """
         inputs, compute = self._inputs_of(X), self._compute
-        x = self.encoder_.standardize(inputs)
+        if outside == "ignore":
+            return self._distribution(inputs)
+        x, support = self.encoder_.standardize(inputs), self._support_for_outside(outside)
         dist = self._conditional.predict(x, compute=compute)
-        if outside != "ignore":
-            support, departs = self._support_for_outside(outside), self.encoder_.departs(inputs)
-            dist = support.apply(dist, x, departs, outside, compute=compute)
+        dist = support.apply(dist, x, self.encoder_.departs(inputs), outside, compute=compute)
         return self.target_.restore(dist)
 
     def predict(self, X: Any) -> np.ndarray:
@@ -103,8 +104,8 @@ class FittedDensity:
         >>> model.predict([[1.0], [2.0]]).round(1)
         array([1., 2.])
         """
-        mean = self.predict_dist(X).mean()
-        return self.target_.in_shape(mean)
+        inputs = self._inputs_of(X)
+        return self.target_.in_shape(self._in_blocks(inputs, lambda rows: self._distribution(inputs[rows]).mean()))
 
     def predict_quantiles(self, X: Any, levels: npt.ArrayLike = (0.05, 0.5, 0.95)) -> np.ndarray:
         """Conditional quantiles (n, m), exact and in units of y, for rows X (n, d) and levels (m,) in [0, 1].
@@ -114,7 +115,10 @@ class FittedDensity:
         >>> model.predict_quantiles([[1.0], [2.0]], levels=[0.1, 0.5, 0.9]).shape
         (2, 3)
         """
-        return self.predict_dist(X).ppf(np.atleast_1d(levels))
+        inputs, levels = self._inputs_of(X), np.atleast_1d(levels)
+        if levels.ndim > 1:
+            return self._distribution(inputs).ppf(levels)
+        return self._in_blocks(inputs, lambda rows: self._distribution(inputs[rows]).ppf(levels), width=levels.size)
 
     def predict_interval(self, X: Any, level: float = 0.9) -> np.ndarray:
         """Central interval (n, 2) of probability `level`, in units of y, for rows X (n, d).
@@ -124,7 +128,8 @@ class FittedDensity:
         >>> model.predict_interval([[1.0], [2.0]], level=0.8).shape
         (2, 2)
         """
-        return self.predict_dist(X).interval(level)
+        inputs = self._inputs_of(X)
+        return self._in_blocks(inputs, lambda rows: self._distribution(inputs[rows]).interval(level), width=2)
 
     def predict_region(self, X: Any, level: float = 0.9) -> list[np.ndarray]:
         """Highest-density region of probability `level` for rows X (n, d): n arrays (j, 2) of intervals in units of y.
@@ -163,12 +168,13 @@ class FittedDensity:
         >>> model.score_samples([[1.0], [2.0]], [1.0, 2.5]).round(1)
         array([ 0.7, -2.6])
         """
-        dist = self.predict_dist(X)
+        inputs = self._inputs_of(X)
         if y is None:
-            return dist.logpdf(dist.mean())
+            return self._in_blocks(inputs, lambda rows: (dist := self._distribution(inputs[rows])).logpdf(dist.mean()))
         y = reading.read_known_target(y, self.target_, "y")
-        reading.require_same_length("X", dist, "y", y)
-        return dist.logpdf(y if y.shape[1] > 1 else y[:, 0])
+        reading.require_same_length("X", inputs, "y", y)
+        points = y if y.shape[1] > 1 else y[:, 0]
+        return self._in_blocks(inputs, lambda rows: self._distribution(inputs[rows]).logpdf(points[rows]))
 
     def score(self, X: Any, y: Any, sample_weight: npt.ArrayLike | None = None) -> float:
         """Mean log p(y | x) of X (n, d) and y (n,) or (n, q), weighted by sample_weight (n,), in nats: larger is better. Not R².
@@ -247,6 +253,19 @@ class FittedDensity:
     def _conditional(self) -> ConditionalModel:
         """The model, its fallback mixed in where there is one."""
         return guarded(self.model_, self.fallback_)
+
+    def _distribution(self, inputs: np.ndarray) -> Distribution:
+        """The distribution of y given each row of model inputs (n, e)."""
+        return self.target_.restore(self._conditional.predict(self.encoder_.standardize(inputs), compute=self._compute))
+
+    def _in_blocks(self, inputs: np.ndarray, verb: Callable[[Rows], Any], width: int = 1) -> Any:
+        """Result (n, …) of a verb of distributions of model inputs (n, e), `width` numbers per row, worked out in blocks."""
+
+        def numbers_per_row() -> int:
+            one = self._conditional.predict(self.encoder_.standardize(inputs[:1]), compute=self._compute)
+            return sum(part.size for part in one.parameters)
+
+        return in_blocks(verb, inputs, numbers_per_row, width)
 
     @property
     def _compute(self) -> Compute:

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from condensity.distributions import Mixture
 from condensity.estimators import reading
+from condensity.estimators.blocks import Rows, in_blocks
 from condensity.estimators.fitted import FittedDensity
 from condensity.inverse import InverseModel, WeightedDraws, draw_joint
 from condensity.random import RandomState, as_generator
@@ -52,8 +53,12 @@ class FittedJoint(FittedDensity):
             Where the model was fitted without a support model.
         """
         inputs = self._inputs_of(X)
-        x, departs = self.encoder_.standardize(inputs), self.encoder_.departs(inputs)
-        return self._support_for("support").p_values(x, departs, compute=self._compute)
+        support, encoder, compute = self._support_for("support"), self.encoder_, self._compute
+
+        def p_values(rows: Rows) -> np.ndarray:
+            return support.p_values(encoder.standardize(inputs[rows]), encoder.departs(inputs[rows]), compute=compute)
+
+        return in_blocks(p_values, inputs, lambda: 1)
 
     def in_support(self, X: Any, alpha: float = 0.01) -> np.ndarray:
         """Whether each row of X is in distribution: support(X) > alpha. A fraction alpha of in-distribution rows is not.
@@ -100,9 +105,13 @@ class FittedJoint(FittedDensity):
         """
         check_is_fitted(self)
         self.encoder_.require_numbers("score_inputs")
-        density = density_of(self.support_, "score_inputs")
-        x = self.encoder_.standardize(self._inputs_of(X))
-        return density.log_density(x, compute=self._compute) - self.encoder_.log_units(x, density.columns)
+        density, inputs, compute = density_of(self.support_, "score_inputs"), self._inputs_of(X), self._compute
+
+        def log_density(rows: Rows) -> np.ndarray:
+            x = self.encoder_.standardize(inputs[rows])
+            return density.log_density(x, compute=compute) - self.encoder_.log_units(x, density.columns)
+
+        return in_blocks(log_density, inputs, lambda: 1)
 
     def score_joint(self, X: Any, y: Any) -> np.ndarray:
         """Log p(x, y) = log p(x) + log p(y | x) of all rows of X (n, d) and y (n,) or (n, q): (n,), in nats per unit of both."""

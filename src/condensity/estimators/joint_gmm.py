@@ -19,11 +19,11 @@ from condensity.distributions import Mixture, arguments
 from condensity.engines.types import TrainingRows, all_rows
 from condensity.estimators import reading
 from condensity.estimators.base import AbstractDensityRegressor
+from condensity.estimators.blocks import Rows, in_blocks
 from condensity.estimators.constraints import COMMON
 from condensity.estimators.given import read_given
 from condensity.inverse import InputMixture, inputs_of_joint
 from condensity.models import FitReport, FitTask, JointModel
-from condensity.models.inputs import InputDensity, fit_again
 from condensity.monitor import Progress
 from condensity.persistence import saveable
 from condensity.random import RandomState, as_generator
@@ -47,7 +47,8 @@ class JointGMMRegressor(AbstractDensityRegressor):
         'full', 'tied' and 'diag' and of shrinkages to the diagonal by `criterion`, for a given K too.
     criterion : {'conditional', 'joint', 'bic'}
         Criterion that chooses K and covariances: log p(y | x) or log p(x, y) of held-out rows, or the Bayesian information
-        criterion of all rows. Choose 'joint' where p(x), p(x, y) or p(x | y) matter as much as p(y | x).
+        criterion of all rows. Choose 'joint' where p(x), p(x, y) or p(x | y) matter as much as p(y | x): with 'conditional',
+        inputs without which held-out y are likelier are one linear regression on the others, and do not shape components.
     covariance_prior : float
         Scale of an inverse-Wishart prior on every covariance, in units of column variance; 0 is maximum likelihood.
     reg_covar : float
@@ -279,14 +280,18 @@ class JointGMMRegressor(AbstractDensityRegressor):
         """Log p(x, y) of the observed values of every row of X (n, d) and y (n,) or (n, q): (n,), in nats per unit of both."""
         check_is_fitted(self)
         self.encoder_.require_numbers("score_joint")
-        x = self.encoder_.standardize(self._inputs_of(X))
-        z = self.target_.encode(reading.read_known_target(y, self.target_, "y", missing_allowed=True))
-        if len(x) != len(z):
-            raise ValueError(f"X and y must have as many rows; got {len(x)} and {len(z)}.")
+        inputs = self._inputs_of(X)
+        targets = reading.read_known_target(y, self.target_, "y", missing_allowed=True)
+        reading.require_same_length("X", inputs, "y", targets)
         columns = self.encoder_.varying
-        both = [*columns, *range(x.shape[1], x.shape[1] + z.shape[1])]
-        log_joint = self.model_.log_density(np.column_stack([x[:, columns], z]), both, compute=self._compute)
-        return log_joint - self.encoder_.log_units(x, columns) - self.target_.log_units(z)
+        both = [*columns, *range(inputs.shape[1], inputs.shape[1] + targets.shape[1])]
+
+        def log_density(rows: Rows) -> np.ndarray:
+            x, z = self.encoder_.standardize(inputs[rows]), self.target_.encode(targets[rows])
+            log_joint = self.model_.log_density(np.column_stack([x[:, columns], z]), both, compute=self._compute)
+            return log_joint - self.encoder_.log_units(x, columns) - self.target_.log_units(z)
+
+        return in_blocks(log_density, inputs, lambda: 1)
 
     def sample_joint(self, n_samples: int = 1, *, random_state: RandomState = None) -> tuple[np.ndarray, np.ndarray]:
         """Draws from p(x, y) by `random_state`: X (n_samples, d) and y (n_samples,) or (n_samples, q), in data units."""
@@ -328,12 +333,13 @@ class JointGMMRegressor(AbstractDensityRegressor):
         choice = self._choose(z, rows, task)
         fit = em.fit_joint(
             choice.settings, z, rows.weight, choice.n_components, task.rng,
-            start=choice.start, compute=task.compute, monitor=task.monitor,
+            start=choice.start, aside=choice.aside, compute=task.compute, monitor=task.monitor,
         )  # fmt: skip
         report = FitReport(
             fit.converged, fit.outcome, fit.n_iter, fit.history, choice.candidates, validation_log_density=choice.log_density
         )  # fmt: skip
-        model = JointModel(fit.parameters, d, choice.settings.spec, limits_of_decades(rows.x, rows.weight))
+        limits = limits_of_decades(rows.x, rows.weight)
+        model = JointModel(fit.parameters, d, choice.settings.spec, limits, choice.columns_aside)
         if self.fallback is None or not em.can_repeat(choice.n_components, z.shape[1]):
             return model, report
         if choice.partial_fits is None or self.criterion == "bic":
@@ -344,12 +350,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
 
     def fit_support(self, model: JointModel, encoder: InputEncoder, rows: TrainingRows, task: FitTask) -> SupportModel:
         """Calibrate the model's own p(x), over the columns that vary for the encoder, on training rows by the task of the fit."""
-        z = np.column_stack([rows.x, rows.y])
-
-        def refit(kept: np.ndarray) -> InputDensity:
-            again = fit_again(z[kept], rows.weight[kept], model.parameters, model.spec, compute=task.compute.one_thread)
-            return JointModel(again, model.n_inputs, model.spec).input_density(encoder.varying)
-
+        refit = model.refit_of_inputs(rows, encoder.varying, compute=task.compute.one_thread)
         density, held_out = model.input_density(encoder.varying), None if task.validation is None else task.validation.x
         scores, weight = calibration_scores(density, refit, rows, task.rng, held_out=held_out, compute=task.compute)
         return calibrated(density, scores, weight, model.output_marginal())
@@ -383,8 +384,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
         """Covariances and number of components, as in an earlier fit or, where they are 'auto', chosen on held-out rows."""
         settings = em.Settings.of(self)
         if task.earlier is not None:
-            start = task.earlier.start_for(z.shape[1], self.n_components)
-            return em.Choice(settings.like(task.earlier.spec), len(start.weights), start)
+            return task.earlier.choice_again(settings, z, rows.weight, self.n_components)
         held_out = None if task.validation is None else np.column_stack([task.validation.x, task.validation.y])
 
         def splits() -> list[RowSplit]:
@@ -392,7 +392,7 @@ class JointGMMRegressor(AbstractDensityRegressor):
                 return [all_rows(len(z))]
             return held_out_splits(len(z), self.validation_fraction, task.rng, rows.splitter, min_rows=em.FOLDS_BELOW)
 
-        return em.choose(
+        return em.choose_with_inputs(
             settings, z, rows.weight, rows.x.shape[1], self.n_components, task.rng,
             splits=splits, held_out=held_out,
             criterion=self.criterion, compute=task.compute, monitor=task.monitor,

@@ -13,6 +13,7 @@ from condensity import engines, training
 from condensity._sklearn_compat import Interval, StrOptions, check_parameters
 from condensity.engines import ACTIVATIONS, SOLVERS, TrainingRows
 from condensity.estimators.base import AbstractDensityRegressor
+from condensity.estimators.blog import BLOG, BLOG_L2
 from condensity.estimators.constraints import COMMON, PATH, require_layer_widths, require_scale_bounds
 from condensity.models import FitReport, FitTask, MDNModel
 from condensity.models.mdn import gaussian_init_fitter, model_and_report, resumable_fit
@@ -21,9 +22,6 @@ from condensity.persistence import saveable
 from condensity.random import RandomState, as_generator
 from condensity.support import NoSupport
 from condensity.warning import warn_user
-
-#: Strength of the regularised variant's L2. The post gives no number; this one is large enough to be seen in its figures.
-BLOG_L2 = 1e-3
 
 
 @saveable("MDNRegressor")
@@ -50,7 +48,7 @@ class MDNRegressor(AbstractDensityRegressor):
         the model; 'schedule_free_adamw' (Defazio et al. 2024) needs no horizon. Auto: the latter for one input.
     numeric_encoding : {'auto', 'piecewise'} or None
         'piecewise' adds a piecewise-linear encoding over quantile bins to every standardised column (Gorishniy et al. 2022).
-        Auto compares both on held-out rows where X has several columns and 150 rows, and keeps the better one.
+        Auto compares both on held-out rows where X has several columns, at most 256, and 150 rows, and keeps the better one.
     learning_rate_init : float or 'auto'
     batch_size : int, 'full' or 'auto'
     max_iter : int or 'auto'
@@ -87,7 +85,7 @@ class MDNRegressor(AbstractDensityRegressor):
         out-of-fold log density is best. The components of all members form one mixture.
     refit : bool
         Train a single network once more, on all rows, for as many epochs as were best. Of no effect on ensembles, whose
-        members are trained on all rows between them, nor with X_val.
+        members are trained on all rows between them, nor with X_val, nor above 200 000 rows, of which few are held out.
     categorical_features : 'from_dtype' or array-like (c,) of str, int or bool
         Columns of X that are categories, in addition to those with a categorical or text dtype: 'category' and text of pandas,
         Categorical, Enum and String of polars, dictionary and text of Arrow. A missing value is a level of its own. A level
@@ -254,25 +252,8 @@ class MDNRegressor(AbstractDensityRegressor):
         **overrides
             Any constructor parameter.
         """
-        blog = {
-            "n_components": 10,
-            "hidden_layer_sizes": (25, 10),
-            "activation": "tanh",
-            "solver": "rmsprop",
-            "learning_rate_init": 0.01,
-            "batch_size": "full",
-            "max_iter": 2000,
-            "early_stopping": False,
-            "weight_decay": BLOG_L2 if regularised else 0.0,
-            "scale_prior": 0.0,
-            "scale_bounds": None,
-            "numeric_encoding": None,
-            "init": "xavier",
-            "refit": False,
-            "support_model": None,
-            "fallback": None,
-        }
-        return cls(**{**blog, **overrides})
+        decay = {"weight_decay": BLOG_L2} if regularised else {}
+        return cls(**{**BLOG, **decay, **overrides})
 
     def predict_variance_parts(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Aleatoric and epistemic parts of the conditional variance, in squared units of y.
@@ -294,7 +275,11 @@ class MDNRegressor(AbstractDensityRegressor):
         epistemic : ndarray (n,) or (n, q)
             Variance of the members' means: uncertainty that more data would reduce. 0 for a single network.
         """
-        x = self.encoder_.standardize(self._inputs_of(X))
+        inputs = self._inputs_of(X)
+        return self._in_blocks(inputs, lambda rows: self._variance_parts(self.encoder_.standardize(inputs[rows])))
+
+    def _variance_parts(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`predict_variance_parts` of standardised x (n, d)."""
         members = self.model_.predict_members(x, compute=self._compute)
         if self.fallback_ is not None:
             members = [self.fallback_.apply(member, x, compute=self._compute) for member in members]

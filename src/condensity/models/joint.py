@@ -1,7 +1,8 @@
 """Joint Gaussian mixtures of (x, y) as fitted models."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -28,12 +29,15 @@ class JointModel:
     spec : em.CovarianceSpec
     limits : ndarray (2, d) or None
         Within which `predict` holds the inputs: straight lines through the few far rows of a heavy tail lead anywhere.
+    aside : ndarray (s,) of int or None
+        Inputs that are one linear regression on the others, the same in every component, and say nothing else about y.
     """
 
     parameters: em.GaussianMixtureParameters
     n_inputs: int
     spec: em.CovarianceSpec
     limits: np.ndarray | None = None
+    aside: np.ndarray | None = None
 
     @property
     def n_outputs(self) -> int:
@@ -55,7 +59,15 @@ class JointModel:
         d = self.n_inputs
         if self.limits is not None:
             x = np.clip(x, *self.limits)
-        return self.condition(range(d), x, range(d, d + self.n_outputs), compute=compute)
+        outputs = range(d, d + self.n_outputs)
+        return em.conditional(self.parameters, range(d), outputs, x, complete=self._regressions, compute=compute)
+
+    @cached_property
+    def _regressions(self) -> em.Regressions:
+        """Of the outputs on all inputs."""
+        return em.Regressions.of(
+            self.parameters, range(self.n_inputs), range(self.n_inputs, len(self.parameters.means[0]))
+        )
 
     def condition(self, given: Sequence[int], z: np.ndarray, target: Sequence[int], *, compute: Compute) -> Mixture:
         """Mixture of columns `target` given standardised z (n, m) of the m columns `given`, NaN integrated out, on `compute`."""
@@ -74,10 +86,28 @@ class JointModel:
         if task.validation is not None:
             return [self.cross_fit(rows, np.arange(len(rows.y)), np.arange(0), self.parameters, task)]
         z, compute = np.column_stack([rows.x, rows.y]), task.compute.one_thread
-        fits = [
-            fit_again(z[kept], rows.weight[kept], self.parameters, self.spec, compute=compute) for kept, _ in splits
-        ]
+        fits = [self.fitted_again(z[kept], rows.weight[kept], compute=compute).parameters for kept, _ in splits]
         return [self.cross_fit(rows, *split, fit, task) for split, fit in zip(splits, fits, strict=True)]
+
+    def fitted_again(self, z: np.ndarray, weight: np.ndarray, *, compute: Compute) -> "JointModel":
+        """The mixture fitted to other rows z (n, d + q) of `weight` (n,), from its own parameters, on `compute`."""
+        aside = self.inputs_aside(z, weight)
+        if aside is None:
+            return replace(self, parameters=fit_again(z, weight, self.parameters, self.spec, compute=compute))
+        start = self.parameters.over(aside.others)
+        parameters = fit_again(z[:, aside.others], weight, start, self.spec, compute=compute)
+        return replace(self, parameters=aside.over_all(parameters))
+
+    def refit_of_inputs(
+        self, rows: TrainingRows, columns: np.ndarray, *, compute: Compute
+    ) -> Callable[[np.ndarray], InputDensity]:
+        """A function of positions (m,) of `rows`: density of `columns` (c,) of x of the mixture fitted to those, on `compute`."""
+        z = np.column_stack([rows.x, rows.y])
+        return lambda kept: self.fitted_again(z[kept], rows.weight[kept], compute=compute).input_density(columns)
+
+    def inputs_aside(self, z: np.ndarray, weight: np.ndarray) -> em.InputsAside | None:
+        """Regression of the inputs set aside, if any, in rows z (n, d + q) of `weight` (n,)."""
+        return None if self.aside is None else em.InputsAside.fit(self.aside, z, weight, self.n_inputs, self.spec)
 
     def cross_fit(
         self,
@@ -93,8 +123,10 @@ class JointModel:
             return CrossFit(kept, task.validation, None, model)
         return CrossFit.of_split(rows, kept, out, model)
 
-    def start_for(self, n_columns: int, n_components: int | str) -> em.GaussianMixtureParameters:
-        """Parameters from which EM continues over `n_columns`, with `n_components` or 'auto', as many as now.
+    def choice_again(
+        self, settings: em.Settings, z: np.ndarray, weight: np.ndarray, n_components: int | str
+    ) -> em.Choice:
+        """The choice from which EM continues on rows z (n, d + q) of `weight` (n,), with `settings` and `n_components` or 'auto'.
 
         Raises
         ------
@@ -102,12 +134,12 @@ class JointModel:
             For another number of columns or components.
         """
         k, d = self.parameters.means.shape
-        if d != n_columns or n_components not in ("auto", k):
+        if d != z.shape[1] or n_components not in ("auto", k):
             raise ValueError(
-                f"warm_start goes on with {k} components over {d} columns; got n_components={n_components!r} and {n_columns} "
-                "columns. Set warm_start=False to begin anew."
+                f"warm_start goes on with {k} components over {d} columns; got n_components={n_components!r} and "
+                f"{z.shape[1]} columns. Set warm_start=False to begin anew."
             )
-        return self.parameters
+        return em.Choice(settings.like(self.spec), k, self.parameters, aside=self.inputs_aside(z, weight))
 
     def impute(self, x: np.ndarray, how: str, rng: np.random.Generator, *, compute: Compute) -> np.ndarray:
         """Standardised x (n, d), missing values imputed on `compute`: `how` is 'mean', 'mode' or 'draw', this by `rng`."""
@@ -140,3 +172,18 @@ class JointModel:
             limits.shape != (2, self.n_inputs) or limits.dtype != float or not (limits[0] <= limits[1]).all()
         ):
             raise ValueError("the limits of the inputs must be a lower and an upper one each")
+        if self.aside is not None and not _are_positions(self.aside, self.n_inputs):
+            raise ValueError("inputs set aside must be ascending positions of some of the inputs")
+
+
+def _are_positions(columns: object, d: int) -> bool:
+    """Whether `columns` are ascending positions of some, but not all, of d columns."""
+    return (
+        isinstance(columns, np.ndarray)
+        and columns.ndim == 1
+        and columns.dtype.kind in "iu"
+        and 1 <= len(columns) < d
+        and bool((np.diff(columns) > 0).all())
+        and columns[0] >= 0
+        and columns[-1] < d
+    )

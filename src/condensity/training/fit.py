@@ -19,7 +19,11 @@ from condensity.training.linear import MIN_ROWS_FOR_NETWORK, describe_linear, fi
 from condensity.training.predict import limit_inputs
 from condensity.training.race import Candidate, CandidateRace
 from condensity.training.result import ENDED_BY_USER, MDNFit
-from condensity.training.settings import Settings, recipes_to_try
+from condensity.training.settings import Recipe, Settings, recipes_to_try
+
+#: Rows on which candidates are compared, at most, by random held-out rows of at most so many. With more rows the best candidate
+#: is then trained on all but the held-out ones, once: these are so few that training again with them would change nothing.
+MAX_COMPARISON_ROWS, MAX_HELD_OUT_ROWS = 200_000, 30_000
 
 
 def fit_mdn(
@@ -99,13 +103,14 @@ def _fit_validated(race: CandidateRace, validation: TrainingRows | None) -> MDNF
     """The candidate that is best on validation rows, trained on all rows where the recipe says so."""
     settings, earlier = race.settings, race.earlier
     splits = _splits(race, validation)
-    recipes = recipes_to_try(settings, race.rows)
-    candidates = race.train_candidates(recipes if earlier is None else recipes[:1], splits)
+    recipes = recipes_to_try(settings, race.rows) if earlier is None else recipes_to_try(settings, race.rows)[:1]
+    many = len(race.rows.y) > MAX_COMPARISON_ROWS
+    candidates = _candidates_of_sample(race, recipes, splits) if many else race.train_candidates(recipes, splits)
     finished = [candidate for candidate in candidates if candidate.ended and not candidate.dropped]
     best = min(finished, key=lambda candidate: candidate.training.best_loss)
     ended_by_user = any(candidate.training.status in ENDED_BY_USER for candidate in candidates)
     by_folds = len(splits) > settings.n_members
-    refits = settings.n_members == 1 and validation is None and (settings.refit or by_folds)
+    refits = settings.n_members == 1 and validation is None and ((settings.refit and not many) or by_folds)
     if not ended_by_user and race.gaussian_inits is not None and earlier is None:
         log_density, loss = race.score_gaussian_inits(best)
         if loss <= best.training.best_loss:
@@ -125,7 +130,34 @@ def _splits(race: CandidateRace, validation: TrainingRows | None) -> list[Split]
         return [Split(np.arange(n), np.arange(n, len(race.table.y)))] * settings.n_members
     if settings.n_members > 1:
         return [Split(*pair) for pair in fold_splits(n, settings.n_members, race.rng, splitter)]
-    return [Split(*pair) for pair in held_out_splits(n, settings.validation_fraction, race.rng, splitter)]
+    fraction = settings.validation_fraction
+    if n > MAX_COMPARISON_ROWS:
+        fraction = min(fraction, MAX_HELD_OUT_ROWS / n)
+    return [Split(*pair) for pair in held_out_splits(n, fraction, race.rng, splitter)]
+
+
+def _candidates_of_sample(race: CandidateRace, recipes: list[Recipe], splits: list[Split]) -> list[Candidate]:
+    """The best of the `recipes` on a sample of the rows of each of the `splits`, trained on these, and the others as dropped.
+
+    Networks that start from mixtures are compared on all rows, as the mixtures are fitted to these.
+    """
+    if len(recipes) == 1 or race.fit_gaussian_init is not None:
+        return race.train_candidates(recipes, splits)
+    candidates = race.train_candidates(recipes, [_sampled(split, race.rng) for split in splits])
+    if any(candidate.training.status in ENDED_BY_USER for candidate in candidates):
+        return candidates
+    best = min((each for each in candidates if not each.dropped), key=lambda each: each.training.best_loss)
+    losers = [replace(each, dropped=True) for each in candidates if each is not best]
+    return race.train_candidates([best.recipe], splits) + losers
+
+
+def _sampled(split: Split, rng: np.random.Generator) -> Split:
+    """A split with at most `MAX_COMPARISON_ROWS` of the kept rows and `MAX_HELD_OUT_ROWS` of the others, drawn by `rng`."""
+    kept, held_out = (
+        rows if len(rows) <= limit else rng.choice(rows, limit, replace=False)
+        for rows, limit in zip(split, (MAX_COMPARISON_ROWS, MAX_HELD_OUT_ROWS), strict=True)
+    )
+    return Split(kept, held_out)
 
 
 def _gaussian_init_alone(

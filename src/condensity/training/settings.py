@@ -39,6 +39,8 @@ MIN_ROWS_PER_COEFFICIENT = 5
 MAX_BINS, MANY_ROWS = 32, 5000
 #: Rows needed for 'auto' to try the encoding; it never does for a single column.
 MIN_ROWS_FOR_ENCODING = 150
+#: Encoded inputs at most: with many columns these have fewer bins each, and 'auto' does not try the encoding with fewer than 16.
+MAX_ENCODED_INPUTS, MIN_BINS = 4096, 16
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def encodings_to_try(settings: Settings, rows: TrainingRows) -> list[str | None]
     if settings.numeric_encoding != "auto":
         return [settings.numeric_encoding]
     n, d = rows.x.shape
-    tried = d > 1 and n >= MIN_ROWS_FOR_ENCODING and settings.early_stopping
+    tried = d > 1 and n >= MIN_ROWS_FOR_ENCODING and settings.early_stopping and d * MIN_BINS <= MAX_ENCODED_INPUTS
     return [None, "piecewise"] if tried else [None]
 
 
@@ -178,6 +180,7 @@ def bin_edges(x: np.ndarray) -> tuple[np.ndarray, ...]:
     A column of few values has a bin between each two of them.
     """
     bins = MAX_BINS if len(x) < MANY_ROWS else 2 * MAX_BINS
+    bins = max(1, min(bins, MAX_ENCODED_INPUTS // x.shape[1]))
     return tuple(_column_edges(column, bins) for column in x.T)
 
 
