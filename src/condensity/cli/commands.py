@@ -56,7 +56,8 @@ def fit(
     """Fit p(y | x) to a table, and save the model.
 
     DATA is a CSV, JSON lines, Excel, Parquet or Arrow file, a folder of Parquet files, or '-' for stdin.
-    How a text file is written and what its columns are is found out and said.
+    How a text file is written and what its columns are is found out and said: numbers, if all cells are, but for marks such as
+    ? and NA; a category, if none is. A mixture is refused by its row and cell.
 
     \f
     An estimator of `kind`, with `members` networks and `y_transform`, is fitted to the `columns` of the table `data` with `jobs`

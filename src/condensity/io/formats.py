@@ -22,8 +22,11 @@ from condensity.io.cells import (
 from condensity.io.errors import TableError
 from condensity.io.options import ReadingOptions
 
-#: Rows of a column of plain numbers, and different cells of another, that the decimal mark is found from.
-MAX_CELLS_FOR_MARKS = 20_000
+#: Cells of a column that the decimal mark is found from.
+MAX_CELLS_FOR_MARKS = 1000
+
+#: Different words of a column that are remembered as such.
+MAX_WORDS = 20_000
 
 PER_CENT = ("%", "‰")
 
@@ -183,7 +186,7 @@ class TextFormat:
             if read_number(text, self.style) is not None and not self.style.is_missing(text):
                 row = first_row + pc.index(cells, text).as_py()
                 raise TableError(mixture(self.place, [(row, text, "a number among words")]))
-            if len(self._words) < MAX_CELLS_FOR_MARKS:
+            if len(self._words) < MAX_WORDS:
                 self._words.add(text)
 
     @property
@@ -214,7 +217,7 @@ def plain_numbers(cells: Any, style: NumberStyle, missing: Counter[str] | None =
         if pc.any(pc.match_substring(cells, ".")).as_py():
             return None
         cells = pc.replace_substring(cells, ",", ".")
-    if not style.missing:
+    if not style.missing and not missing:  # marks that came once come again
         try:
             return pc.cast(pc.if_else(pc.equal(cells, ""), None, cells), pyarrow.float64())
         except pyarrow.ArrowInvalid:
@@ -250,17 +253,40 @@ def find_style(columns: Mapping[str, Any], separator: str, options: ReadingOptio
     TableError
         Where the file has both decimal marks, or cells such as '1,234' and none that shows what the comma is.
     """
-    evidence, plain = MarkEvidence(), NumberStyle(missing=frozenset(options.missing))
-    for name, cells in columns.items():
-        sample = cells if plain_numbers(cells, plain) is None else cells.slice(0, MAX_CELLS_FOR_MARKS)
-        for cell in sample.unique().slice(0, MAX_CELLS_FOR_MARKS).to_pylist():
-            if cell and not cell.isdigit():
-                evidence.add(cell, name)
+    evidence = _evidence(columns, separator)
     decimal = options.decimal or {",": ".", ".": ","}.get(options.thousands or "")
     decimal = decimal or _decimal_mark(evidence, separator, file)
     seen = {*evidence.thousands, *evidence.ambiguous} - {decimal}
     thousands = "".join(sorted(seen)) if options.thousands is None else options.thousands
     return NumberStyle(decimal, thousands, frozenset(options.missing))
+
+
+def _evidence(columns: Mapping[str, Any], separator: str) -> MarkEvidence:
+    """What cells show of the marks: columns that have others than one point and, where these leave a doubt, the rest."""
+    import pyarrow.compute as pc
+
+    evidence = MarkEvidence()
+    is_plain = {
+        name: not pc.any(pc.match_substring_regex(cells, r"[,'’\s]|\..*\.")).as_py() for name, cells in columns.items()
+    }
+    for name in (name for name in columns if not is_plain[name]):
+        for cell in _telling_cells(columns[name]):
+            evidence.add(cell, name)
+    if separator == ";" or evidence.ambiguous or evidence.decimal:
+        for name in (name for name in columns if is_plain[name]):
+            if "." in evidence.decimal:
+                break
+            for cell in columns[name].slice(0, MAX_CELLS_FOR_MARKS).unique().to_pylist():
+                evidence.add(cell, name)
+    return evidence
+
+
+def _telling_cells(cells: Any) -> list[str]:
+    """The first of the cells, and the first of those with several marks or with one before three digits."""
+    import pyarrow.compute as pc
+
+    marked = cells.filter(pc.match_substring_regex(cells, r"[.,'’\s].*[.,'’\s]|^\D*\d{1,3}[.,]\d{3}\D*$"))
+    return [cell for part in (cells, marked) for cell in part.slice(0, MAX_CELLS_FOR_MARKS).unique().to_pylist()]
 
 
 def _decimal_mark(evidence: MarkEvidence, separator: str, file: str) -> str:
