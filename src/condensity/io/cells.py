@@ -97,7 +97,7 @@ def spelling_of(cell: str) -> Spelling | None:
 
 
 def is_currency(unit: str) -> bool:
-    """Whether a text is a currency's symbol or code."""
+    """Whether a `unit` is a currency's symbol or code."""
     return unit in CURRENCIES or (len(unit) == 1 and unicodedata.category(unit) == "Sc")
 
 
@@ -151,7 +151,7 @@ def _are_groups(groups: list[str]) -> bool:
 
 @lru_cache(maxsize=4096)
 def flag_of(cell: str) -> float | None:
-    """1 for 'true' and 0 for 'false', in any case; None for other cells."""
+    """1 for the `cell` 'true' and 0 for 'false', in any case; None for others."""
     return _FLAGS.get(cell.strip().lower())
 
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from condensity.io.cells import NumberStyle
-from condensity.io.formats import ColumnFormat, TextFormat, find_style, judge
+from condensity.io.formats import ColumnFormat, TextFormat, judge
+from condensity.io.marks import find_style
 from condensity.io.options import ReadingOptions
 
 
