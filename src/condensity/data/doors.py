@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import numpy as np
+from scipy.sparse import issparse
 
 from condensity.data.frame import holds_objects, is_frame, library_of, load_pyarrow
 from condensity.missing import unmasked
@@ -120,7 +121,7 @@ def _from_capsule(values: Any) -> Any:
 def _refuse_records(name: str, values: Any) -> None:
     """Refuse what holds names beside its values but is no table."""
     make = f"make a table of it, for example pandas.DataFrame({name})"
-    if isinstance(values, Mapping):
+    if isinstance(values, Mapping) and not issparse(values):  # some sparse matrices are dicts
         _refuse(name, values, "is a dict and no table", make)
     if getattr(getattr(values, "dtype", None), "names", None):
         _refuse(name, values, "is a record array and no table", make)

@@ -66,8 +66,8 @@ def cross_val_predict_dist(
     >>> from condensity.datasets.synthetic import make_cross
     >>> problem = make_cross(200, random_state=0)
     >>> dist = cross_val_predict_dist(JointGMMRegressor(3, random_state=0), problem.X, problem.y, cv=3)
-    >>> dist, dist.ppf([0.1, 0.9]).shape
-    (<Mixture: 200 rows, 6 components, 1 output>, (200, 2))
+    >>> len(dist), dist.ppf([0.1, 0.9]).shape
+    (200, (200, 2))
     """
     X, y, groups = indexable(X, y, groups)
     n = len(y) if hasattr(y, "__len__") else y.shape[0]

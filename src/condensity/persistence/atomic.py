@@ -142,7 +142,13 @@ def create_locked(folder: Path, prefix: str, mode: int = NEW_MODE) -> tuple[Path
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     while True:
         path = folder / f"{prefix}{secrets.token_hex(8)}.tmp"
-        stream = os.fdopen(os.open(path, flags, mode), "w+b")
+        descriptor = os.open(path, flags, mode)
+        try:
+            stream = os.fdopen(descriptor, "w+b")
+        except BaseException:
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
+            raise
         _lock(stream.fileno())
         if os.fstat(stream.fileno()).st_nlink:  # else it was taken for an abandoned one before it was locked
             return path, stream
