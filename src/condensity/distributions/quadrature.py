@@ -13,6 +13,9 @@ TOLERANCE = 1e-10
 #: Rounds of halving: from a cell of 24 σ down to a jump, as narrow as rounding allows.
 MAX_ROUNDS = 60
 
+#: Doubtful parts that a row may have at a time, for each of its cells: more are due to noise of the function, which no halving ends.
+MAX_PARTS = 64
+
 #: Numbers in the temporaries of one call of an integrand.
 BLOCK = 2**21
 
@@ -50,6 +53,7 @@ def integrate(function: Integrand, edges: np.ndarray, *, per_point: int = 1) -> 
         scale = np.maximum(scale, np.bincount(cells // c, np.abs(value), minlength=n))
         wide = right - left > 8 * np.spacing(np.maximum(np.abs(left), np.abs(right)))
         doubtful = (error > TOLERANCE * scale[cells // c]) & wide
+        doubtful &= (np.bincount(cells[doubtful] // c, minlength=n) <= MAX_PARTS * c)[cells // c]
         total += np.bincount(cells[~doubtful], value[~doubtful], minlength=n * c)
         cells, left, right = cells[doubtful], left[doubtful], right[doubtful]
         middle = 0.5 * left + 0.5 * right
