@@ -78,7 +78,7 @@ def test_parts_of_different_kinds_are_refused_in_a_sentence():
     with pytest.raises(ValueError, match=words):
         Mixture.mix([base, TransformedMixture(base, Log())])
     with pytest.raises(
-        ValueError, match=r"got TransformedMixture \('log'\), TransformedMixture \('logit'\)\. .* target_\.transform"
+        ValueError, match=r"got TransformedMixture \('log'\), TransformedMixture \('logit'\)\. .*target_\.transform"
     ):
         Mixture.mix([TransformedMixture(base, Log()), TransformedMixture(base, Logit())])
 
