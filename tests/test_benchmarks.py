@@ -13,11 +13,13 @@ BENCHMARKS = ROOT / "benchmarks"
 TINY = {
     "categories": ["--seeds", "1", "--max-levels", "8"],
     "cold_start": ["--repeats", "1"],
+    "irrelevant_columns": ["--tables", "two-branch", "--rows", "200", "--seeds", "1"],
     "joint_gmm": ["--part", "sweep", "--seeds", "1"],
     "known_problems": ["--n-samples", "100", "--seeds", "1", "--test-rows", "500", "--problems", "odd"],
     "long_table": ["--rows", "3000", "--predict-rows", "2000"],
     "memory": ["--rows", "3000", "--columns", "2"],
     "mixture_kernels": ["--rows", "20", "--rounds", "1"],
+    "prediction_memory": ["--rows", "1000", "--models", "MDN"],
     "safety": ["--cells", "1", "--models", "MDN,joint,trivial", "--where", "n=10", "d=1", "q=1", "--max-seconds", "3"],
     "sizes": ["--rows", "60", "--seeds", "1"],
     "smoothness": ["--rows", "60", "--seeds", "1"],

@@ -149,5 +149,7 @@ def test_files_and_refusals(tmp_path):
 @pytest.mark.parametrize("model", [MDNRegressor(2, max_iter=3), JointGMMRegressor(2)])
 def test_functions_are_refused_in_one_sentence(model):
     model = clone(model).set_params(y_transform=(np.cbrt, lambda u: u**3)).fit(PLAIN, WAVE.y)
-    with pytest.raises(ValueError, match=r"knows y_transform=None, 'log' and 'logit'; this model has 'functions'\.$"):
+    with pytest.raises(
+        ValueError, match=r"knows y_transform=None, 'log', 'log1p' and 'logit'; this model has 'functions'\.$"
+    ):
         to_onnx(model)

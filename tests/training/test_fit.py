@@ -263,7 +263,7 @@ def test_tiny_tables_of_several_outputs_get_one_linear_normal():
     x = rng.normal(size=(19, 1))
     noise = rng.normal(size=(19, 2)) @ [[1.0, 0.8], [0.0, 0.6]]
     y = x * [2.0, -1.0] + 0.3 * noise
-    fitted = MDNRegressor(random_state=0).fit(x, y)
+    fitted = MDNRegressor(fallback=None, random_state=0).fit(x, y)
     dist = fitted.predict_dist(x)
     assert dist.n_components == 1
     np.testing.assert_allclose(dist.mean(), x * [2.0, -1.0], atol=0.6)  # a prior worth one row in 19 pulls to the mean

@@ -14,7 +14,7 @@ from condensity.training import checkpoint
 FITS = """
 import sys, warnings
 import numpy as np
-from condensity import MDNRegressor
+from condensity import MDNRegressor, monitor
 from condensity.engines import driver
 from condensity.training import checkpoint
 
@@ -30,7 +30,7 @@ class Stop(Exception):
 def stop(progress):
     raise Stop
 
-checkpoint.SECONDS_PER_WRITE, driver.SLICE_SECONDS = -1.0, 0.0
+checkpoint.SECONDS_PER_WRITE, driver.SLICE_SECONDS, monitor.SECONDS_PER_REPORT = -1.0, 0.0, 0.0
 try:
     model.set_params(callback=stop).fit(X, y)
 except Stop:

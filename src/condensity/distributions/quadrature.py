@@ -13,7 +13,8 @@ TOLERANCE = 1e-10
 #: Rounds of halving: from a cell of 24 σ down to a jump, as narrow as rounding allows.
 MAX_ROUNDS = 60
 
-#: Doubtful parts that a row may have at a time, for each of its cells: more are due to noise of the function, which no halving ends.
+#: Doubtful parts that a row may have at a time, for each of its cells: more come of noise in the function, which no halving
+#: ends, such as that of slopes by differences.
 MAX_PARTS = 64
 
 #: Numbers in the temporaries of one call of an integrand.

@@ -14,6 +14,7 @@ from scipy.special import log_ndtr
 
 from condensity.distributions import Distribution, Mixture, MonotoneMap, TransformedMixture
 from condensity.distributions.arguments import real
+from condensity.distributions.guards import is_complete
 
 __all__ = ["crps", "energy_score", "grid_proof_score", "interval_score", "log_score", "mean", "pinball"]
 
@@ -197,6 +198,11 @@ def pinball(dist: Distribution, y: npt.ArrayLike, levels: npt.ArrayLike) -> np.n
         raise ValueError(f"levels must be a number or a list of numbers (m,); got shape {levels.shape}.")
     if not ((levels > 0) & (levels < 1)).all():
         raise ValueError(f"levels must lie between 0 and 1, both excluded; got {levels!r}.")
+    if not is_complete(dist.mass):
+        raise ValueError(
+            f"pinball needs every row's mass to be 1; the smallest is {dist.mass.min():.6g}, the rest being unknown. "
+            "Score normalized() to ask about the known part alone."
+        )
     excess = (y if levels.ndim == 0 else y[:, None]) - dist.ppf(levels)
     return np.maximum(levels * excess, (levels - 1.0) * excess)
 

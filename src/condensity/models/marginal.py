@@ -60,7 +60,10 @@ def fit_marginal(
     y, weight = np.asarray(rows.y[some], dtype=float), rows.weight[some]
     form = form or Form.usual(*y.shape)
     size, spec = max(1, min(form.size, len(y) // ROWS_PER_COMPONENT)), em.CovarianceSpec(form.covariance)
-    fit = em.fit_gmm(y, size, rng, sample_weight=weight, max_iter=ITERATIONS, spec=spec, compute=compute).parameters
+    try:
+        fit = em.fit_gmm(y, size, rng, sample_weight=weight, max_iter=ITERATIONS, spec=spec, compute=compute).parameters
+    except np.linalg.LinAlgError:  # a row so far away that outputs seem to be copies of each other
+        return fit_marginal(rows, rng, compute, Form(form.size, "diag"))
     floor = np.diag([0.25 * resolution(column[np.isfinite(column)]) ** 2 for column in y.T])
     return fit._replace(covariances=fit.covariances + floor)
 
