@@ -56,13 +56,13 @@ class FunctionTransform(MonotoneMap):
         return np.asarray(self.inverse_function(u), dtype=float)
 
     def log_derivative(self, y: np.ndarray) -> np.ndarray:
-        """Log |dt/dy| at y, (n,) or any other shape."""
+        """Logarithm of `|dt/dy|` at y, (n,) or any other shape."""
         slope = self._difference(y) if self.derivative is None else np.asarray(self.derivative(y), dtype=float)
         with np.errstate(divide="ignore"):
             return np.log(np.abs(slope))
 
     def log_inverse_derivative(self, u: np.ndarray) -> np.ndarray:
-        """Log |dy/du| at u, (n,) or any other shape."""
+        """Logarithm of `|dy/du|` at u, (n,) or any other shape."""
         if self.derivative is not None:
             return super().log_inverse_derivative(u)
         with np.errstate(divide="ignore"):
@@ -174,11 +174,11 @@ class Chained(MonotoneMap):
         return self.first.inverse(self.second.inverse(u))
 
     def log_derivative(self, y: np.ndarray) -> np.ndarray:
-        """Log |dt/dy| at y, (n,) or any other shape."""
+        """Logarithm of `|dt/dy|` at y, (n,) or any other shape."""
         return self.first.log_derivative(y) + self.second.log_derivative(self.first.forward(y))
 
     def log_inverse_derivative(self, u: np.ndarray) -> np.ndarray:
-        """Log |dy/du| at u, (n,) or any other shape."""
+        """Logarithm of `|dy/du|` at u, (n,) or any other shape."""
         return self.first.log_inverse_derivative(self.second.inverse(u)) + self.second.log_inverse_derivative(u)
 
     def check(self, y: np.ndarray) -> None:
@@ -228,5 +228,5 @@ class Linear(MonotoneMap):
         return np.asarray(u, dtype=float) * self.scale + self.shift
 
     def log_derivative(self, y: np.ndarray) -> np.ndarray:
-        """Log |dt/dy| at y, (n,) or any other shape."""
+        """Logarithm of `|dt/dy|` at y, (n,) or any other shape."""
         return np.full(np.shape(y), -np.log(abs(self.scale)))

@@ -41,11 +41,11 @@ class Log(MonotoneMap):
         return np.exp(u)
 
     def log_derivative(self, y: np.ndarray) -> np.ndarray:
-        """Log |dt/dy| at y, (n,) or any other shape."""
+        """Logarithm of `|dt/dy|` at y, (n,) or any other shape."""
         return -np.log(y)
 
     def log_inverse_derivative(self, u: np.ndarray) -> np.ndarray:
-        """Log |dy/du| at u, (n,) or any other shape."""
+        """Logarithm of `|dy/du|` at u, (n,) or any other shape."""
         return np.array(u, dtype=float)
 
     def closed_forms(self, base: Mixture) -> "LognormalFormulas":
@@ -80,7 +80,7 @@ class Log1p(Log):
         return np.expm1(u)
 
     def log_derivative(self, y: np.ndarray) -> np.ndarray:
-        """Log |dt/dy| at y, (n,) or any other shape."""
+        """Logarithm of `|dt/dy|` at y, (n,) or any other shape."""
         return -np.log1p(y)
 
     def closed_forms(self, base: Mixture) -> "LognormalFormulas":

@@ -56,7 +56,7 @@ class Rows(NamedTuple):
         return result if u.ndim == 2 else result[:, 0]
 
     def log_slopes(self, u: np.ndarray) -> np.ndarray:
-        """Log |dy/du| at points u, (r,) or of any other shape."""
+        """Logarithm of `|dy/du|` at points u, (r,) or of any other shape."""
         with np.errstate(all="ignore"):
             return self.transform.log_inverse_derivative(u)
 

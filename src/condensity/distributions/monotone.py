@@ -48,7 +48,7 @@ class MonotoneMap(ABC):
 
     @abstractmethod
     def log_derivative(self, y: np.ndarray) -> np.ndarray:
-        """Log |dt/dy| at y, (n,) or any other shape, element by element."""
+        """Logarithm of `|dt/dy|` at y, (n,) or any other shape, element by element."""
 
     @property
     def domain(self) -> tuple[float, float]:
@@ -71,7 +71,7 @@ class MonotoneMap(ABC):
         return ()
 
     def log_inverse_derivative(self, u: np.ndarray) -> np.ndarray:
-        """Log |dy/du| at u, (n,) or any other shape; override it where `inverse` loses digits that this needs."""
+        """Logarithm of `|dy/du|` at u, (n,) or any other shape; override it where `inverse` loses digits that this needs."""
         return -self.log_derivative(self.inverse(u))
 
     @property

@@ -121,7 +121,7 @@ class BoxCox(MonotoneMap):
             return self.unit * np.where(beyond, knot * np.exp((u - edge) / knot**self.exponent), power)
 
     def log_derivative(self, y: np.ndarray) -> np.ndarray:
-        """Log |dt/dy| at y, (n,) or any other shape."""
+        """Logarithm of `|dt/dy|` at y, (n,) or any other shape."""
         ratio, knot = np.asarray(y, dtype=float) / self.unit, self._knot
         slope = (self.exponent - 1.0) * np.log(ratio)
         if self.exponent:
@@ -129,7 +129,7 @@ class BoxCox(MonotoneMap):
         return slope - np.log(self.unit)
 
     def log_inverse_derivative(self, u: np.ndarray) -> np.ndarray:
-        """Log |dy/du| at u, (n,) or any other shape."""
+        """Logarithm of `|dy/du|` at u, (n,) or any other shape."""
         if not self.exponent:
             return u + np.log(self.unit)
         knot, edge = self._knot, self.breaks[0]
@@ -202,12 +202,12 @@ class YeoJohnson(MonotoneMap):
             return self.unit * np.copysign(np.expm1(self._logs(u)), u)
 
     def log_derivative(self, y: np.ndarray) -> np.ndarray:
-        """Log |dt/dy| at y, (n,) or any other shape."""
+        """Logarithm of `|dt/dy|` at y, (n,) or any other shape."""
         v = np.asarray(y, dtype=float) / self.unit
         return (self.exponent - 1.0) * np.copysign(np.log1p(np.abs(v)), v) - np.log(self.unit)
 
     def log_inverse_derivative(self, u: np.ndarray) -> np.ndarray:
-        """Log |dy/du| at u, (n,) or any other shape."""
+        """Logarithm of `|dy/du|` at u, (n,) or any other shape."""
         u = np.asarray(u, dtype=float)
         return np.log(self.unit) - (self.exponent - 1.0) * np.copysign(self._logs(u), u)
 
@@ -287,11 +287,11 @@ class SquareRoot(MonotoneMap):
             return np.where(u < edge, 2.0 * edge * u - self.knot, np.square(u))
 
     def log_derivative(self, y: np.ndarray) -> np.ndarray:
-        """Log |dt/dy| at y, (n,) or any other shape."""
+        """Logarithm of `|dt/dy|` at y, (n,) or any other shape."""
         return -np.log(2.0) - 0.5 * np.log(np.maximum(y, self.knot))
 
     def log_inverse_derivative(self, u: np.ndarray) -> np.ndarray:
-        """Log |dy/du| at u, (n,) or any other shape."""
+        """Logarithm of `|dy/du|` at u, (n,) or any other shape."""
         return np.log(2.0 * np.maximum(u, self.breaks[0]))
 
 

@@ -20,7 +20,7 @@ from condensity.distributions.monotone import MonotoneMap
 class TransformedMixture(Distribution):
     """n rows, each the distribution of y where u = t(y) is a mixture of normals. Immutable; verbs and shapes as `Mixture`.
 
-    Densities carry the Jacobian: p(y) = p(u) |dt/dy|. Points outside the domain of t have density 0. Verbs are closed forms where
+    Densities carry the Jacobian: `p(y) = p(u) |dt/dy|`. Outside the domain of t the density is 0. Verbs are closed forms where
     the map has some, else quadratures and roots of stated accuracy; for several outputs there are no modes and no energy score.
 
     Parameters

@@ -59,11 +59,11 @@ class Logit(MonotoneMap):
         return expit(u)
 
     def log_derivative(self, y: np.ndarray) -> np.ndarray:
-        """Log |dt/dy| at y, (n,) or any other shape."""
+        """Logarithm of `|dt/dy|` at y, (n,) or any other shape."""
         return -np.log(y) - np.log1p(-y)
 
     def log_inverse_derivative(self, u: np.ndarray) -> np.ndarray:
-        """Log |dy/du| at u, (n,) or any other shape."""
+        """Logarithm of `|dy/du|` at u, (n,) or any other shape."""
         return -np.logaddexp(0.0, u) - np.logaddexp(0.0, -np.asarray(u))
 
 

@@ -25,7 +25,7 @@ def _noisy_wave_log_density(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def make_noisy_wave(n_samples: int = 1000, *, random_state: RandomState = None) -> Problem:
-    """One wave whose noise grows away from the middle: x ~ U(−3, 3), y ~ N(sin 2x, (.05 + .15 |x|)²).
+    """One wave whose noise grows away from the middle: x ~ U(−3, 3), `y ~ N(sin 2x, (.05 + .15 |x|)²)`.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def _two_branch_log_density(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def make_two_branch(n_samples: int = 1000, *, random_state: RandomState = None) -> Problem:
     """Two branches whose weights change with x: x ~ U(−3, 3), c ~ Bernoulli(1 / (1 + e^(−x))).
 
-    y | c = 1 is N(sin 1.5x + .5x, (.1 + .08 |x|)²); y | c = 0 is N(−sin 1.5x − .5x + .3x² − 1, .15²).
+    `y | c = 1` is `N(sin 1.5x + .5x, (.1 + .08 |x|)²)`; `y | c = 0` is `N(−sin 1.5x − .5x + .3x² − 1, .15²)`.
 
 
     Parameters

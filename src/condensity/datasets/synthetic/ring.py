@@ -72,8 +72,8 @@ def _ring_log_input_density(x: np.ndarray) -> np.ndarray:
 def make_ring(n_samples: int = 1000, *, random_state: RandomState = None) -> Problem:
     """A noisy circle: r ~ N(4, 1), angle uniform, (x, y) = r (cos, sin).
 
-    With f(ρ) = φ(ρ − 4) + φ(ρ + 4), the density of ρ = |r|, the joint density at ρ² = x² + y² is f(ρ) / (2πρ)
-    and p(x) = (1/π) ∫_0^∞ f(|x| cosh u) du.
+    With f(ρ) = φ(ρ − 4) + φ(ρ + 4), the density of `ρ = |r|`, the joint density at ρ² = x² + y² is f(ρ) / (2πρ)
+    and `p(x) = (1/π) ∫_0^∞ f(|x| cosh u) du`.
 
     Parameters
     ----------
