@@ -16,13 +16,13 @@ from condensity.em.joint import (
     held_out_scores,
     n_parameters,
 )
-from condensity.em.screening import choose_with_inputs
+from condensity.em.screening import InputScreen
 from condensity.em.start import kmeans_start
 from condensity.em.steps import COVARIANCE_TYPES, CovarianceSpec, GaussianMixtureParameters, factors_of, log_density
 
 __all__ = [
     "COVARIANCE_TYPES", "FOLDS_BELOW", "MAX_COVARIANCE_BYTES", "Choice", "CovarianceSpec", "GMMFit",
-    "GaussianMixtureParameters", "InputsAside", "JointFit", "Regressions", "Settings", "Splits", "can_repeat", "choose",
-    "choose_with_inputs", "conditional", "conditional_terms", "covariance_bytes", "factors_of", "fit_gmm", "fit_joint",
+    "GaussianMixtureParameters", "InputScreen", "InputsAside", "JointFit", "Regressions", "Settings", "Splits", "can_repeat",
+    "choose", "conditional", "conditional_terms", "covariance_bytes", "factors_of", "fit_gmm", "fit_joint",
     "held_out_scores", "in_threads", "kmeans_start", "log_density", "n_parameters",
 ]  # fmt: skip

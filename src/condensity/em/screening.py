@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from condensity.compute import AUTO, Compute
+from condensity.compute import Compute
 from condensity.em.aside import InputsAside, redundant_inputs
 from condensity.em.covariance_search import Choice, Splits, choose
 from condensity.em.joint import Settings, held_out_scores
@@ -37,7 +37,7 @@ FEW_VALUES = 10
 
 @dataclass
 class InputScreen:
-    """Choices of a joint mixture over some of the inputs, on the same splits.
+    """Choices of a joint mixture over some of the inputs, on the same splits; `choose` gives the best, over all columns.
 
     Attributes
     ----------
@@ -51,9 +51,11 @@ class InputScreen:
     n_components : int or 'auto'
     rng : numpy Generator
     draw_splits : callable () -> sequence of (kept, held_out)
+        Indices of rows; called where something is to be chosen.
     held_out : ndarray (v, d + q) or None
         The caller's validation rows, standardised; they replace those of the splits.
     criterion : {'conditional', 'joint', 'bic'}
+        Inputs are judged with the first one only.
     compute : Compute
     monitor : Monitor
     """
@@ -167,45 +169,3 @@ class Screened(NamedTuple):
     choice: Choice
     aside: np.ndarray
     others: np.ndarray
-
-
-def choose_with_inputs(
-    settings: Settings,
-    z: np.ndarray,
-    weight: np.ndarray,
-    n_inputs: int,
-    n_components: int | str,
-    rng: np.random.Generator,
-    *,
-    splits: Callable[[], Splits],
-    held_out: np.ndarray | None = None,
-    criterion: str = "conditional",
-    compute: Compute = AUTO,
-    monitor: Monitor | None = None,
-) -> Choice:
-    """As `choose`, with inputs set aside that say nothing about y: all mixtures are over all columns.
-
-    Parameters
-    ----------
-    settings : Settings
-    z : ndarray (n, d + q)
-        Standardised rows (x, y); nan where a value is missing.
-    weight : ndarray (n,)
-        With mean one.
-    n_inputs : int
-        d.
-    n_components : int or 'auto'
-    rng : numpy Generator
-    splits : callable () -> sequence of (kept, held_out)
-        Indices of rows; called where something is to be chosen.
-    held_out : ndarray (v, d + q), optional
-        The caller's validation rows, standardised; they replace those of the splits.
-    criterion : {'conditional', 'joint', 'bic'}
-        Inputs are judged with the first one only.
-    compute : Compute
-    monitor : Monitor, optional
-    """
-    screen = InputScreen(
-        settings, z, weight, n_inputs, n_components, rng, splits, held_out, criterion, compute, monitor or Monitor()
-    )
-    return screen.choose()

@@ -392,8 +392,8 @@ class JointGMMRegressor(AbstractDensityRegressor):
                 return [all_rows(len(z))]
             return held_out_splits(len(z), self.validation_fraction, task.rng, rows.splitter, min_rows=em.FOLDS_BELOW)
 
-        return em.choose_with_inputs(
+        return em.InputScreen(
             settings, z, rows.weight, rows.x.shape[1], self.n_components, task.rng,
-            splits=splits, held_out=held_out,
+            draw_splits=splits, held_out=held_out,
             criterion=self.criterion, compute=task.compute, monitor=task.monitor,
-        )  # fmt: skip
+        ).choose()  # fmt: skip
